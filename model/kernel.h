@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/quantity.h"
+
+namespace portolan {
+
+/// Everything a device can be asked to compute. `kernels/` has one function for each; costs, files and
+/// divergence tables go by these names.
+enum class KernelKind : std::uint8_t {
+  kLoadTokens,
+  kEmbeddingForward,
+  kEmbeddingBackward,
+  kLayerNormForward,
+  kLayerNormBackward,
+  kRmsNormForward,
+  kRmsNormBackward,
+  kLinearForward,
+  kLinearBackwardInput,
+  kLinearBackwardWeight,
+  kBiasBackward,
+  kRotaryForward,
+  kRotaryBackward,
+  kAttentionScoresForward,
+  kAttentionScoresBackward,
+  kAttentionSoftmaxForward,
+  kAttentionSoftmaxBackward,
+  kAttentionDropoutForward,
+  kAttentionDropoutBackward,
+  kAttentionContextForward,
+  kAttentionContextBackward,
+  kGeluForward,
+  kGeluBackward,
+  kSwiGluForward,
+  kSwiGluBackward,
+  kResidualAdd,
+  kDropoutBackward,
+  kCrossEntropyForward,
+  kCrossEntropyBackward,
+  kGradientConvert,
+  kFillZero,
+  kAdamW,
+  kTensorAllReduce,
+};
+inline constexpr int kNumKernelKinds = static_cast<int>(KernelKind::kTensorAllReduce) + 1;
+
+/// "linear_forward" and so on: the word in files and tables.
+std::string_view kernel_name(KernelKind kind);
+std::optional<KernelKind> find_kernel(std::string_view name);
+/// A matrix product: its time is looked up by shape.gemm_*. All others but kTensorAllReduce are memory-bound.
+bool is_gemm(KernelKind kind);
+/// A product within the attention core: many small matrices, slower than one large one.
+bool is_attention_gemm(KernelKind kind);
+
+/// Sizes of one kernel on one rank. A field that a kind does not use is 0.
+struct KernelShape {
+  std::int64_t rows = 0;     ///< microbatch x sequence, or elements of a flat kernel
+  std::int64_t columns = 0;  ///< output features, hidden size, vocabulary
+  std::int64_t inner = 0;    ///< input features of a linear layer
+  std::int64_t batch = 0;    ///< sequences in the microbatch
+  std::int64_t sequence = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t gemm_batch = 0;  ///< products of gemm_m x gemm_n x gemm_k each
+  std::int64_t gemm_m = 0;
+  std::int64_t gemm_n = 0;
+  std::int64_t gemm_k = 0;
+
+  bool operator==(const KernelShape&) const = default;
+};
+
+enum class Access : std::uint8_t { kRead, kWrite, kUpdate };
+
+/// A tensor that a kernel touches; which argument it is follows from its place (kernel.cc documents each).
+struct Operand {
+  int tensor = 0;  ///< index into the owner's tensors (model) or buffers (Program)
+  Access access = Access::kRead;
+
+  bool operator==(const Operand&) const = default;
+};
+
+/// One launch on one rank.
+struct Kernel {
+  KernelKind kind = KernelKind::kFillZero;
+  KernelShape shape;
+  Flops flops;           ///< what is executed, masked attention products counted whole
+  Bytes bytes;           ///< read and written, each operand once; payload of a collective
+  std::vector<Operand> operands;
+  double scalar = 0;     ///< norm epsilon, rotary theta or loss scale, by kind
+
+  bool operator==(const Kernel&) const = default;
+};
+
+}  // namespace portolan

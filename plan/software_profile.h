@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "topology/hardware.h"
+
+namespace portolan {
+
+/// What a training framework fuses, overlaps, pads and keeps: documented features with sources, never a
+/// fitted number. One file in scenarios/software/.
+struct SoftwareProfile {
+  std::string name;
+  Sourced<std::int64_t> vocab_padding{1, ""};   ///< vocabulary padded to a multiple of this x tensor_parallel
+  Sourced<bool> dropout{false, ""};             ///< masks of attention and hidden dropout are made and kept
+  Sourced<bool> logits_in_fp32{true, ""};       ///< cross-entropy on fp32 logits
+  Sourced<bool> fused_gradient_accumulation{true, ""};
+  Sourced<bool> fused_softmax{true, ""};
+  /// Accumulated parameter gradients; 0: as wide as the parameters are in compute.
+  Sourced<std::int64_t> gradient_bytes{4, ""};
+  /// fp32 master copy (when compute is narrower than fp32) and the two moments of Adam.
+  Sourced<std::int64_t> optimizer_bytes_per_parameter{12, ""};
+  /// Recomputation runs all kernels of a group again, also those whose results are not read.
+  Sourced<bool> recompute_whole_group{true, ""};
+  /// A pipeline send carries one tensor-parallel shard; the receiver gathers the others in its node.
+  Sourced<bool> scatter_gather_pipeline{true, ""};
+  /// The next microbatch's compute waits for the sends of this one.
+  Sourced<bool> blocking_sends{true, ""};
+  /// Pipeline receives are posted this many slots ahead of their use.
+  Sourced<std::int64_t> receive_prefetch{0, ""};
+  /// Device memory that the framework holds beside the tensors: context, libraries, allocator slack.
+  Sourced<Bytes> framework_memory{Bytes(0), ""};
+
+  bool operator==(const SoftwareProfile&) const = default;
+};
+
+}  // namespace portolan

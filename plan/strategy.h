@@ -1,0 +1,113 @@
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/quantity.h"
+#include "model/block.h"
+#include "topology/hardware.h"
+#include "topology/placement.h"
+
+namespace portolan {
+
+enum class ScheduleKind : std::uint8_t { kGPipe, kOneFOneB, kInterleaved, kZeroBubbleH1 };
+enum class CollectiveAlgorithm : std::uint8_t { kRing, kTree, kHierarchical };
+
+/// Which kernel groups of a layer run again before its backward.
+using RecomputeSet = std::bitset<kNumKernelGroups>;
+RecomputeSet recompute_none();
+/// The attention core: scores, softmax, dropout, context (Korthikanti et al. 2022, section 5).
+RecomputeSet recompute_selective();
+RecomputeSet recompute_full();
+
+/// What is recomputed in each layer: one set for all layers, or one a layer.
+struct Recompute {
+  RecomputeSet all_layers;
+  std::vector<RecomputeSet> per_layer;  ///< empty, or num_layers long and used instead
+
+  const RecomputeSet& of_layer(std::int64_t layer) const {
+    return per_layer.empty() ? all_layers : per_layer[static_cast<std::size_t>(layer)];
+  }
+  bool operator==(const Recompute&) const = default;
+};
+
+struct GradientAggregation {
+  CollectiveAlgorithm algorithm = CollectiveAlgorithm::kRing;
+  Bytes bucket;          ///< 0: all gradients of a stage in one collective
+  bool overlap = false;  ///< with backward
+  std::string compression = "none";
+
+  bool operator==(const GradientAggregation&) const = default;
+};
+
+/// How a training step is divided over ranks and ordered in time.
+struct Strategy {
+  std::int32_t tensor_parallel = 1;
+  std::int32_t pipeline_parallel = 1;
+  std::int32_t data_parallel = 1;
+  std::int32_t context_parallel = 1;
+  std::int32_t expert_parallel = 1;
+  std::int32_t virtual_stages = 1;
+  bool sequence_parallel = false;
+  std::int64_t microbatch_size = 1;
+  ScheduleKind schedule = ScheduleKind::kOneFOneB;
+  std::int32_t zero_stage = 0;
+  std::int32_t zero_group = 0;  ///< ranks that share a shard; 0: the whole data-parallel group
+  Recompute recompute;
+  GradientAggregation gradient_aggregation;
+  Precision precision = Precision::kBf16;
+  std::string offload = "none";
+  std::vector<std::int32_t> layers_per_stage;  ///< empty: as even as can be, longer stages in the middle
+  std::array<Axis, kNumAxes> axis_order = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData,
+                                           Axis::kPipeline};
+
+  std::int32_t num_ranks() const {
+    return tensor_parallel * pipeline_parallel * data_parallel * context_parallel;
+  }
+  bool operator==(const Strategy&) const = default;
+};
+
+/// Parts of a Strategy that a user fixed; the search chooses the others.
+struct StrategyConstraints {
+  std::optional<std::int32_t> tensor_parallel;
+  std::optional<std::int32_t> pipeline_parallel;
+  std::optional<std::int32_t> data_parallel;
+  std::optional<std::int32_t> context_parallel;
+  std::optional<std::int32_t> expert_parallel;
+  std::optional<std::int32_t> virtual_stages;
+  std::optional<bool> sequence_parallel;
+  std::optional<std::int64_t> microbatch_size;
+  std::optional<ScheduleKind> schedule;
+  std::optional<std::int32_t> zero_stage;
+  std::optional<std::int32_t> zero_group;
+  std::optional<Recompute> recompute;
+  std::optional<CollectiveAlgorithm> aggregation;
+  std::optional<Bytes> bucket;
+  std::optional<std::string> compression;
+  std::optional<Precision> precision;
+  std::optional<std::string> offload;
+  std::optional<std::vector<std::int32_t>> layers_per_stage;
+  std::optional<std::array<Axis, kNumAxes>> axis_order;
+
+  bool operator==(const StrategyConstraints&) const = default;
+};
+
+/// "tp8 pp8 dp8 mb1 1f1b full zero1": what tables print. Fields at their defaults are left out but for the degrees.
+std::string short_name(const Strategy& strategy);
+std::string_view schedule_name(ScheduleKind schedule);
+std::optional<ScheduleKind> find_schedule(std::string_view name);
+/// "none", "selective", "full", or "custom".
+std::string recompute_name(const Recompute& recompute);
+std::optional<RecomputeSet> find_recompute(std::string_view name);
+std::string_view precision_name(Precision precision);
+std::optional<Precision> find_precision(std::string_view name);
+std::string_view algorithm_name(CollectiveAlgorithm algorithm);
+std::optional<CollectiveAlgorithm> find_algorithm(std::string_view name);
+std::string_view axis_name(Axis axis);
+std::optional<Axis> find_axis(std::string_view name);
+
+}  // namespace portolan

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/quantity.h"
+#include "base/result.h"
+#include "topology/hardware.h"
+
+namespace portolan {
+
+enum class VertexKind : std::uint8_t { kHost, kGpu, kNvSwitch, kNic, kLeafSwitch, kSpineSwitch };
+
+/// Dense index of a GPU: node * gpus_per_node + place in node.
+using DeviceIndex = std::int32_t;
+/// Dense index of a directed link.
+using LinkIndex = std::int32_t;
+
+/// A directed link of the cluster.
+struct Link {
+  std::string name;          ///< "node3.gpu5->nvswitch", unique
+  BytesPerSecond bandwidth;  ///< achievable: the class's bandwidth times its efficiency
+  Seconds latency;
+
+  bool operator==(const Link&) const = default;
+};
+
+/// The links that a payload crosses, in order, and the sum of their latencies.
+struct Route {
+  std::vector<LinkIndex> links;
+  Seconds latency;
+
+  bool operator==(const Route&) const = default;
+};
+
+/// The machine as a graph: GPUs, NVSwitches, network cards, leaf and spine switches, hosts (a Boost.Graph
+/// property graph inside). Immutable once built; safe to read from several threads.
+class Cluster {
+ public:
+  /// Errors (kBadInput): what find_problem(hardware) finds.
+  static Result<Cluster> build(Hardware hardware);
+
+  Cluster(Cluster&&) noexcept;
+  Cluster& operator=(Cluster&&) noexcept;
+  ~Cluster();
+
+  const Hardware& hardware() const;
+  std::int64_t num_devices() const;
+  std::int64_t node_of(DeviceIndex device) const;
+  const std::vector<Link>& links() const;
+  std::int64_t num_vertices(VertexKind kind) const;
+
+  /// Path of a payload between two GPUs by the rail policy: inside a node through the NVSwitch; between
+  /// nodes on the destination's rail, entering it over the source node's NVSwitch when the source is on
+  /// another rail; between pods through the spine chosen by the destination node. Empty when source == destination.
+  Route route(DeviceIndex source, DeviceIndex destination) const;
+
+  /// Smallest total bandwidth of the links between two halves of the nodes, one direction.
+  BytesPerSecond bisection_bandwidth() const;
+
+ private:
+  struct Graph;
+  explicit Cluster(std::unique_ptr<Graph> graph);
+  std::unique_ptr<Graph> graph_;
+};
+
+/// The members of a group in the order of a ring that crosses each node once: members of a node
+/// stay together, nodes and members in ascending order.
+std::vector<DeviceIndex> ring_order(const Cluster& cluster, std::vector<DeviceIndex> members);
+
+}  // namespace portolan

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/quantity.h"
+
+namespace portolan {
+
+/// A figure and where it comes from (datasheet, paper, calibration).
+template <typename T>
+struct Sourced {
+  T value{};
+  std::string source;
+
+  bool operator==(const Sourced&) const = default;
+};
+
+enum class Precision { kFp32, kTf32, kFp16, kBf16, kFp8 };
+
+/// Memory layout of a matrix product's factors, as the linear layers use them.
+enum class GemmLayout {
+  kForward,         ///< x (m,k) times w (n,k) transposed
+  kBackwardInput,   ///< dy (m,k) times w (k,n)
+  kBackwardWeight,  ///< dy (k,m) transposed times x (k,n)
+  kAttention,       ///< batches of small products
+};
+
+/// One measured product.
+struct GemmPoint {
+  GemmLayout layout = GemmLayout::kForward;
+  std::int64_t batch = 1;
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+  FlopsPerSecond rate;
+
+  bool operator==(const GemmPoint&) const = default;
+};
+
+/// One measured memory-bound kernel, by the kernel's name.
+struct KernelRate {
+  std::string kernel;
+  std::int64_t elements = 0;  ///< size that was measured; with several sizes the rate is interpolated
+  BytesPerSecond rate;
+
+  bool operator==(const KernelRate&) const = default;
+};
+
+/// An accelerator, or one core of the embedded host device.
+struct DeviceSpec {
+  Sourced<Bytes> memory;
+  std::map<Precision, Sourced<FlopsPerSecond>> peak;
+  Sourced<BytesPerSecond> memory_bandwidth;
+  Sourced<double> gemm_efficiency;            ///< achieved share of peak, large products
+  Sourced<double> attention_gemm_efficiency;  ///< of batches of small products
+  Sourced<double> memory_efficiency;          ///< achieved share of memory_bandwidth, memory-bound kernels
+  Sourced<Seconds> kernel_launch;             ///< added to each kernel
+  std::vector<GemmPoint> gemm_points;         ///< when present, used instead of the efficiencies
+  std::vector<KernelRate> kernel_rates;       ///< when present for a kernel, used instead of memory_efficiency
+  Sourced<Watts> power_busy;
+  Sourced<Watts> power_idle;
+
+  bool operator==(const DeviceSpec&) const = default;
+};
+
+/// A class of links.
+struct LinkSpec {
+  Sourced<BytesPerSecond> bandwidth;  ///< one direction, of one link
+  Sourced<Seconds> latency;           ///< of one traversal
+  Sourced<double> efficiency;         ///< achieved share of bandwidth for large payloads
+
+  bool operator==(const LinkSpec&) const = default;
+};
+
+/// One measured collective or send: time of an operation of `size` over `num_ranks` ranks.
+struct CollectivePoint {
+  std::string collective;  ///< all_reduce, send_receive
+  std::int64_t num_ranks = 2;
+  Bytes size;
+  Seconds time;
+
+  bool operator==(const CollectivePoint&) const = default;
+};
+
+/// A cluster of equal nodes. One file in scenarios/hardware/.
+struct Hardware {
+  std::string name;
+  std::int64_t num_nodes = 0;
+  std::int64_t gpus_per_node = 0;
+  DeviceSpec device;
+  LinkSpec nvlink;            ///< a GPU to its node's switch; of the host device: shared memory
+  LinkSpec nic;               ///< a network card to its leaf switch; unused with one node
+  std::int64_t nics_per_node = 0;
+  std::int64_t nodes_per_pod = 0;     ///< nodes below one leaf switch of each rail
+  std::int64_t spines = 0;            ///< spine switches; 0: no second tier (one pod)
+  LinkSpec trunk;                     ///< a leaf to a spine switch
+  Sourced<Seconds> intra_node_step;   ///< fixed cost of one step of a ring inside a node
+  Sourced<Seconds> inter_node_step;   ///< across nodes
+  std::vector<CollectivePoint> collective_points;  ///< when present, used instead of bandwidth and step
+  Sourced<double> price_per_gpu_hour; ///< 0: unknown; currency of the user's choosing
+
+  std::int64_t num_gpus() const { return num_nodes * gpus_per_node; }
+  bool operator==(const Hardware&) const = default;
+};
+
+/// The first impossibility of a hardware description, by dotted key ("nic.bandwidth").
+struct HardwareProblem {
+  std::string key;
+  std::string message;
+};
+std::optional<HardwareProblem> find_problem(const Hardware& hardware);
+
+}  // namespace portolan
