@@ -57,7 +57,7 @@ struct Tensor {
 };
 
 /// Parts of a layer that recomputation can name. A tensor is written by kernels of one group only.
-enum class KernelGroup : std::uint8_t { kNorm1, kQkv, kAttentionCore, kProjection, kNorm2, kMlp, kOther };
+enum class KernelGroup : std::uint8_t { kNorm1, kQkv, kAttentionCore, kAttentionContext, kProjection, kNorm2, kMlp, kOther };
 inline constexpr int kNumKernelGroups = static_cast<int>(KernelGroup::kOther) + 1;
 
 struct GroupedKernel {

@@ -20,7 +20,8 @@ enum class CollectiveAlgorithm : std::uint8_t { kRing, kTree, kHierarchical };
 /// Which kernel groups of a layer run again before its backward.
 using RecomputeSet = std::bitset<kNumKernelGroups>;
 RecomputeSet recompute_none();
-/// The attention core: scores, softmax, dropout, context (Korthikanti et al. 2022, section 5).
+/// The attention core: scores, softmax and dropout, whose results grow with the square of the sequence. The context is
+/// kept, as in the memory formula of Korthikanti et al. 2022 (arXiv 2205.05198), section 5.
 RecomputeSet recompute_selective();
 RecomputeSet recompute_full();
 

@@ -1,0 +1,200 @@
+#include "model/block_builder.h"
+
+#include <cassert>
+#include <cmath>
+#include <utility>
+
+namespace portolan {
+
+BlockBuilder::BlockBuilder(std::string name, const TransformerConfig& config, const BlockOptions& options)
+    : config_(config), options_(options) {
+  block_.name = std::move(name);
+}
+
+int BlockBuilder::add(Tensor tensor) {
+  block_.tensors.push_back(std::move(tensor));
+  return static_cast<int>(block_.tensors.size()) - 1;
+}
+
+int BlockBuilder::activation(std::string name, std::int64_t elements) {
+  return activation(std::move(name), elements, options_.compute_bytes);
+}
+
+int BlockBuilder::activation(std::string name, std::int64_t elements, std::int64_t element_bytes) {
+  return add({.name = std::move(name), .elements = elements, .element_bytes = element_bytes});
+}
+
+int BlockBuilder::port(std::string name, TensorRole role, std::int64_t elements, std::int64_t element_bytes) {
+  return add({.name = std::move(name), .role = role, .elements = elements, .element_bytes = element_bytes});
+}
+
+ParameterPair BlockBuilder::parameter(Tensor tensor) {
+  tensor.role = TensorRole::kParameter;
+  tensor.element_bytes = options_.compute_bytes;
+  Tensor gradient{.name = tensor.name + ".gradient",
+                  .role = TensorRole::kGradient,
+                  .elements = tensor.elements,
+                  .element_bytes = options_.gradient_bytes,
+                  .tied_to_embedding = tensor.tied_to_embedding};
+  const int value = add(std::move(tensor));
+  return {.value = value, .gradient = add(std::move(gradient))};
+}
+
+void BlockBuilder::in_forward(KernelGroup group) {
+  group_ = group;
+  backward_ = false;
+}
+
+void BlockBuilder::in_backward() {
+  group_ = KernelGroup::kOther;
+  backward_ = true;
+}
+
+void BlockBuilder::launch(Launch launch) {
+  const auto tensor_of = [&](const Operand& operand) -> const Tensor& {
+    return block_.tensors[static_cast<std::size_t>(operand.tensor)];
+  };
+  Kernel kernel{.kind = launch.kind, .shape = launch.shape, .flops = {}, .bytes = {}, .operands = {},
+                .scalar = launch.scalar};
+  if (is_gemm(launch.kind)) {
+    const KernelShape& s = launch.shape;
+    kernel.flops = Flops(2.0 * static_cast<double>(s.gemm_batch) * static_cast<double>(s.gemm_m) *
+                         static_cast<double>(s.gemm_n) * static_cast<double>(s.gemm_k));
+  } else {
+    kernel.flops =
+        Flops(launch.flops_per_element * static_cast<double>(tensor_of(launch.operands.front()).elements));
+  }
+  for (const Operand& operand : launch.operands) {
+    const std::int64_t times = operand.access == Access::kUpdate ? 2 : 1;
+    kernel.bytes += tensor_of(operand).bytes() * times;
+  }
+  if (launch.bytes) {
+    kernel.bytes = *launch.bytes;
+  }
+  kernel.operands = std::move(launch.operands);
+  list().push_back({.kernel = std::move(kernel), .group = group_});
+}
+
+Bytes BlockBuilder::hidden_bytes() const {
+  return Bytes(rows() * config_.hidden_size * options_.compute_bytes);
+}
+
+void BlockBuilder::tensor_all_reduce(int tensor, Bytes payload) {
+  if (options_.tensor_parallel == 1) {
+    return;
+  }
+  launch({.kind = KernelKind::kTensorAllReduce,
+          .operands = {{tensor, Access::kUpdate}},
+          .flops_per_element = 0,
+          .bytes = payload});
+}
+
+NormTensors BlockBuilder::norm_forward(const std::string& name, int input) {
+  const std::int64_t h = config_.hidden_size;
+  const bool layernorm = config_.normalization == Normalization::kLayerNorm;
+  NormTensors norm;
+  norm.gain = parameter({.name = name + ".gain", .elements = h, .init = ParameterInit::kOnes});
+  if (layernorm) {
+    norm.bias = parameter({.name = name + ".bias", .elements = h, .init = ParameterInit::kZeros});
+  }
+  norm.output = activation(name + ".output", rows() * h);
+  if (layernorm) {
+    norm.mean = activation(name + ".mean", rows(), 4);
+  }
+  norm.rstd = activation(name + ".rstd", rows(), 4);
+  std::vector<Operand> operands{{norm.output, Access::kWrite}};
+  if (layernorm) {
+    operands.push_back({*norm.mean, Access::kWrite});
+  }
+  operands.push_back({norm.rstd, Access::kWrite});
+  operands.push_back({input, Access::kRead});
+  operands.push_back({norm.gain.value, Access::kRead});
+  if (layernorm) {
+    operands.push_back({norm.bias->value, Access::kRead});
+  }
+  launch({.kind = layernorm ? KernelKind::kLayerNormForward : KernelKind::kRmsNormForward,
+          .operands = std::move(operands),
+          .shape = {.rows = rows(), .columns = h},
+          .scalar = config_.norm_epsilon,
+          .flops_per_element = layernorm ? 7.0 : 4.0});
+  return norm;
+}
+
+void BlockBuilder::norm_backward(const NormTensors& norm, int input, int output_gradient,
+                                 Operand input_gradient) {
+  const bool layernorm = norm.mean.has_value();
+  std::vector<Operand> operands{input_gradient, {norm.gain.gradient, Access::kUpdate}};
+  if (layernorm) {
+    operands.push_back({norm.bias->gradient, Access::kUpdate});
+  }
+  operands.push_back({output_gradient, Access::kRead});
+  operands.push_back({input, Access::kRead});
+  if (layernorm) {
+    operands.push_back({*norm.mean, Access::kRead});
+  }
+  operands.push_back({norm.rstd, Access::kRead});
+  operands.push_back({norm.gain.value, Access::kRead});
+  launch({.kind = layernorm ? KernelKind::kLayerNormBackward : KernelKind::kRmsNormBackward,
+          .operands = std::move(operands),
+          .shape = {.rows = rows(), .columns = config_.hidden_size},
+          .flops_per_element = layernorm ? 14.0 : 9.0});
+}
+
+LinearTensors BlockBuilder::linear_parameters(const LinearSpec& spec) {
+  const double shrink =
+      spec.residual_projection ? 1.0 / std::sqrt(2.0 * static_cast<double>(config_.num_layers)) : 1.0;
+  LinearTensors linear{.weight = {}, .bias = {}, .out = spec.out, .in = spec.in};
+  linear.weight = parameter({.name = spec.name + ".weight",
+                             .elements = spec.out * spec.in,
+                             .init = spec.residual_projection ? ParameterInit::kScaledNormal : ParameterInit::kNormal,
+                             .init_std = config_.initializer_std * shrink,
+                             .weight_decay = true});
+  if (spec.bias) {
+    linear.bias = parameter({.name = spec.name + ".bias", .elements = spec.out, .init = ParameterInit::kZeros});
+  }
+  return linear;
+}
+
+void BlockBuilder::linear_forward(const LinearTensors& linear, int output, int input, bool add_bias) {
+  std::vector<Operand> operands{{output, Access::kWrite}, {input, Access::kRead}, {linear.weight.value, Access::kRead}};
+  if (add_bias && linear.bias) {
+    operands.push_back({linear.bias->value, Access::kRead});
+  }
+  launch({.kind = KernelKind::kLinearForward,
+          .operands = std::move(operands),
+          .shape = {.rows = rows(), .columns = linear.out, .inner = linear.in, .gemm_batch = 1,
+                    .gemm_m = rows(), .gemm_n = linear.out, .gemm_k = linear.in}});
+}
+
+void BlockBuilder::linear_backward_input(const LinearTensors& linear, int input_gradient, int output_gradient) {
+  launch({.kind = KernelKind::kLinearBackwardInput,
+          .operands = {{input_gradient, Access::kWrite}, {output_gradient, Access::kRead}, {linear.weight.value, Access::kRead}},
+          .shape = {.rows = rows(), .columns = linear.out, .inner = linear.in, .gemm_batch = 1,
+                    .gemm_m = rows(), .gemm_n = linear.in, .gemm_k = linear.out}});
+}
+
+void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int output_gradient, int input) {
+  const KernelShape shape{.rows = rows(), .columns = linear.out, .inner = linear.in, .gemm_batch = 1,
+                          .gemm_m = linear.out, .gemm_n = linear.in, .gemm_k = rows()};
+  if (options_.fused_gradient_accumulation) {
+    launch({.kind = KernelKind::kLinearBackwardWeight,
+            .operands = {{linear.weight.gradient, Access::kUpdate}, {output_gradient, Access::kRead}, {input, Access::kRead}},
+            .shape = shape});
+  } else {
+    const std::string name = block_.tensors[static_cast<std::size_t>(linear.weight.value)].name;
+    const int narrow = activation(name + ".narrow_gradient", linear.out * linear.in);
+    launch({.kind = KernelKind::kLinearBackwardWeight,
+            .operands = {{narrow, Access::kWrite}, {output_gradient, Access::kRead}, {input, Access::kRead}},
+            .shape = shape});
+    launch({.kind = KernelKind::kGradientConvert,
+            .operands = {{linear.weight.gradient, Access::kUpdate}, {narrow, Access::kRead}},
+            .shape = {.rows = linear.out, .columns = linear.in}});
+  }
+  if (linear.bias) {
+    launch({.kind = KernelKind::kBiasBackward,
+            .operands = {{linear.bias->gradient, Access::kUpdate}, {output_gradient, Access::kRead}},
+            .shape = {.rows = rows(), .columns = linear.out}});
+  }
+}
+
+}  // namespace portolan

@@ -1,0 +1,103 @@
+#include "model/block.h"
+#include "model/block_builder.h"
+
+namespace portolan {
+
+std::int64_t padded_vocab(const TransformerConfig& config, const BlockOptions& options) {
+  const std::int64_t multiple = options.vocab_padding * options.tensor_parallel;
+  return (config.vocab_size + multiple - 1) / multiple * multiple;
+}
+
+Block embedding_block(const TransformerConfig& config, const BlockOptions& options) {
+  BlockBuilder b("embedding", config, options);
+  const std::int64_t h = config.hidden_size;
+  const std::int64_t vocab = padded_vocab(config, options) / options.tensor_parallel;
+  const bool learned = config.position == PositionEncoding::kLearned;
+  const int output = b.port("output", TensorRole::kOutput, b.rows() * h, options.compute_bytes);
+  const int hidden_gradient = b.port("hidden_gradient", TensorRole::kHiddenGradient, b.rows() * h, options.compute_bytes);
+  const int tokens = b.port("tokens", TensorRole::kTokens, b.rows(), 4);
+  const ParameterPair word = b.parameter({.name = "word.weight", .elements = vocab * h, .init = ParameterInit::kNormal,
+                                          .init_std = config.initializer_std, .weight_decay = true});
+  const KernelShape shape{.rows = b.rows(), .columns = h, .inner = vocab, .batch = options.microbatch_size,
+                          .sequence = options.sequence_length};
+  b.in_forward(KernelGroup::kOther);
+  b.launch({.kind = KernelKind::kLoadTokens, .operands = {{tokens, Access::kWrite}}, .shape = shape, .flops_per_element = 0});
+  std::vector<Operand> forward{{output, Access::kWrite}, {tokens, Access::kRead}, {word.value, Access::kRead}};
+  std::vector<Operand> backward{{word.gradient, Access::kUpdate}, {hidden_gradient, Access::kRead}, {tokens, Access::kRead}};
+  if (learned) {
+    const ParameterPair position = b.parameter({.name = "position.weight", .elements = config.max_positions * h,
+                                                .init = ParameterInit::kNormal, .init_std = config.initializer_std,
+                                                .weight_decay = true});
+    forward.push_back({position.value, Access::kRead});
+    backward.push_back({position.gradient, Access::kUpdate});
+  }
+  // Rows of the tables are touched, not the tables.
+  const std::int64_t forward_passes = learned ? 3 : 2;
+  b.launch({.kind = KernelKind::kEmbeddingForward, .operands = std::move(forward), .shape = shape,
+            .bytes = Bytes(forward_passes * b.hidden_bytes().value + 4 * b.rows())});
+  b.tensor_all_reduce(output, b.hidden_bytes());
+  b.in_backward();
+  const std::int64_t table_bytes = 2 * b.rows() * h * options.gradient_bytes * (learned ? 2 : 1);
+  b.launch({.kind = KernelKind::kEmbeddingBackward, .operands = std::move(backward), .shape = shape,
+            .flops_per_element = 0, .bytes = Bytes(b.hidden_bytes().value + table_bytes + 4 * b.rows())});
+  return b.finish();
+}
+
+Block head_block(const TransformerConfig& config, const BlockOptions& options, double loss_scale) {
+  BlockBuilder b("head", config, options);
+  const std::int64_t h = config.hidden_size;
+  const std::int64_t vocab = padded_vocab(config, options) / options.tensor_parallel;
+  const int input = b.port("input", TensorRole::kInput, b.rows() * h, options.compute_bytes);
+  const int hidden_gradient = b.port("hidden_gradient", TensorRole::kHiddenGradient, b.rows() * h, options.compute_bytes);
+  const int targets = b.port("targets", TensorRole::kTokens, b.rows(), 4);
+  const int loss = b.port("loss", TensorRole::kLoss, 1, 8);
+  LinearTensors linear{.weight = {}, .bias = {}, .out = vocab, .in = h};
+  linear.weight = b.parameter({.name = config.tied_embeddings ? "word.weight" : "weight", .elements = vocab * h,
+                               .init = ParameterInit::kNormal, .init_std = config.initializer_std, .weight_decay = true,
+                               .tied_to_embedding = config.tied_embeddings});
+  const int logits = b.activation("logits", b.rows() * vocab, options.logits_in_fp32 ? 4 : options.compute_bytes);
+  const KernelShape shape{.rows = b.rows(), .columns = vocab, .batch = options.microbatch_size,
+                          .sequence = options.sequence_length};
+  b.in_forward(KernelGroup::kOther);
+  const NormTensors norm = b.norm_forward("norm", input);
+  b.linear_forward(linear, logits, norm.output, false);
+  b.launch({.kind = KernelKind::kLoadTokens, .operands = {{targets, Access::kWrite}}, .shape = shape, .flops_per_element = 0});
+  b.launch({.kind = KernelKind::kCrossEntropyForward,
+            .operands = {{logits, Access::kUpdate}, {loss, Access::kUpdate}, {targets, Access::kRead}},
+            .shape = shape,
+            .flops_per_element = 5});
+  // Vocabulary-parallel cross-entropy: maximum, target logit and sum of each row (Shoeybi et al. 2019, section 3).
+  b.tensor_all_reduce(logits, Bytes(3 * 4 * b.rows()));
+  b.in_backward();
+  b.launch({.kind = KernelKind::kCrossEntropyBackward,
+            .operands = {{logits, Access::kUpdate}, {targets, Access::kRead}},
+            .shape = shape,
+            .scalar = loss_scale,
+            .flops_per_element = 2});
+  const int norm_gradient = b.activation("norm.gradient", b.rows() * h);
+  b.linear_backward_input(linear, norm_gradient, logits);
+  b.tensor_all_reduce(norm_gradient, b.hidden_bytes());
+  b.linear_backward_weight(linear, logits, norm.output);
+  b.norm_backward(norm, input, norm_gradient, {hidden_gradient, Access::kWrite});
+  return b.finish();
+}
+
+Flops model_flops_per_sequence(const TransformerConfig& config, std::int64_t sequence_length) {
+  BlockOptions options;
+  options.sequence_length = sequence_length;
+  const auto products = [](const std::vector<GroupedKernel>& kernels) {
+    Flops sum;
+    for (const GroupedKernel& grouped : kernels) {
+      if (is_gemm(grouped.kernel.kind)) {
+        sum += grouped.kernel.flops;
+      }
+    }
+    return sum;
+  };
+  const Block layer = layer_block(config, options);
+  const Block head = head_block(config, options, 1.0);
+  return (products(layer.forward) + products(layer.backward)) * static_cast<double>(config.num_layers) +
+         products(head.forward) + products(head.backward);
+}
+
+}  // namespace portolan

@@ -1,0 +1,70 @@
+#include "model/kernel.h"
+
+#include <array>
+
+namespace portolan {
+
+namespace {
+
+// Operands of each kind, in order. w: written, u: updated in place, otherwise read; [] where the model has it.
+// The executor unpacks by these places.
+constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
+    "load_tokens",                 // tokens w
+    "embedding_forward",           // x w, tokens, word, [position]
+    "embedding_backward",          // dword u, dx, tokens, [dposition u]
+    "layernorm_forward",           // y w, mean w, rstd w, x, gain, bias
+    "layernorm_backward",          // dx w or u, dgain u, dbias u, dy, x, mean, rstd, gain
+    "rmsnorm_forward",             // y w, rstd w, x, gain
+    "rmsnorm_backward",            // dx w or u, dgain u, dy, x, rstd, gain
+    "linear_forward",              // y w, x, weight, [bias]
+    "linear_backward_input",       // dx w, dy, weight
+    "linear_backward_weight",      // dweight u, dy, x
+    "bias_backward",               // dbias u, dy
+    "rotary_forward",              // qkv u
+    "rotary_backward",             // dqkv u
+    "attention_scores_forward",    // scores w, qkv
+    "attention_scores_backward",   // dqkv u, dscores, qkv
+    "attention_softmax_forward",   // scores u
+    "attention_softmax_backward",  // dprobabilities u, probabilities
+    "attention_dropout_forward",   // dropped w, mask w, probabilities
+    "attention_dropout_backward",  // dprobabilities u, mask
+    "attention_context_forward",   // context w, probabilities, qkv
+    "attention_context_backward",  // dprobabilities w, dqkv w, dcontext, probabilities, qkv
+    "gelu_forward",                // y w, x
+    "gelu_backward",               // dy to dx u, x
+    "swiglu_forward",              // y w, x
+    "swiglu_backward",             // dx w, dy, x
+    "residual_add",                // y u, x, [bias], [mask w]
+    "dropout_backward",            // dx w, dy, mask
+    "cross_entropy_forward",       // logits to probabilities u, loss u, targets
+    "cross_entropy_backward",      // probabilities to dlogits u, targets
+    "gradient_convert",            // dweight u, narrow dweight
+    "fill_zero",                   // x w
+    "adamw",                       // parameter u, gradient, moment1 u, moment2 u
+    "tensor_all_reduce",           // x u
+};
+
+}  // namespace
+
+std::string_view kernel_name(KernelKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
+
+std::optional<KernelKind> find_kernel(std::string_view name) {
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (kNames[i] == name) {
+      return static_cast<KernelKind>(i);
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_attention_gemm(KernelKind kind) {
+  return kind == KernelKind::kAttentionScoresForward || kind == KernelKind::kAttentionScoresBackward ||
+         kind == KernelKind::kAttentionContextForward || kind == KernelKind::kAttentionContextBackward;
+}
+
+bool is_gemm(KernelKind kind) {
+  return is_attention_gemm(kind) || kind == KernelKind::kLinearForward ||
+         kind == KernelKind::kLinearBackwardInput || kind == KernelKind::kLinearBackwardWeight;
+}
+
+}  // namespace portolan

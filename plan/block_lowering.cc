@@ -1,0 +1,150 @@
+#include "plan/block_lowering.h"
+
+#include <fmt/format.h>
+
+#include <cassert>
+
+namespace portolan {
+
+BlockLowering::BlockLowering(Stage& stage, const Block& block, std::string prefix, const BlockPorts& ports)
+    : stage_(stage), block_(block), prefix_(std::move(prefix)), ports_(ports),
+      map_(block.tensors.size(), Buffer::kNone) {
+  for (std::size_t i = 0; i < block_.tensors.size(); ++i) {
+    map_[i] = port_buffer(block_.tensors[i]);
+  }
+}
+
+std::int32_t BlockLowering::port_buffer(const Tensor& tensor) const {
+  switch (tensor.role) {
+    case TensorRole::kInput:
+      return ports_.input;
+    case TensorRole::kOutput:
+      return ports_.output;
+    case TensorRole::kHiddenGradient:
+      return ports_.hidden_gradient;
+    case TensorRole::kLoss:
+      return ports_.loss;
+    case TensorRole::kParameter:
+      return tensor.tied_to_embedding ? ports_.tied_weight : Buffer::kNone;
+    case TensorRole::kGradient:
+      return tensor.tied_to_embedding ? ports_.tied_gradient : Buffer::kNone;
+    case TensorRole::kTokens:
+    case TensorRole::kActivation:
+      break;
+  }
+  return Buffer::kNone;
+}
+
+void BlockLowering::make_parameters(std::vector<StageParameter>& parameters) {
+  for (std::size_t i = 0; i < block_.tensors.size(); ++i) {
+    const Tensor& tensor = block_.tensors[i];
+    if (tensor.role != TensorRole::kParameter || map_[i] != Buffer::kNone) {
+      continue;
+    }
+    // A tied head on another stage holds its copy under the embedding's name: the name seeds the initial values.
+    const std::string owner = tensor.tied_to_embedding ? "embedding" : prefix_;
+    const std::string name = fmt::format("{} {}", owner, tensor.name);
+    map_[i] = add_buffer(stage_, {.name = name, .kind = BufferKind::kParameter, .bytes = tensor.bytes(),
+                                  .persistent = true, .first = {}, .last = {}, .init = tensor.init,
+                                  .init_std = tensor.init_std, .weight_decay = tensor.weight_decay});
+    const Tensor& gradient = block_.tensors[i + 1];
+    assert(gradient.role == TensorRole::kGradient);
+    map_[i + 1] = add_buffer(stage_, {.name = name + ".gradient", .kind = BufferKind::kGradient, .bytes = gradient.bytes(),
+                                      .persistent = true, .first = {}, .last = {}, .init = ParameterInit::kZeros,
+                                      .partner = map_[i]});
+    const bool word_embedding = tensor.tied_to_embedding || (prefix_ == "embedding" && tensor.name == "word.weight");
+    parameters.push_back({.value = map_[i], .gradient = map_[i + 1], .elements = tensor.elements, .tied = word_embedding});
+  }
+}
+
+std::int32_t BlockLowering::make_activation(int tensor_index, const std::string& suffix) {
+  const Tensor& tensor = block_.tensors[static_cast<std::size_t>(tensor_index)];
+  return add_buffer(stage_, {.name = fmt::format("{} {}{}", prefix_, tensor.name, suffix),
+                             .kind = BufferKind::kActivation, .bytes = tensor.bytes(), .first = {}, .last = {}});
+}
+
+void BlockLowering::append(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place,
+                           const Kernel& kernel, std::vector<std::int32_t>& map) {
+  Kernel placed = kernel;
+  for (Operand& operand : placed.operands) {
+    std::int32_t& buffer = map[static_cast<std::size_t>(operand.tensor)];
+    if (buffer == Buffer::kNone) {
+      buffer = make_activation(operand.tensor, place.phase == Phase::kRecompute ? " (recomputed)" : "");
+    }
+    operand.tensor = buffer;
+  }
+  if (kernel.kind != KernelKind::kTensorAllReduce) {
+    assembler.add_kernel(place, std::move(placed));
+    return;
+  }
+  Op op;
+  op.kind = OpKind::kCollective;
+  op.lane = static_cast<std::int32_t>(LaneIndex::kTensor);
+  op.phase = place.phase;
+  op.layer = place.layer;
+  op.collective = CollectiveKind::kAllReduce;
+  op.axis = Axis::kTensor;
+  op.bytes = kernel.bytes;
+  op.buffers = {placed.operands.front().tensor};
+  assembler.add_communication(std::move(op), {});
+}
+
+void BlockLowering::forward(TemplateAssembler& assembler, const Place& place) {
+  for (const GroupedKernel& grouped : block_.forward) {
+    append(assembler, {Phase::kForward, place.layer}, grouped.kernel, map_);
+  }
+  assembler.end_op();
+}
+
+std::vector<bool> BlockLowering::kernels_to_recompute(const Place& place) const {
+  std::vector<bool> chosen(block_.forward.size(), false);
+  std::vector<bool> needed(block_.tensors.size(), false);
+  const auto need_reads = [&](const Kernel& kernel) {
+    for (const Operand& operand : kernel.operands) {
+      if (operand.access != Access::kWrite) {
+        needed[static_cast<std::size_t>(operand.tensor)] = true;
+      }
+    }
+  };
+  for (const GroupedKernel& grouped : block_.backward) {
+    need_reads(grouped.kernel);
+  }
+  for (std::size_t i = block_.forward.size(); i-- > 0;) {
+    const GroupedKernel& grouped = block_.forward[i];
+    if (!place.recompute.test(static_cast<std::size_t>(grouped.group))) {
+      continue;
+    }
+    bool makes_needed = place.recompute_whole_group;
+    for (const Operand& operand : grouped.kernel.operands) {
+      makes_needed |= operand.access != Access::kRead && needed[static_cast<std::size_t>(operand.tensor)];
+    }
+    if (makes_needed) {
+      chosen[i] = true;
+      need_reads(grouped.kernel);
+    }
+  }
+  return chosen;
+}
+
+void BlockLowering::backward(TemplateAssembler& assembler, const Place& place) {
+  std::vector<std::int32_t> map = map_;
+  const std::vector<bool> recomputed = kernels_to_recompute(place);
+  for (std::size_t i = 0; i < recomputed.size(); ++i) {
+    if (!recomputed[i]) {
+      continue;
+    }
+    for (const Operand& operand : block_.forward[i].kernel.operands) {
+      if (operand.access == Access::kWrite) {
+        map[static_cast<std::size_t>(operand.tensor)] = Buffer::kNone;
+      }
+    }
+    append(assembler, {Phase::kRecompute, place.layer}, block_.forward[i].kernel, map);
+  }
+  assembler.end_op();
+  for (const GroupedKernel& grouped : block_.backward) {
+    append(assembler, {Phase::kBackward, place.layer}, grouped.kernel, map);
+  }
+  assembler.end_op();
+}
+
+}  // namespace portolan

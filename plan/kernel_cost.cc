@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <optional>
+
+#include "plan/cost.h"
+
+namespace portolan {
+
+namespace {
+
+GemmLayout layout_of(KernelKind kind) {
+  switch (kind) {
+    case KernelKind::kLinearForward:
+      return GemmLayout::kForward;
+    case KernelKind::kLinearBackwardInput:
+      return GemmLayout::kBackwardInput;
+    case KernelKind::kLinearBackwardWeight:
+      return GemmLayout::kBackwardWeight;
+    default:
+      return GemmLayout::kAttention;
+  }
+}
+
+double log_size(std::int64_t size) { return std::log2(static_cast<double>(std::max<std::int64_t>(size, 1))); }
+
+/// Squared distance of two products in doublings of each size; how many of them a batch holds hardly matters.
+double distance(const GemmPoint& point, const KernelShape& shape) {
+  const double dm = log_size(point.m) - log_size(shape.gemm_m);
+  const double dn = log_size(point.n) - log_size(shape.gemm_n);
+  const double dk = log_size(point.k) - log_size(shape.gemm_k);
+  const double db = 0.25 * (log_size(point.batch) - log_size(shape.gemm_batch));
+  return dm * dm + dn * dn + dk * dk + db * db;
+}
+
+/// Time per FLOP averaged over measured products of the layout, weighted by the inverse fourth power of distance
+/// (Shepard 1968): exact at a measured point, local between them.
+std::optional<FlopsPerSecond> measured_rate(const std::vector<GemmPoint>& points, GemmLayout layout,
+                                            const KernelShape& shape) {
+  double weights = 0;
+  double weighted_time = 0;
+  for (const GemmPoint& point : points) {
+    if (point.layout != layout) {
+      continue;
+    }
+    const double d2 = distance(point, shape);
+    if (d2 < 1e-12) {
+      return point.rate;
+    }
+    const double weight = 1.0 / (d2 * d2);
+    weights += weight;
+    weighted_time += weight / point.rate.value;
+  }
+  if (weights == 0) {
+    return std::nullopt;
+  }
+  return FlopsPerSecond(weights / weighted_time);
+}
+
+}  // namespace
+
+KernelCost::KernelCost(const Hardware& hardware, Precision precision)
+    : device_(hardware.device), peak_(device_.peak.at(precision).value), rates_(kNumKernelKinds) {
+  for (const KernelRate& rate : device_.kernel_rates) {
+    if (const auto kind = find_kernel(rate.kernel)) {
+      rates_[static_cast<std::size_t>(*kind)].push_back(&rate);
+    }
+  }
+  for (auto& list : rates_) {
+    std::sort(list.begin(), list.end(), [](const KernelRate* a, const KernelRate* b) { return a->elements < b->elements; });
+  }
+}
+
+Seconds KernelCost::gemm_time(const Kernel& kernel) const {
+  if (const auto rate = measured_rate(device_.gemm_points, layout_of(kernel.kind), kernel.shape)) {
+    return kernel.flops / *rate;
+  }
+  const double efficiency =
+      is_attention_gemm(kernel.kind) ? device_.attention_gemm_efficiency.value : device_.gemm_efficiency.value;
+  const Seconds arithmetic = kernel.flops / (peak_ * efficiency);
+  const Seconds memory = kernel.bytes / (device_.memory_bandwidth.value * device_.memory_efficiency.value);
+  return std::max(arithmetic, memory) + device_.kernel_launch.value;
+}
+
+Seconds KernelCost::memory_bound_time(const Kernel& kernel) const {
+  const auto& rates = rates_[static_cast<std::size_t>(kernel.kind)];
+  if (rates.empty()) {
+    return kernel.bytes / (device_.memory_bandwidth.value * device_.memory_efficiency.value) + device_.kernel_launch.value;
+  }
+  // Rate against log size, linear between measured sizes, constant beyond them.
+  const std::int64_t elements = std::max<std::int64_t>(kernel.shape.rows, 1) * std::max<std::int64_t>(kernel.shape.columns, 1);
+  const auto above = std::find_if(rates.begin(), rates.end(), [&](const KernelRate* r) { return r->elements >= elements; });
+  if (above == rates.begin() || above == rates.end()) {
+    const KernelRate* nearest = above == rates.end() ? rates.back() : rates.front();
+    return kernel.bytes / nearest->rate;
+  }
+  const KernelRate& low = **(above - 1);
+  const KernelRate& high = **above;
+  const double share = (log_size(elements) - log_size(low.elements)) / (log_size(high.elements) - log_size(low.elements));
+  return kernel.bytes / BytesPerSecond(low.rate.value + share * (high.rate.value - low.rate.value));
+}
+
+Seconds KernelCost::time(const Kernel& kernel) const {
+  assert(kernel.kind != KernelKind::kTensorAllReduce);
+  return is_gemm(kernel.kind) ? gemm_time(kernel) : memory_bound_time(kernel);
+}
+
+}  // namespace portolan

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/scenario.h"
+#include "plan/strategy.h"
+
+namespace portolan {
+
+/// Why a candidate was not ranked.
+enum class RejectReason : std::uint8_t {
+  kNotAvailable,     ///< a field asks for what is not modelled yet
+  kDegrees,          ///< ranks do not make up the scenario's GPUs, or exceed them
+  kHeads,            ///< heads or MLP not divisible by the tensor-parallel degree
+  kLayers,           ///< fewer layers than stages, or a layer list that does not sum up
+  kBatch,            ///< the global batch is not whole microbatches a replica
+  kMemory,           ///< does not fit
+  kDominated,        ///< slower than the best by the closed form, not simulated
+};
+inline constexpr int kNumRejectReasons = static_cast<int>(RejectReason::kDominated) + 1;
+std::string_view reject_reason_name(RejectReason reason);
+
+struct Rejection {
+  RejectReason reason = RejectReason::kDegrees;
+  std::string message;  ///< with the numbers
+
+  bool operator==(const Rejection&) const = default;
+};
+
+/// The first rule that `strategy` breaks for `scenario`, memory aside.
+std::optional<Rejection> find_rejection(const Scenario& scenario, const Strategy& strategy);
+
+/// Microbatches that each replica runs in a step. Precondition: no rejection.
+std::int32_t num_microbatches(const Scenario& scenario, const Strategy& strategy);
+
+/// Layers of each stage: the strategy's own list, or as even as can be with the longer stages away from the
+/// ends, which carry embedding and head. Precondition: no rejection.
+std::vector<std::int32_t> layers_of_stages(const Scenario& scenario, const Strategy& strategy);
+
+/// What the profile makes of the model on one rank of this strategy.
+BlockOptions block_options(const Scenario& scenario, const Strategy& strategy);
+
+/// Element size of parameters and activations in compute.
+std::int64_t compute_bytes(Precision precision);
+
+}  // namespace portolan

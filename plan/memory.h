@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "plan/estimate.h"
+#include "plan/program.h"
+
+namespace portolan {
+
+/// Live bytes of one rank by BufferKind.
+using BytesByKind = std::array<std::int64_t, 6>;
+
+/// Peak of live buffers of each rank of `stage`, in the order of its compute lane, and what is live there.
+/// A buffer lives from just before its first step until just after its last; one last used by a
+/// communication op until the next compute op begins. `reserved` adds `framework_memory`.
+StageMemory stage_peak_memory(const Stage& stage, Bytes framework_memory);
+
+/// Which buffers begin and end their lives around each step of a template: what the sweep and the executor's
+/// arena both walk.
+struct StepBuffers {
+  std::vector<std::int32_t> begin;  ///< allocated before the step
+  std::vector<std::int32_t> end;    ///< freed after it
+};
+/// Per op, per kernel (communication ops have one step).
+using TemplateLifetimes = std::vector<std::vector<StepBuffers>>;
+std::vector<TemplateLifetimes> buffer_lifetimes(const Stage& stage);
+
+/// Saved activations of one layer for one microbatch, from a formula on sizes alone and independent of the
+/// Program, after Korthikanti et al. 2022 (arXiv 2205.05198), equations 1 and 2, with the terms that the
+/// formula leaves out there: norm statistics, grouped-query attention, SwiGLU, no dropout.
+Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions& options, const RecomputeSet& recompute);
+
+}  // namespace portolan
