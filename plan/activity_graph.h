@@ -21,8 +21,8 @@ struct Activity {
   std::int32_t device = 0;   ///< index below ActivityGraph::num_devices
   std::int32_t path = 0;     ///< kTransfer: index into the graph's paths
   double bytes = 0;          ///< kTransfer; may be scaled to an effective payload, hence no whole number
-  Seconds seconds;           ///< kCompute
-  Seconds latency;           ///< kTransfer
+  Seconds seconds{};         ///< kCompute
+  Seconds latency{};         ///< kTransfer
 
   bool operator==(const Activity&) const = default;
 };

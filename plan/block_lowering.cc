@@ -96,9 +96,9 @@ void BlockLowering::forward(TemplateAssembler& assembler, const Place& place) {
   assembler.end_op();
 }
 
-std::vector<bool> BlockLowering::kernels_to_recompute(const Place& place) const {
-  std::vector<bool> chosen(block_.forward.size(), false);
-  std::vector<bool> needed(block_.tensors.size(), false);
+std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& set, bool whole_group) {
+  std::vector<bool> chosen(block.forward.size(), false);
+  std::vector<bool> needed(block.tensors.size(), false);
   const auto need_reads = [&](const Kernel& kernel) {
     for (const Operand& operand : kernel.operands) {
       if (operand.access != Access::kWrite) {
@@ -106,15 +106,15 @@ std::vector<bool> BlockLowering::kernels_to_recompute(const Place& place) const 
       }
     }
   };
-  for (const GroupedKernel& grouped : block_.backward) {
+  for (const GroupedKernel& grouped : block.backward) {
     need_reads(grouped.kernel);
   }
-  for (std::size_t i = block_.forward.size(); i-- > 0;) {
-    const GroupedKernel& grouped = block_.forward[i];
-    if (!place.recompute.test(static_cast<std::size_t>(grouped.group))) {
+  for (std::size_t i = block.forward.size(); i-- > 0;) {
+    const GroupedKernel& grouped = block.forward[i];
+    if (!set.test(static_cast<std::size_t>(grouped.group))) {
       continue;
     }
-    bool makes_needed = place.recompute_whole_group;
+    bool makes_needed = whole_group;
     for (const Operand& operand : grouped.kernel.operands) {
       makes_needed |= operand.access != Access::kRead && needed[static_cast<std::size_t>(operand.tensor)];
     }
@@ -128,7 +128,7 @@ std::vector<bool> BlockLowering::kernels_to_recompute(const Place& place) const 
 
 void BlockLowering::backward(TemplateAssembler& assembler, const Place& place) {
   std::vector<std::int32_t> map = map_;
-  const std::vector<bool> recomputed = kernels_to_recompute(place);
+  const std::vector<bool> recomputed = kernels_to_recompute(block_, place.recompute, place.recompute_whole_group);
   for (std::size_t i = 0; i < recomputed.size(); ++i) {
     if (!recomputed[i]) {
       continue;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ enum class VertexKind : std::uint8_t { kHost, kGpu, kNvSwitch, kNic, kLeafSwitch
 using DeviceIndex = std::int32_t;
 /// Dense index of a directed link.
 using LinkIndex = std::int32_t;
+/// Dense index of a vertex; GPUs come first, so that device d is vertex d.
+using VertexIndex = std::int32_t;
 
 /// A directed link of the cluster.
 struct Link {
@@ -25,6 +28,16 @@ struct Link {
   Seconds latency;
 
   bool operator==(const Link&) const = default;
+};
+
+/// A directed edge of the graph. Without a link it is PCIe (GPU and network card, GPU and host), which
+/// joins vertices and never limits a payload.
+struct Edge {
+  VertexIndex from = 0;
+  VertexIndex to = 0;
+  std::optional<LinkIndex> link;
+
+  bool operator==(const Edge&) const = default;
 };
 
 /// The links that a payload crosses, in order, and the sum of their latencies.
@@ -51,13 +64,17 @@ class Cluster {
   std::int64_t node_of(DeviceIndex device) const;
   const std::vector<Link>& links() const;
   std::int64_t num_vertices(VertexKind kind) const;
+  VertexKind kind_of(VertexIndex vertex) const;
+  /// Every edge, by ascending `from`.
+  std::vector<Edge> edges() const;
 
   /// Path of a payload between two GPUs by the rail policy: inside a node through the NVSwitch; between
   /// nodes on the destination's rail, entering it over the source node's NVSwitch when the source is on
   /// another rail; between pods through the spine chosen by the destination node. Empty when source == destination.
   Route route(DeviceIndex source, DeviceIndex destination) const;
 
-  /// Smallest total bandwidth of the links between two halves of the nodes, one direction.
+  /// Smallest total bandwidth of the links between two halves of the nodes, one direction. With one node:
+  /// between two halves of its GPUs.
   BytesPerSecond bisection_bandwidth() const;
 
  private:
@@ -67,7 +84,7 @@ class Cluster {
 };
 
 /// The members of a group in the order of a ring that crosses each node once: members of a node
-/// stay together, nodes and members in ascending order.
+/// stay together, nodes and members in ascending order. Precondition: members are distinct.
 std::vector<DeviceIndex> ring_order(const Cluster& cluster, std::vector<DeviceIndex> members);
 
 }  // namespace portolan

@@ -169,8 +169,9 @@ class PairCounts {
 Result<BytePairVocabulary> train_byte_pairs(std::span<const Document> documents,
                                             const BytePairTrainingOptions& options) {
   if (options.num_entries < kFewestEntries) {
-    return bad_input(fmt::format("num_entries: {} is too few (at least {}: {} bytes and the end-of-text mark)",
-                                 options.num_entries, kFewestEntries, kNumBytes));
+    return bad_input(
+        fmt::format("num_entries: {} is too few (at least {}: {} bytes and the end-of-text mark)",
+                    options.num_entries, kFewestEntries, kNumBytes));
   }
   std::vector<Word> words = count_words(documents);
   if (words.empty()) {

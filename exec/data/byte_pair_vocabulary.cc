@@ -54,21 +54,22 @@ Result<BytePairMerge> parse_merge(std::string_view line, SymbolByText& symbols, 
   for (int side = 0; side < 2; ++side) {
     const auto found = symbols.find(texts[side]);
     if (found == symbols.end()) {
-      return bad_input(fmt::format("{}: {} is no symbol yet (a merge joins bytes of GPT-2's alphabet and results of "
-                                   "earlier lines)",
-                                   where, quoted_excerpt(texts[side])));
+      return bad_input(
+          fmt::format("{}: {} is no symbol yet (a merge joins bytes of GPT-2's alphabet and results of "
+                      "earlier lines)",
+                      where, quoted_excerpt(texts[side])));
     }
     parts[side] = found->second;
   }
   std::string made = texts[0] + texts[1];
   if (made == kEndOfTextSymbol) {
-    return bad_input(fmt::format("{}: {} is the end-of-text mark, which no merge may make", where,
-                                 quoted_excerpt(made)));
+    return bad_input(
+        fmt::format("{}: {} is the end-of-text mark, which no merge may make", where, quoted_excerpt(made)));
   }
   const auto [place, is_new] = symbols.emplace(std::move(made), static_cast<std::int32_t>(symbols.size()));
   if (!is_new) {
-    return bad_input(fmt::format("{}: {} is made again, first by line {} (each merge makes a new symbol)", where,
-                                 quoted_excerpt(place->first),
+    return bad_input(fmt::format("{}: {} is made again, first by line {} (each merge makes a new symbol)",
+                                 where, quoted_excerpt(place->first),
                                  place->second - static_cast<std::int32_t>(kNumBytes) + 2));
   }
   return BytePairMerge{parts[0], parts[1]};
@@ -138,7 +139,8 @@ Result<BytePairVocabulary> with_encoder_ids(BytePairVocabulary vocabulary, std::
   for (const EncoderEntry& entry : entries) {
     const auto found = symbol_by_text.find(entry.symbol);
     if (found == symbol_by_text.end()) {
-      return id_error(entry, place, fmt::format("is neither a byte, nor made by a merge, nor {}", kEndOfTextSymbol));
+      return id_error(entry, place,
+                      fmt::format("is neither a byte, nor made by a merge, nor {}", kEndOfTextSymbol));
     }
     if (symbol_is_given[found->second]) {
       return id_error(entry, place, "is given twice");
@@ -191,9 +193,10 @@ Result<BytePairVocabulary> load_gpt2_vocabulary(const std::filesystem::path& enc
 
 Result<void> save_vocabulary(const BytePairVocabulary& vocabulary, const std::filesystem::path& merges_path) {
   if (vocabulary.ids != conventional_ids(vocabulary.merges.size())) {
-    return bad_input(fmt::format("{}: a merges file cannot hold the ids of this vocabulary (only those that "
-                                 "follow from the merges)",
-                                 merges_path.string()));
+    return bad_input(
+        fmt::format("{}: a merges file cannot hold the ids of this vocabulary (only those that "
+                    "follow from the merges)",
+                    merges_path.string()));
   }
   return write_file_atomically(merges_path, format_merges(vocabulary));
 }

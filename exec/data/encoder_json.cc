@@ -81,7 +81,8 @@ class EntryCollector {
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const Json::exception&) {
-    error = bad_input(fmt::format("{}:{}: not JSON (one object, \"symbol\": id, is expected)", place_, *line_));
+    error =
+        bad_input(fmt::format("{}:{}: not JSON (one object, \"symbol\": id, is expected)", place_, *line_));
     return false;
   }
 
@@ -90,10 +91,11 @@ class EntryCollector {
 
  private:
   bool refuse(const std::string& value) {
-    error = is_inside_ ? bad_input(fmt::format("{}:{}: {}: {} is not a token id (a whole number from 0)", place_,
-                                               entries.back().line, quoted_excerpt(entries.back().symbol), value))
-                       : bad_input(fmt::format("{}:{}: {} is not an object (of \"symbol\": id)", place_, *line_,
-                                               value));
+    error =
+        is_inside_
+            ? bad_input(fmt::format("{}:{}: {}: {} is not a token id (a whole number from 0)", place_,
+                                    entries.back().line, quoted_excerpt(entries.back().symbol), value))
+            : bad_input(fmt::format("{}:{}: {} is not an object (of \"symbol\": id)", place_, *line_, value));
     return false;
   }
 
@@ -108,8 +110,9 @@ Result<std::vector<EncoderEntry>> parse_encoder_json(std::string_view text, std:
   int line = 1;
   int end_line = 1;
   EntryCollector collector(place, &line);
-  const bool is_read = Json::sax_parse(LineCountingIterator(text.data(), &line),
-                                       LineCountingIterator(text.data() + text.size(), &end_line), &collector);
+  const bool is_read =
+      Json::sax_parse(LineCountingIterator(text.data(), &line),
+                      LineCountingIterator(text.data() + text.size(), &end_line), &collector);
   if (!is_read) {
     return collector.error.value_or(bad_input(fmt::format("{}:{}: not JSON", place, line)));
   }

@@ -11,9 +11,9 @@ namespace portolan {
 
 /// One `"symbol": id` of an `encoder.json`.
 struct EncoderEntry {
-  std::string symbol;   ///< as the file writes it, escapes resolved
+  std::string symbol;    ///< as the file writes it, escapes resolved
   std::uint64_t id = 0;  ///< any whole number; the reader of the entries bounds it
-  int line = 0;         ///< from 1
+  int line = 0;          ///< from 1
 };
 
 /// The entries of an `encoder.json` in the file's order, repeated symbols included. `place` is the file's

@@ -23,8 +23,8 @@ struct PieceSplitter::Pattern {
   Pattern() {
     int error = 0;
     PCRE2_SIZE error_offset = 0;
-    code = pcre2_compile(subject_of(kPattern), kPattern.size(), PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error,
-                         &error_offset, nullptr);
+    code = pcre2_compile(subject_of(kPattern), kPattern.size(), PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED,
+                         &error, &error_offset, nullptr);
     assert(code != nullptr);
     // Where machine code cannot be made, pcre2_match() interprets: slower, the same pieces.
     (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);

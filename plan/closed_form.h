@@ -1,0 +1,72 @@
+#pragma once
+
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "plan/cost.h"
+#include "plan/estimate.h"
+#include "plan/scenario.h"
+#include "plan/stage_cost.h"
+#include "topology/cluster.h"
+
+namespace portolan {
+
+/// The cheapest rung: a formula on the Strategy. For stages i with forward f_i and backward b_i, sends c and m microbatches
+///   step = zeroing + sum_i (f_i + b_i) + 2 sum c + (m - 1) max_i (f_i + b_i + sends of stage i) + synchronisation + optimizer
+/// (arXiv 2104.04473, section 2.2, with unequal stages); for GPipe the two directions fill and drain apart. It is exact for
+/// equal stages without communication and an estimate otherwise: the simulator says what really overlaps.
+/// Not thread-safe: it remembers block costs.
+class ClosedForm {
+ public:
+  /// Both must outlive it.
+  ClosedForm(const Scenario& scenario, const Cluster& cluster);
+
+  /// Precondition: no rejection by find_rejection. Memory is within the estimate; whether it fits is the caller's question.
+  Estimate evaluate(const Strategy& strategy);
+
+  /// What the ranking needs, without building an Estimate.
+  struct Outcome {
+    Seconds step_time;
+    Bytes peak_memory;     ///< reserved, of the fullest stage
+    std::int32_t fullest_stage = 0;
+  };
+  Outcome outcome(const Strategy& strategy);
+
+ private:
+  struct Pipeline;
+  struct AxisCost {
+    double seconds_per_byte = 0;
+    Seconds latency;
+  };
+  using BlockKey = std::tuple<std::int32_t, std::int64_t, unsigned long, Precision, Axis>;
+  using ShapeKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int64_t, std::array<Axis, kNumAxes>>;
+  struct MachineCosts {
+    std::vector<Seconds> sends;   ///< by boundary
+    AxisCost data;                ///< per byte of a whole vector, one direction round (reduce-scatter or all-gather)
+    AxisCost ends;                ///< all-reduce between first and last stage
+    Seconds gather;               ///< of a received shard over the tensor-parallel group
+  };
+
+  const BlockCosts& blocks(const Strategy& strategy);
+  const MachineCosts& machine(const Strategy& strategy, const BlockCosts& costs);
+  Seconds data_collective(const MachineCosts& machine, const Strategy& strategy, CollectiveKind kind, Bytes bytes) const;
+  Pipeline pipeline(const Strategy& strategy);
+  StageMemory stage_memory(const Strategy& strategy, const BlockCosts& costs, std::int32_t stage, std::int32_t layers) const;
+
+  const Scenario& scenario_;
+  const Cluster& cluster_;
+  Flops model_flops_;
+  std::map<Precision, KernelCost> kernel_costs_;
+  std::map<BlockKey, BlockCosts> blocks_;
+  std::map<ShapeKey, MachineCosts> machines_;
+};
+
+/// Fills in what follows from step time, breakdown and memory: rates, utilisation, energy, cost.
+/// Energy: busy GPUs draw power_busy for the share of the step that the slowest stage computes, power_idle otherwise.
+void complete_estimate(Estimate& estimate, const Scenario& scenario);
+
+/// FLOPs of matrix products that all ranks spend on recomputation in a step.
+Flops recompute_flops(const Scenario& scenario, const Strategy& strategy);
+
+}  // namespace portolan

@@ -1,0 +1,124 @@
+#include "plan/communication_flows.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <map>
+#include <optional>
+
+namespace portolan {
+
+namespace {
+
+std::int32_t& at(Coordinates& coordinates, Axis axis) { return coordinates[static_cast<std::size_t>(axis)]; }
+
+}  // namespace
+
+CommunicationFlows::CommunicationFlows(const Program& program, const Cluster& cluster, GraphBuilder& builder)
+    : program_(program), cluster_(cluster), builder_(builder), placement_(placement_of(program)) {}
+
+FlowSet CommunicationFlows::group_of(const Op& op, const Coordinates& place) const {
+  if (op.kind == OpKind::kSend || op.kind == OpKind::kReceive) {
+    Coordinates peer = place;
+    at(peer, op.axis) += op.peer_offset;
+    const bool sends = op.kind == OpKind::kSend;
+    return point_to_point(cluster_, placement_.device_of(sends ? place : peer), placement_.device_of(sends ? peer : place), op.bytes);
+  }
+  std::vector<DeviceIndex> members;
+  Coordinates member = place;
+  const std::int32_t degree = placement_.degree(op.axis);
+  const std::int32_t step = op.group == GroupKind::kFirstAndLastStage ? std::max(degree - 1, 1) : 1;
+  for (std::int32_t i = 0; i < degree; i += step) {
+    at(member, op.axis) = i;
+    members.push_back(placement_.device_of(member));
+  }
+  return ring_collective(cluster_, op.collective, std::move(members), op.bytes);
+}
+
+std::vector<FlowSet> CommunicationFlows::all_groups(const Op& op, std::int32_t stage) const {
+  const bool collective = op.kind == OpKind::kCollective;
+  const auto range = [&](Axis axis) { return collective && op.axis == axis ? 1 : placement_.degree(axis); };
+  std::vector<FlowSet> sets;
+  Coordinates place{};
+  at(place, Axis::kPipeline) = stage;
+  for (std::int32_t d = 0; d < range(Axis::kData); ++d) {
+    for (std::int32_t k = 0; k < range(Axis::kTensor); ++k) {
+      at(place, Axis::kData) = d;
+      at(place, Axis::kTensor) = k;
+      sets.push_back(group_of(op, place));
+    }
+  }
+  return sets;
+}
+
+std::int32_t CommunicationFlows::real_path(const Route& route) {
+  std::vector<std::int32_t> links;
+  for (LinkIndex index : route.links) {
+    const Link& link = cluster_.links()[static_cast<std::size_t>(index)];
+    links.push_back(builder_.link({index, 0}, {.name = link.name, .bandwidth = link.bandwidth}));
+  }
+  return builder_.path(links);
+}
+
+void CommunicationFlows::add_transfers(const FlowSet& set, std::int32_t begin, std::int32_t end) {
+  for (const Flow& flow : set.flows) {
+    const std::int32_t transfer = builder_.add({.kind = Activity::Kind::kTransfer,
+                                                .path = real_path(cluster_.route(flow.source, flow.destination)),
+                                                .bytes = flow.bytes,
+                                                .latency = set.latency});
+    builder_.add_edge(begin, transfer);
+    builder_.add_edge(transfer, end);
+  }
+}
+
+std::int32_t CommunicationFlows::add_representative(const Op& op, std::int32_t stage) {
+  struct Routed {
+    const Flow* flow;
+    Seconds latency;
+    Route route;
+  };
+  const std::vector<FlowSet> sets = all_groups(op, stage);
+  std::vector<Routed> routed;
+  std::map<LinkIndex, double> load;
+  for (const FlowSet& set : sets) {
+    for (const Flow& flow : set.flows) {
+      routed.push_back({&flow, set.latency, cluster_.route(flow.source, flow.destination)});
+      for (LinkIndex link : routed.back().route.links) {
+        load[link] += flow.bytes;
+      }
+    }
+  }
+  if (routed.empty()) {
+    return builder_.add_join();
+  }
+  const auto& links = cluster_.links();
+  const auto time = [&](const Routed& r) {
+    double longest = 0;
+    for (LinkIndex link : r.route.links) {
+      longest = std::max(longest, load[link] / links[static_cast<std::size_t>(link)].bandwidth.value);
+    }
+    return longest + r.latency.value;
+  };
+  const Routed* slowest = &routed.front();
+  double slowest_time = time(*slowest);
+  for (const Routed& candidate : routed) {
+    const double candidate_time = time(candidate);
+    if (candidate_time > slowest_time) {
+      slowest = &candidate;
+      slowest_time = candidate_time;
+    }
+  }
+  std::vector<std::int32_t> path;
+  for (LinkIndex index : slowest->route.links) {
+    const Link& link = links[static_cast<std::size_t>(index)];
+    // Alike flows divide the link; other communications find the same proxy when they divide it alike.
+    const double alike = load[index] / slowest->flow->bytes;
+    path.push_back(builder_.link({index, std::llround(alike * 1e6)}, {.name = link.name, .bandwidth = link.bandwidth / alike}));
+  }
+  return builder_.add({.kind = Activity::Kind::kTransfer,
+                       .path = builder_.path(path),
+                       .bytes = slowest->flow->bytes,
+                       .latency = slowest->latency});
+}
+
+}  // namespace portolan

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "plan/costed_program.h"
+#include "plan/graph_builder.h"
+#include "plan/program.h"
+#include "topology/cluster.h"
+#include "topology/placement.h"
+
+namespace portolan {
+
+/// Turns communication ops into transfers over the cluster's links.
+class CommunicationFlows {
+ public:
+  CommunicationFlows(const Program& program, const Cluster& cluster, GraphBuilder& builder);
+
+  /// Flow sets of `op` on `stage`, one for each group of ranks that does it: all (replica, rail) pairs of a send, all rails of a
+  /// data-parallel collective and so on.
+  std::vector<FlowSet> all_groups(const Op& op, std::int32_t stage) const;
+  /// Of the one group that holds the rank at `place`.
+  FlowSet group_of(const Op& op, const Coordinates& place) const;
+
+  /// Adds each flow of `set` as a transfer between `begin` and `end`.
+  void add_transfers(const FlowSet& set, std::int32_t begin, std::int32_t end);
+
+  /// Adds the one transfer that stands for all groups of `op`.
+  std::int32_t add_representative(const Op& op, std::int32_t stage);
+
+ private:
+  std::int32_t real_path(const Route& route);
+
+  const Program& program_;
+  const Cluster& cluster_;
+  GraphBuilder& builder_;
+  Placement placement_;
+};
+
+}  // namespace portolan

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/cost.h"
+#include "plan/program.h"
+#include "topology/cluster.h"
+#include "topology/placement.h"
+
+namespace portolan {
+
+/// Rungs of fidelity, from the cheapest.
+enum class Fidelity : std::uint8_t {
+  kClosedForm,  ///< formula on the Strategy, no Program
+  kFolded,      ///< one replica, one rail; tensor collectives folded into compute
+  kReplicas,    ///< all replicas, one rail: not available yet
+  kFull,        ///< every GPU; tensor collectives still folded
+  kExplicit,    ///< every GPU, every tensor collective as flows
+};
+std::string_view fidelity_name(Fidelity fidelity);
+std::optional<Fidelity> find_fidelity(std::string_view name);
+
+/// A source op inside a costed op, and its share of the time.
+struct CostedPart {
+  std::int32_t op = 0;
+  Seconds duration;
+};
+
+/// An op as a rung of fidelity runs it: one or several source ops of the template.
+struct CostedOp {
+  OpKind kind = OpKind::kCompute;
+  std::int32_t lane = 0;
+  Seconds duration;                        ///< of compute
+  std::vector<CostedPart> parts;           ///< communication: its one source op, 0 s
+  std::vector<Predecessor> predecessors;   ///< kOp indexes the costed ops of the template
+};
+
+struct CostedTemplate {
+  std::vector<CostedOp> ops;
+};
+
+/// A Program prepared for a rung. Refers to its source, which must outlive it.
+struct CostedProgram {
+  const Program* source = nullptr;
+  Fidelity fidelity = Fidelity::kFolded;
+  std::vector<std::vector<CostedTemplate>> stages;  ///< (stage, template)
+};
+
+/// Prices every op; below kExplicit turns tensor collectives into compute of their uncontended time, which
+/// is exact while no other traffic shares the links of a tensor-parallel group.
+CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster, Fidelity fidelity);
+
+/// Merges neighbouring compute ops that no other lane comes between into one.
+CostedProgram coalesce(CostedProgram program);
+
+/// Where the ranks of a Program sit.
+Placement placement_of(const Program& program);
+
+}  // namespace portolan

@@ -1,0 +1,54 @@
+#include "plan/estimate.h"
+
+#include <algorithm>
+
+#include "plan/block_lowering.h"
+#include "plan/closed_form.h"
+#include "plan/legality.h"
+
+namespace portolan {
+
+Flops recompute_flops(const Scenario& scenario, const Strategy& strategy) {
+  const Block layer = layer_block(scenario.model, block_options(scenario, strategy));
+  Flops per_microbatch;
+  for (std::int64_t i = 0; i < scenario.model.num_layers; ++i) {
+    const std::vector<bool> recomputed = kernels_to_recompute(layer, strategy.recompute.of_layer(i), scenario.software.recompute_whole_group.value);
+    for (std::size_t k = 0; k < recomputed.size(); ++k) {
+      if (recomputed[k] && is_gemm(layer.forward[k].kernel.kind)) {
+        per_microbatch += layer.forward[k].kernel.flops;
+      }
+    }
+    if (strategy.recompute.per_layer.empty()) {
+      per_microbatch = per_microbatch * static_cast<double>(scenario.model.num_layers);
+      break;
+    }
+  }
+  const double microbatches = static_cast<double>(scenario.global_batch) / static_cast<double>(strategy.microbatch_size);
+  return per_microbatch * (microbatches * strategy.tensor_parallel);
+}
+
+void complete_estimate(Estimate& estimate, const Scenario& scenario) {
+  const Strategy& strategy = estimate.strategy;
+  const DeviceSpec& device = scenario.hardware.device;
+  const double batch = static_cast<double>(scenario.global_batch);
+  const double gpus = static_cast<double>(strategy.num_ranks());
+  const double step = estimate.step_time.value;
+  estimate.peak_memory = Bytes(0);
+  for (const StageMemory& memory : estimate.stage_memory) {
+    estimate.peak_memory = std::max(estimate.peak_memory, memory.reserved);
+  }
+  if (step <= 0) {
+    return;
+  }
+  const Flops model = model_flops_per_sequence(scenario.model, scenario.sequence_length) * batch;
+  const Flops hardware = model + recompute_flops(scenario, strategy);
+  const double peak = device.peak.at(strategy.precision).value.value * gpus * step;
+  estimate.mfu_pct = 100 * model.value / peak;
+  estimate.hfu_pct = 100 * hardware.value / peak;
+  estimate.tokens_per_s = batch * static_cast<double>(scenario.sequence_length) / step;
+  const Seconds busy = estimate.breakdown.compute + estimate.breakdown.recompute + estimate.breakdown.optimizer;
+  estimate.energy = (device.power_busy.value * busy + device.power_idle.value * (estimate.step_time - busy)) * gpus;
+  estimate.cost = scenario.hardware.price_per_gpu_hour.value * gpus * step / 3600;
+}
+
+}  // namespace portolan

@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <cassert>
+#include <optional>
+
+#include "plan/unfold.h"
+
+namespace portolan {
+
+namespace {
+
+const CostedTemplate& template_of(const CostedProgram& program, const Unit& unit, const OpInstance& instance) {
+  const auto stage = static_cast<std::size_t>(unit.stage);
+  const Slot& slot = program.source->stages[stage].order[static_cast<std::size_t>(instance.slot)];
+  return program.stages[stage][static_cast<std::size_t>(slot.template_index)];
+}
+
+const CostedOp& op_of(const CostedProgram& program, const Unit& unit, const OpInstance& instance) {
+  return template_of(program, unit, instance).ops[static_cast<std::size_t>(instance.op)];
+}
+
+const Op& source_op(const CostedProgram& program, const Unit& unit, const OpInstance& instance, std::int32_t op) {
+  const Stage& stage = program.source->stages[static_cast<std::size_t>(unit.stage)];
+  const Slot& slot = stage.order[static_cast<std::size_t>(instance.slot)];
+  return stage.templates[static_cast<std::size_t>(slot.template_index)].ops[static_cast<std::size_t>(op)];
+}
+
+/// Where the time of communication along an axis is booked.
+Seconds& exposed(Breakdown& breakdown, const Op& op) {
+  if (op.phase == Phase::kGradientSync || op.phase == Phase::kParameterGather) {
+    return breakdown.exposed_data;
+  }
+  switch (op.axis) {
+    case Axis::kTensor:
+      return breakdown.exposed_tensor;
+    case Axis::kContext:
+      return breakdown.exposed_context;
+    case Axis::kExpert:
+      return breakdown.exposed_expert;
+    case Axis::kData:
+      return breakdown.exposed_data;
+    case Axis::kPipeline:
+      return breakdown.exposed_pipeline;
+  }
+  return breakdown.other;
+}
+
+Seconds& computed(Breakdown& breakdown, const Op& op) {
+  if (op.kind != OpKind::kCompute) {
+    return exposed(breakdown, op);  // a tensor collective folded into compute
+  }
+  if (op.phase == Phase::kRecompute) {
+    return breakdown.recompute;
+  }
+  return op.phase == Phase::kOptimizer ? breakdown.optimizer : breakdown.compute;
+}
+
+/// Books the units's compute lane from `clock` on.
+class LaneAccount {
+ public:
+  LaneAccount(const CostedProgram& program, const UnfoldedProgram& unfolded, const ActivityTimes& times, const Unit& unit)
+      : program_(program), unfolded_(unfolded), times_(times), unit_(unit) {}
+
+  double start(const OpInstance& instance) const { return times_.start_s[static_cast<std::size_t>(instance.begin)]; }
+  double end(const OpInstance& instance) const { return times_.end_s[static_cast<std::size_t>(instance.end)]; }
+
+  /// The lane was idle from the clock until `until`, at last because of communication `cause`.
+  void idle(double until, const OpInstance* cause) {
+    double gap = until - clock_;
+    if (gap <= 0) {
+      return;
+    }
+    if (cause != nullptr && op_of(program_, unit_, *cause).kind != OpKind::kCompute) {
+      const Op& op = source_op(program_, unit_, *cause, op_of(program_, unit_, *cause).parts.front().op);
+      const double in_flight = std::min(gap, until - std::max(start(*cause), clock_));
+      exposed(breakdown_, op) += Seconds(in_flight);
+      gap -= in_flight;
+    }
+    breakdown_.bubble += Seconds(gap);
+    clock_ = until;
+  }
+
+  void compute(const OpInstance& instance) {
+    idle(start(instance), last_predecessor(instance));
+    const CostedOp& op = op_of(program_, unit_, instance);
+    const double elapsed = end(instance) - start(instance);
+    for (const CostedPart& part : op.parts) {
+      const double share = op.duration.value > 0 ? part.duration / op.duration : 0;
+      computed(breakdown_, source_op(program_, unit_, instance, part.op)) += Seconds(elapsed * share);
+    }
+    clock_ = end(instance);
+  }
+
+  const OpInstance* last_predecessor(const OpInstance& instance) const {
+    const OpInstance* last = nullptr;
+    for (std::int32_t i = instance.predecessors_begin; i < instance.predecessors_end; ++i) {
+      const OpInstance& candidate = unit_.instances[static_cast<std::size_t>(unfolded_.predecessors[static_cast<std::size_t>(i)])];
+      if (last == nullptr || end(candidate) >= end(*last)) {
+        last = &candidate;
+      }
+    }
+    return last;
+  }
+
+  double clock() const { return clock_; }
+  const Breakdown& breakdown() const { return breakdown_; }
+
+ private:
+  const CostedProgram& program_;
+  const UnfoldedProgram& unfolded_;
+  const ActivityTimes& times_;
+  const Unit& unit_;
+  Breakdown breakdown_;
+  double clock_ = 0;
+};
+
+}  // namespace
+
+Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& unfolded, const ActivityTimes& times) {
+  const OpIds ids(*program.source);
+  Timeline timeline;
+  timeline.makespan = times.makespan;
+  for (const Unit& unit : unfolded.units) {
+    const Stage& stage = program.source->stages[static_cast<std::size_t>(unit.stage)];
+    for (const OpInstance& instance : unit.instances) {
+      const CostedOp& op = op_of(program, unit, instance);
+      const Slot& slot = stage.order[static_cast<std::size_t>(instance.slot)];
+      const double start = times.start_s[static_cast<std::size_t>(instance.begin)];
+      const double end = times.end_s[static_cast<std::size_t>(instance.end)];
+      double offset = 0;
+      for (const CostedPart& part : op.parts) {
+        const std::int64_t id = ids.id(unit.stage, slot.template_index, part.op, slot.microbatch);
+        const bool only = op.parts.size() == 1;
+        const double from = start + offset;
+        offset += part.duration.value;
+        timeline.entries.push_back({id, unit.rank, Seconds(from), Seconds(only ? end : start + offset)});
+      }
+    }
+  }
+  return timeline;
+}
+
+Breakdown breakdown_of(const CostedProgram& program, const UnfoldedProgram& unfolded, const ActivityTimes& times) {
+  const Unit* last_unit = nullptr;
+  double last_end = -1;
+  for (const Unit& unit : unfolded.units) {
+    for (const OpInstance& instance : unit.instances) {
+      const double end = times.end_s[static_cast<std::size_t>(instance.end)];
+      if (end > last_end) {
+        last_end = end;
+        last_unit = &unit;
+      }
+    }
+  }
+  if (last_unit == nullptr) {
+    return {};
+  }
+  LaneAccount account(program, unfolded, times, *last_unit);
+  const OpInstance* last_communication = nullptr;
+  for (const OpInstance& instance : last_unit->instances) {
+    if (op_of(program, *last_unit, instance).kind == OpKind::kCompute) {
+      account.compute(instance);
+    } else if (last_communication == nullptr || account.end(instance) >= account.end(*last_communication)) {
+      last_communication = &instance;
+    }
+  }
+  account.idle(last_end, last_communication);
+  return account.breakdown();
+}
+
+}  // namespace portolan

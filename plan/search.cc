@@ -1,0 +1,152 @@
+#include "plan/search.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/parse_quantity.h"
+
+namespace portolan {
+
+namespace {
+
+/// Estimates of those that evaluate and fit, best first; equal ones in their order of coming.
+std::vector<Estimate> ranked(const Scenario& scenario, std::vector<Result<Estimate>> results) {
+  std::vector<Estimate> list;
+  for (Result<Estimate>& result : results) {
+    if (result && !find_memory_rejection(scenario, *result)) {
+      list.push_back(*std::move(result));
+    }
+  }
+  std::stable_sort(list.begin(), list.end(), [&](const Estimate& a, const Estimate& b) {
+    return objective_value(scenario.objective, a) < objective_value(scenario.objective, b);
+  });
+  return list;
+}
+
+/// Evaluates the best `count` of `list` on a higher rung and puts them, newly ordered, before the others.
+std::vector<Estimate> refine(const Scenario& scenario, std::vector<Estimate> list, std::int32_t count, Fidelity fidelity,
+                             const Evaluator& evaluator, std::int64_t& num_simulated) {
+  const auto best = std::min(static_cast<std::size_t>(std::max(count, 0)), list.size());
+  std::vector<Strategy> strategies;
+  for (std::size_t i = 0; i < best; ++i) {
+    strategies.push_back(list[i].strategy);
+  }
+  num_simulated += static_cast<std::int64_t>(best);
+  std::vector<Estimate> refined = ranked(scenario, evaluator(strategies, fidelity));
+  refined.insert(refined.end(), std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(best)), std::make_move_iterator(list.end()));
+  return refined;
+}
+
+std::vector<Estimate> pareto_front(const std::vector<Estimate>& ranking) {
+  std::vector<Estimate> by_time = ranking;
+  std::stable_sort(by_time.begin(), by_time.end(), [](const Estimate& a, const Estimate& b) { return a.step_time < b.step_time; });
+  std::vector<Estimate> front;
+  for (const Estimate& estimate : by_time) {
+    if (front.empty() || estimate.peak_memory < front.back().peak_memory) {
+      front.push_back(estimate);
+    }
+  }
+  return front;
+}
+
+}  // namespace
+
+double objective_value(Objective objective, const Estimate& estimate) {
+  switch (objective) {
+    case Objective::kTime:
+      return estimate.step_time.value;
+    case Objective::kMemory:
+      return static_cast<double>(estimate.peak_memory.value);
+    case Objective::kEnergy:
+      return estimate.energy.value;
+    case Objective::kCost:
+      return estimate.cost;
+  }
+  return 0;
+}
+
+std::optional<Rejection> find_memory_rejection(const Scenario& scenario, const Estimate& estimate) {
+  const Bytes there = scenario.hardware.device.memory.value;
+  if (estimate.peak_memory <= there) {
+    return std::nullopt;
+  }
+  const auto& memory = estimate.stage_memory;
+  const auto fullest = std::max_element(memory.begin(), memory.end(), [](const auto& a, const auto& b) { return a.reserved < b.reserved; });
+  const auto gib = [](Bytes size) { return static_cast<double>(size.value) / static_cast<double>(kGibi); };
+  const bool large = there.value >= kGibi / 10;
+  const auto shown = [&](Bytes size) { return large ? fmt::format("{:.1f} GiB", gib(size)) : format_bytes(size); };
+  return Rejection{RejectReason::kMemory, fmt::format("{} needed, {} there, stage {}", shown(fullest->reserved), shown(there), fullest - memory.begin())};
+}
+
+Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluator& evaluator, Fidelity fidelity) {
+  Verdict verdict;
+  verdict.rejection = find_rejection(scenario, strategy);
+  if (verdict.rejection) {
+    return verdict;
+  }
+  std::vector<Result<Estimate>> results = evaluator(std::span(&strategy, 1), fidelity);
+  if (!results.front()) {
+    verdict.rejection = Rejection{RejectReason::kNotAvailable, results.front().error().message};
+    return verdict;
+  }
+  verdict.estimate = *std::move(results.front());
+  verdict.rejection = find_memory_rejection(scenario, *verdict.estimate);
+  verdict.kind = verdict.rejection ? Verdict::Kind::kRejected : Verdict::Kind::kRanked;
+  return verdict;
+}
+
+Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints, const Evaluator& evaluator,
+                            const SearchOptions& options) {
+  SearchResult result;
+  std::vector<Strategy> legal;
+  const std::vector<Strategy> candidates = enumerate_strategies(scenario, constraints);
+  result.num_enumerated = static_cast<std::int64_t>(candidates.size());
+  const auto count = [&](Rejection rejection) {
+    ++result.num_rejected[static_cast<std::size_t>(rejection.reason)];
+    if (!result.closest || result.closest->reason <= rejection.reason) {
+      result.closest = std::move(rejection);
+    }
+  };
+  for (const Strategy& candidate : candidates) {
+    if (auto rejection = find_rejection(scenario, candidate)) {
+      count(*std::move(rejection));
+    } else {
+      legal.push_back(candidate);
+    }
+  }
+  std::vector<Result<Estimate>> estimates = evaluator(legal, Fidelity::kClosedForm);
+  Bytes least_memory(std::numeric_limits<std::int64_t>::max());
+  for (const Result<Estimate>& estimate : estimates) {
+    if (!estimate) {
+      return estimate.error();
+    }
+    if (auto rejection = find_memory_rejection(scenario, *estimate)) {
+      ++result.num_rejected[static_cast<std::size_t>(RejectReason::kMemory)];
+      if (estimate->peak_memory < least_memory) {
+        least_memory = estimate->peak_memory;
+        result.closest = Rejection{RejectReason::kMemory, fmt::format("{}: {}", short_name(estimate->strategy), rejection->message)};
+      }
+    }
+  }
+  std::vector<Estimate> list = ranked(scenario, std::move(estimates));
+  result.num_feasible = static_cast<std::int64_t>(list.size());
+  list = refine(scenario, std::move(list), options.num_folded, Fidelity::kFolded, evaluator, result.num_simulated);
+  const auto num_refined = static_cast<std::size_t>(std::max(options.num_folded, 0));
+  if (list.size() > num_refined) {
+    // What only the closed form has seen is not compared with what was simulated.
+    result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] = static_cast<std::int64_t>(list.size() - num_refined);
+    list.resize(num_refined);
+  }
+  list = refine(scenario, std::move(list), options.num_full, Fidelity::kFull, evaluator, result.num_simulated);
+  if (list.empty()) {
+    const std::string nearest = result.closest ? result.closest->message : "no combination of degrees makes up the GPUs";
+    return infeasible(fmt::format("{}: no feasible strategy among {} candidates; closest: {}", scenario.name, result.num_enumerated, nearest));
+  }
+  result.pareto = pareto_front(list);
+  result.ranking = std::move(list);
+  return result;
+}
+
+}  // namespace portolan

@@ -1,0 +1,30 @@
+#include "plan/simulate.h"
+
+#include "plan/closed_form.h"
+#include "plan/memory.h"
+#include "plan/unfold.h"
+
+namespace portolan {
+
+Result<Simulation> simulate_program(const SimulationRequest& request, const GraphRunner& runner) {
+  const KernelCost cost(request.scenario.hardware, request.strategy.precision);
+  const CostedProgram costed = coalesce(fold(request.program, cost, request.cluster, request.fidelity));
+  PORTOLAN_TRY(const UnfoldedProgram unfolded, unfold(costed, request.cluster));
+  PORTOLAN_TRY(const ActivityTimes times, runner(unfolded.graph));
+  Simulation simulation;
+  simulation.num_activities = static_cast<std::int64_t>(unfolded.graph.activities.size());
+  Estimate& estimate = simulation.estimate;
+  estimate.strategy = request.strategy;
+  estimate.step_time = times.makespan;
+  estimate.breakdown = breakdown_of(costed, unfolded, times);
+  for (const Stage& stage : request.program.stages) {
+    estimate.stage_memory.push_back(stage_peak_memory(stage, request.scenario.software.framework_memory.value));
+  }
+  complete_estimate(estimate, request.scenario);
+  if (request.with_timeline) {
+    simulation.timeline = expand_timeline(costed, unfolded, times);
+  }
+  return simulation;
+}
+
+}  // namespace portolan

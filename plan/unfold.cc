@@ -1,0 +1,249 @@
+#include "plan/unfold.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+#include <tuple>
+
+#include "plan/communication_flows.h"
+#include "plan/graph_builder.h"
+
+namespace portolan {
+
+namespace {
+
+/// First and last activity of a communication.
+struct Meeting {
+  std::int32_t begin = 0;
+  std::int32_t end = 0;
+  std::int32_t num_arrivals = 0;
+  std::int32_t num_expected = 0;
+};
+
+/// Identity of a communication among all units: those that take part look it up under one key.
+using MeetingKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t>;
+
+class Unfolder {
+ public:
+  Unfolder(const CostedProgram& program, const Cluster& cluster)
+      : costed_(program), source_(*program.source), placement_(placement_of(source_)),
+        flows_(source_, cluster, builder_) {
+    const bool folded = program.fidelity == Fidelity::kFolded;
+    num_replicas_ = folded ? 1 : placement_.degree(Axis::kData);
+    unit_rails_ = program.fidelity == Fidelity::kExplicit ? placement_.degree(Axis::kTensor) : 1;
+  }
+
+  Result<UnfoldedProgram> run();
+
+ private:
+  /// Progress through one unit's order list.
+  struct UnitState {
+    std::int32_t index = 0;
+    Coordinates place{};
+    std::vector<std::int32_t> lane_tail;             ///< last instance in each lane
+    std::vector<std::int32_t> slot_first_instance;   ///< by slot
+    std::vector<std::int32_t> last_compute_at_slot;  ///< instance, or -1
+    std::int32_t last_compute = -1;
+    std::map<std::int32_t, std::int32_t> occurrences;  ///< of collectives that several stages share, by lane
+  };
+
+  void add_unit(const Coordinates& place);
+  void add_slot(UnitState& state, std::int32_t slot);
+  std::pair<std::int32_t, std::int32_t> activities_of(UnitState& state, std::int32_t slot, std::int32_t op_index);
+  Meeting& meeting(UnitState& state, const Slot& slot, const Op& op, std::int32_t op_index);
+  MeetingKey meeting_key(UnitState& state, const Slot& slot, const Op& op, std::int32_t op_index);
+  std::int32_t expected_arrivals(const Op& op) const;
+  void make_meeting(Meeting& made, const UnitState& state, const Op& op);
+  void link_predecessors(UnitState& state, std::int32_t slot, const CostedOp& op, OpInstance& instance);
+
+  const CostedProgram& costed_;
+  const Program& source_;
+  Placement placement_;
+  GraphBuilder builder_;
+  CommunicationFlows flows_;
+  std::int32_t num_replicas_ = 1;
+  std::int32_t unit_rails_ = 1;
+  std::map<MeetingKey, Meeting> meetings_;
+  UnfoldedProgram result_;
+};
+
+std::int32_t coordinate(const Coordinates& place, Axis axis) { return place[static_cast<std::size_t>(axis)]; }
+
+MeetingKey Unfolder::meeting_key(UnitState& state, const Slot& slot, const Op& op, std::int32_t op_index) {
+  const std::int32_t d = coordinate(state.place, Axis::kData);
+  const std::int32_t k = coordinate(state.place, Axis::kTensor);
+  const std::int32_t s = coordinate(state.place, Axis::kPipeline);
+  constexpr std::int32_t kPointToPoint = -1, kEndStages = -2;
+  if (op.kind != OpKind::kCollective) {
+    return {kPointToPoint, op.channel, slot.microbatch, d, k};
+  }
+  if (op.group == GroupKind::kFirstAndLastStage) {
+    return {kEndStages, op.lane, state.occurrences[op.lane]++, d, k};
+  }
+  const std::int32_t own = op.axis == Axis::kData ? k : d;
+  const std::int32_t identity = (slot.template_index << 12) + op_index;
+  return {s, identity, slot.microbatch, own, static_cast<std::int32_t>(op.axis)};
+}
+
+std::int32_t Unfolder::expected_arrivals(const Op& op) const {
+  if (op.kind != OpKind::kCollective) {
+    return 2;
+  }
+  if (op.group == GroupKind::kFirstAndLastStage) {
+    return placement_.degree(Axis::kPipeline) > 1 ? 2 : 1;
+  }
+  return op.axis == Axis::kData ? num_replicas_ : unit_rails_;
+}
+
+void Unfolder::make_meeting(Meeting& made, const UnitState& state, const Op& op) {
+  const std::int32_t stage = coordinate(state.place, Axis::kPipeline);
+  if (costed_.fidelity == Fidelity::kFolded) {
+    made.begin = made.end = flows_.add_representative(op, stage);
+    return;
+  }
+  std::vector<FlowSet> sets;
+  if (costed_.fidelity == Fidelity::kExplicit) {
+    sets.push_back(flows_.group_of(op, state.place));
+  } else {
+    // One unit stands for all rails of its replica.
+    Coordinates place = state.place;
+    for (std::int32_t k = 0; k < placement_.degree(Axis::kTensor); ++k) {
+      place[static_cast<std::size_t>(Axis::kTensor)] = k;
+      sets.push_back(flows_.group_of(op, place));
+    }
+  }
+  made.begin = builder_.add_join();
+  made.end = builder_.add_join();
+  builder_.add_edge(made.begin, made.end);
+  for (const FlowSet& set : sets) {
+    flows_.add_transfers(set, made.begin, made.end);
+  }
+}
+
+Meeting& Unfolder::meeting(UnitState& state, const Slot& slot, const Op& op, std::int32_t op_index) {
+  const auto [found, inserted] = meetings_.try_emplace(meeting_key(state, slot, op, op_index));
+  if (inserted) {
+    make_meeting(found->second, state, op);
+    found->second.num_expected = expected_arrivals(op);
+  }
+  ++found->second.num_arrivals;
+  return found->second;
+}
+
+std::pair<std::int32_t, std::int32_t> Unfolder::activities_of(UnitState& state, std::int32_t slot_index, std::int32_t op_index) {
+  const auto stage = static_cast<std::size_t>(coordinate(state.place, Axis::kPipeline));
+  const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
+  const CostedOp& op = costed_.stages[stage][static_cast<std::size_t>(slot.template_index)].ops[static_cast<std::size_t>(op_index)];
+  if (op.kind == OpKind::kCompute) {
+    const std::int32_t activity =
+        builder_.add({.kind = Activity::Kind::kCompute, .device = state.index, .seconds = op.duration});
+    return {activity, activity};
+  }
+  const std::int32_t source_op = op.parts.front().op;
+  const Op& source = source_.stages[stage].templates[static_cast<std::size_t>(slot.template_index)].ops[static_cast<std::size_t>(source_op)];
+  const Meeting& met = meeting(state, slot, source, source_op);
+  return {met.begin, met.end};
+}
+
+void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const CostedOp& op, OpInstance& instance) {
+  std::vector<OpInstance>& instances = result_.units[static_cast<std::size_t>(state.index)].instances;
+  instance.predecessors_begin = static_cast<std::int32_t>(result_.predecessors.size());
+  const auto wait_for = [&](std::int32_t predecessor) {
+    if (predecessor >= 0) {
+      result_.predecessors.push_back(predecessor);
+      builder_.add_edge(instances[static_cast<std::size_t>(predecessor)].end, instance.begin);
+    }
+  };
+  wait_for(state.lane_tail[static_cast<std::size_t>(op.lane)]);
+  const auto first_of = [&](std::int32_t s) { return state.slot_first_instance[static_cast<std::size_t>(s)]; };
+  for (const Predecessor& p : op.predecessors) {
+    const std::int32_t past = slot - p.slots_back;
+    switch (p.kind) {
+      case Predecessor::Kind::kOp:
+        wait_for(first_of(slot) + p.op);
+        break;
+      case Predecessor::Kind::kLastCompute:
+        wait_for(past >= 0 ? state.last_compute_at_slot[static_cast<std::size_t>(past)] : -1);
+        break;
+      case Predecessor::Kind::kAllOps:
+        for (std::int32_t i = past >= 0 ? first_of(past) : 0; past >= 0 && i < first_of(past + 1); ++i) {
+          wait_for(i);
+        }
+        break;
+    }
+  }
+  instance.predecessors_end = static_cast<std::int32_t>(result_.predecessors.size());
+}
+
+void Unfolder::add_slot(UnitState& state, std::int32_t slot_index) {
+  const auto stage = static_cast<std::size_t>(coordinate(state.place, Axis::kPipeline));
+  const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
+  const CostedTemplate& t = costed_.stages[stage][static_cast<std::size_t>(slot.template_index)];
+  std::vector<OpInstance>& instances = result_.units[static_cast<std::size_t>(state.index)].instances;
+  state.slot_first_instance.push_back(static_cast<std::int32_t>(instances.size()));
+  for (std::size_t o = 0; o < t.ops.size(); ++o) {
+    const CostedOp& op = t.ops[o];
+    OpInstance instance{.slot = slot_index, .op = static_cast<std::int32_t>(o)};
+    std::tie(instance.begin, instance.end) = activities_of(state, slot_index, instance.op);
+    link_predecessors(state, slot_index, op, instance);
+    const auto index = static_cast<std::int32_t>(instances.size());
+    state.lane_tail[static_cast<std::size_t>(op.lane)] = index;
+    if (op.kind == OpKind::kCompute) {
+      state.last_compute = index;
+    }
+    instances.push_back(instance);
+  }
+  state.last_compute_at_slot.push_back(state.last_compute);
+}
+
+void Unfolder::add_unit(const Coordinates& place) {
+  UnitState state;
+  state.index = static_cast<std::int32_t>(result_.units.size());
+  state.place = place;
+  state.lane_tail.assign(source_.lanes.size(), -1);
+  const std::int32_t stage = coordinate(place, Axis::kPipeline);
+  result_.units.push_back({.stage = stage, .rank = placement_.rank_of(place), .instances = {}});
+  const std::size_t num_slots = source_.stages[static_cast<std::size_t>(stage)].order.size();
+  for (std::size_t slot = 0; slot < num_slots; ++slot) {
+    add_slot(state, static_cast<std::int32_t>(slot));
+  }
+}
+
+Result<UnfoldedProgram> Unfolder::run() {
+  for (std::int32_t d = 0; d < num_replicas_; ++d) {
+    for (std::int32_t s = 0; s < static_cast<std::int32_t>(source_.stages.size()); ++s) {
+      for (std::int32_t k = 0; k < unit_rails_; ++k) {
+        Coordinates place{};
+        place[static_cast<std::size_t>(Axis::kData)] = d;
+        place[static_cast<std::size_t>(Axis::kPipeline)] = s;
+        place[static_cast<std::size_t>(Axis::kTensor)] = k;
+        add_unit(place);
+      }
+    }
+  }
+  for (const auto& [key, met] : meetings_) {
+    if (met.num_arrivals != met.num_expected) {
+      return bad_input(fmt::format("program: a communication (channel or stage {}, microbatch {}) is joined by {} of {} ranks",
+                                   std::get<1>(key), std::get<2>(key), met.num_arrivals, met.num_expected));
+    }
+  }
+  result_.graph = builder_.finish(static_cast<std::int32_t>(result_.units.size()));
+  return std::move(result_);
+}
+
+}  // namespace
+
+Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster) {
+  if (program.fidelity == Fidelity::kClosedForm || program.fidelity == Fidelity::kReplicas) {
+    return bad_input(fmt::format("fidelity {} cannot be simulated (allowed: folded, full, explicit)", fidelity_name(program.fidelity)));
+  }
+  if (program.source->num_ranks() > cluster.num_devices()) {
+    return infeasible(fmt::format("{} ranks exceed the {} GPUs of {}", program.source->num_ranks(), cluster.num_devices(),
+                                  cluster.hardware().name));
+  }
+  return Unfolder(program, cluster).run();
+}
+
+}  // namespace portolan

@@ -1,0 +1,225 @@
+#include <gtest/gtest.h>
+
+#include <boost/graph/adjacency_list.hpp>
+#include <boost/graph/breadth_first_search.hpp>
+#include <functional>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "small_clusters.h"
+
+namespace portolan {
+namespace {
+
+using SearchGraph = boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS>;
+
+std::size_t position(std::int32_t index) { return static_cast<std::size_t>(index); }
+
+/// Edges on a shortest path from `source` to each vertex over the edges that `may_use` admits; 0 where
+/// there is no path.
+std::vector<int> shortest_paths(const std::vector<Edge>& edges, DeviceIndex source,
+                                const std::function<bool(const Edge&)>& may_use) {
+  SearchGraph graph;
+  for (const Edge& edge : edges) {
+    if (may_use(edge)) {
+      boost::add_edge(position(edge.from), position(edge.to), graph);
+    }
+  }
+  std::vector<int> num_edges(boost::num_vertices(graph));
+  boost::breadth_first_search(graph, position(source),
+                              boost::visitor(boost::make_bfs_visitor(
+                                  boost::record_distances(num_edges.data(), boost::on_tree_edge()))));
+  return num_edges;
+}
+
+/// A cluster and what its graph says about it, looked up by the tests.
+class Chart {
+ public:
+  explicit Chart(const Hardware& hardware)
+      : cluster_(Cluster::build(hardware).value()),
+        edges_(cluster_.edges()),
+        link_ends_(cluster_.links().size()) {
+    for (const Edge& edge : edges_) {
+      if (edge.link) {
+        link_ends_[position(*edge.link)] = edge;
+      } else {
+        pcie_.emplace(edge.from, edge.to);
+      }
+    }
+  }
+
+  const Cluster& cluster() const { return cluster_; }
+  const std::vector<Edge>& edges() const { return edges_; }
+
+  bool is_nvlink(const Edge& edge) const {
+    return cluster_.kind_of(edge.from) == VertexKind::kNvSwitch ||
+           cluster_.kind_of(edge.to) == VertexKind::kNvSwitch;
+  }
+
+  /// The vertices that a route visits, PCIe filled in where the graph has it; nothing when the route is
+  /// not a connected path between its ends.
+  std::optional<std::vector<VertexIndex>> walk(DeviceIndex source, DeviceIndex destination,
+                                               const Route& route) const {
+    std::vector<VertexIndex> path = {source};
+    const auto move_by_pcie_to = [&](VertexIndex next) {
+      if (path.back() == next) {
+        return true;
+      }
+      const bool is_joined = pcie_.contains({path.back(), next});
+      path.push_back(next);
+      return is_joined;
+    };
+    for (const LinkIndex link : route.links) {
+      if (!move_by_pcie_to(link_ends_[position(link)].from)) {
+        return std::nullopt;
+      }
+      path.push_back(link_ends_[position(link)].to);
+    }
+    return move_by_pcie_to(destination) ? std::optional(path) : std::nullopt;
+  }
+
+  /// What the rail policy leaves open: inside a node NVLink alone, between nodes every edge but the
+  /// network cards of other rails than the destination's.
+  std::function<bool(const Edge&)> policy(DeviceIndex source, DeviceIndex destination) const {
+    if (cluster_.node_of(source) == cluster_.node_of(destination)) {
+      return [this](const Edge& edge) { return is_nvlink(edge); };
+    }
+    const Hardware& hardware = cluster_.hardware();
+    return [this, &hardware, rail = rail_of(hardware, destination)](const Edge& edge) {
+      const bool from_gpu = cluster_.kind_of(edge.from) == VertexKind::kGpu;
+      const VertexIndex gpu = from_gpu ? edge.from : edge.to;
+      const VertexIndex other = from_gpu ? edge.to : edge.from;
+      return cluster_.kind_of(other) != VertexKind::kNic || cluster_.kind_of(gpu) != VertexKind::kGpu ||
+             rail_of(hardware, gpu) == rail;
+    };
+  }
+
+ private:
+  Cluster cluster_;
+  std::vector<Edge> edges_;
+  std::vector<Edge> link_ends_;
+  std::set<std::pair<VertexIndex, VertexIndex>> pcie_;
+};
+
+using Check = std::function<void(const Chart&, DeviceIndex source, DeviceIndex destination)>;
+
+void for_all_pairs(const Check& check) {
+  for (const Hardware& hardware : small_hardware()) {
+    const Chart chart(hardware);
+    const auto num_devices = static_cast<DeviceIndex>(chart.cluster().num_devices());
+    for (DeviceIndex source = 0; source < num_devices; ++source) {
+      for (DeviceIndex destination = 0; destination < num_devices; ++destination) {
+        SCOPED_TRACE(describe(hardware) + ": " + std::to_string(source) + " to " +
+                     std::to_string(destination));
+        check(chart, source, destination);
+        if (testing::Test::HasFailure()) {
+          return;
+        }
+      }
+    }
+  }
+}
+
+TEST(RouteProperty, IsAConnectedPathOfDistinctLinksAndVertices) {
+  for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
+    const Route route = chart.cluster().route(source, destination);
+    EXPECT_EQ(route.links.empty(), source == destination);
+    EXPECT_EQ(std::set<LinkIndex>(route.links.begin(), route.links.end()).size(), route.links.size());
+    const auto path = chart.walk(source, destination, route);
+    ASSERT_TRUE(path);
+    EXPECT_EQ(std::set<VertexIndex>(path->begin(), path->end()).size(), path->size());
+  });
+}
+
+TEST(RouteProperty, IsAShortestPathThatThePolicyAllows) {
+  for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
+    const auto path = chart.walk(source, destination, chart.cluster().route(source, destination));
+    ASSERT_TRUE(path);
+    const auto policy = chart.policy(source, destination);
+    for (const LinkIndex link : chart.cluster().route(source, destination).links) {
+      for (const Edge& edge : chart.edges()) {
+        EXPECT_TRUE(edge.link != link || policy(edge));
+      }
+    }
+    if (source != destination) {
+      const auto shortest = shortest_paths(chart.edges(), source, policy);
+      EXPECT_EQ(static_cast<int>(path->size()) - 1, shortest[position(destination)]);
+    }
+  });
+}
+
+// To another rail of another pod a spine could change the rail; the policy keeps to the destination's.
+TEST(RouteProperty, IsAShortestPathOfAllUnlessRailAndPodChange) {
+  for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
+    if (source == destination) {
+      return;
+    }
+    const Hardware& hardware = chart.cluster().hardware();
+    const bool is_detour = rail_of(hardware, source) != rail_of(hardware, destination) &&
+                           pod_of(hardware, source) != pod_of(hardware, destination);
+    const auto path = chart.walk(source, destination, chart.cluster().route(source, destination));
+    ASSERT_TRUE(path);
+    const auto shortest = shortest_paths(chart.edges(), source, [](const Edge&) { return true; });
+    EXPECT_EQ(static_cast<int>(path->size()) - 1, shortest[position(destination)] + (is_detour ? 2 : 0));
+  });
+}
+
+TEST(RouteProperty, IsAsLongAndAsSlowTheOtherWay) {
+  for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
+    const Route there = chart.cluster().route(source, destination);
+    const Route back = chart.cluster().route(destination, source);
+    EXPECT_EQ(there.links.size(), back.links.size());
+    EXPECT_EQ(there.latency, back.latency);
+  });
+}
+
+TEST(RouteProperty, UsesNvLinkExactlyInsideANodeAndToChangeRail) {
+  for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
+    const Hardware& hardware = chart.cluster().hardware();
+    const bool same_node = chart.cluster().node_of(source) == chart.cluster().node_of(destination);
+    const bool same_rail = rail_of(hardware, source) == rail_of(hardware, destination);
+    const bool expects_nvlink = source != destination && (same_node || !same_rail);
+    int num_nvlinks = 0;
+    for (const LinkIndex link : chart.cluster().route(source, destination).links) {
+      num_nvlinks +=
+          chart.cluster().links()[position(link)].name.find("nvswitch") != std::string::npos ? 1 : 0;
+    }
+    EXPECT_EQ(num_nvlinks, expects_nvlink ? 2 : 0);
+  });
+}
+
+TEST(RouteProperty, LatencyIsTheSumOfItsLinks) {
+  for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
+    const Route route = chart.cluster().route(source, destination);
+    Seconds sum;
+    for (const LinkIndex link : route.links) {
+      sum += chart.cluster().links()[position(link)].latency;
+    }
+    EXPECT_EQ(route.latency, sum);
+  });
+}
+
+TEST(RouteProperty, SpineIsTheDestinationNodesOwn) {
+  for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
+    const Hardware& hardware = chart.cluster().hardware();
+    const bool crosses = chart.cluster().node_of(source) != chart.cluster().node_of(destination) &&
+                         pod_of(hardware, source) != pod_of(hardware, destination);
+    std::vector<std::string> spines;
+    for (const LinkIndex link : chart.cluster().route(source, destination).links) {
+      const std::string& name = chart.cluster().links()[position(link)].name;
+      if (const auto arrow = name.find("->spine"); arrow != std::string::npos) {
+        spines.push_back(name.substr(arrow + 2));
+      }
+    }
+    std::vector<std::string> expected;
+    if (crosses) {
+      const std::int64_t spine = chart.cluster().node_of(destination) % hardware.spines;
+      expected.push_back("spine" + std::to_string(spine));
+    }
+    EXPECT_EQ(spines, expected);
+  });
+}
+
+}  // namespace
+}  // namespace portolan

@@ -1,0 +1,111 @@
+#include "topology/cluster.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <utility>
+
+#include "sample_hardware.h"
+
+namespace portolan {
+namespace {
+
+Cluster build(Hardware hardware) { return Cluster::build(std::move(hardware)).value(); }
+
+std::size_t position(std::int32_t index) { return static_cast<std::size_t>(index); }
+
+TEST(Cluster, CountsVerticesOf512Gpus) {
+  const Cluster cluster = build(sample_hardware());
+  EXPECT_EQ(cluster.num_devices(), 512);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kGpu), 512);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kNvSwitch), 64);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kHost), 64);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kNic), 512);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kLeafSwitch), 16);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kSpineSwitch), 16);
+  EXPECT_EQ(cluster.links().size(), 2'560U);  // 2 x (512 + 512 + 16 x 16)
+}
+
+TEST(Cluster, HasNoFabricWithOneNode) {
+  Hardware hardware = sample_hardware();
+  hardware.num_nodes = 1;
+  const Cluster cluster = build(hardware);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kGpu), 8);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kNic), 0);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kLeafSwitch), 0);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kSpineSwitch), 0);
+  EXPECT_EQ(cluster.links().size(), 16U);
+}
+
+TEST(Cluster, RoundsPodsUp) {
+  Hardware hardware = sample_hardware();
+  hardware.num_nodes = 65;
+  EXPECT_EQ(build(hardware).num_vertices(VertexKind::kLeafSwitch), 24);
+}
+
+TEST(Cluster, NumbersDevicesByNode) {
+  const Cluster cluster = build(sample_hardware());
+  EXPECT_EQ(cluster.node_of(0), 0);
+  EXPECT_EQ(cluster.node_of(7), 0);
+  EXPECT_EQ(cluster.node_of(8), 1);
+  EXPECT_EQ(cluster.node_of(511), 63);
+  EXPECT_EQ(cluster.kind_of(511), VertexKind::kGpu);
+  EXPECT_NE(cluster.kind_of(512), VertexKind::kGpu);
+}
+
+TEST(Cluster, NamesEachLinkOnce) {
+  const Cluster cluster = build(sample_hardware());
+  std::set<std::string> names;
+  for (const Link& link : cluster.links()) {
+    EXPECT_TRUE(names.insert(link.name).second) << link.name;
+  }
+  for (const char* name : {"node3.gpu5->nvswitch", "node3.nvswitch->gpu5", "node40.nic2->pod1.leaf2",
+                           "pod1.leaf2->node40.nic2", "pod0.leaf7->spine15", "spine15->pod0.leaf7"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
+}
+
+TEST(Cluster, GivesLinksTheAchievableBandwidthOfTheirTier) {
+  const Cluster cluster = build(sample_hardware());
+  for (const Link& link : cluster.links()) {
+    if (link.name.find("nvswitch") != std::string::npos) {
+      EXPECT_DOUBLE_EQ(link.bandwidth.value, 200e9);
+      EXPECT_EQ(link.latency, Seconds(1e-6));
+    } else if (link.name.find("spine") != std::string::npos) {
+      EXPECT_DOUBLE_EQ(link.bandwidth.value, 40e9);
+      EXPECT_EQ(link.latency, Seconds(4e-6));
+    } else {
+      EXPECT_DOUBLE_EQ(link.bandwidth.value, 20e9);
+      EXPECT_EQ(link.latency, Seconds(2e-6));
+    }
+  }
+}
+
+TEST(Cluster, JoinsVerticesOfNeighbouringTiers) {
+  using enum VertexKind;
+  const std::set<std::pair<VertexKind, VertexKind>> by_link = {
+      {kGpu, kNvSwitch},   {kNvSwitch, kGpu},           {kNic, kLeafSwitch},
+      {kLeafSwitch, kNic}, {kLeafSwitch, kSpineSwitch}, {kSpineSwitch, kLeafSwitch}};
+  const std::set<std::pair<VertexKind, VertexKind>> by_pcie = {
+      {kGpu, kNic}, {kNic, kGpu}, {kGpu, kHost}, {kHost, kGpu}};
+  const Cluster cluster = build(sample_hardware());
+  std::vector<int> num_uses(cluster.links().size());
+  for (const Edge& edge : cluster.edges()) {
+    const std::pair kinds(cluster.kind_of(edge.from), cluster.kind_of(edge.to));
+    EXPECT_TRUE((edge.link ? by_link : by_pcie).contains(kinds));
+    if (edge.link) {
+      ++num_uses[position(*edge.link)];
+    }
+  }
+  EXPECT_EQ(num_uses, std::vector<int>(cluster.links().size(), 1));
+}
+
+TEST(Cluster, SurvivesAMove) {
+  Cluster cluster = build(sample_hardware());
+  const Cluster moved = std::move(cluster);
+  EXPECT_EQ(moved.num_devices(), 512);
+  EXPECT_EQ(moved.hardware(), sample_hardware());
+}
+
+}  // namespace
+}  // namespace portolan

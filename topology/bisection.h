@@ -1,0 +1,19 @@
+#pragma once
+
+#include "base/quantity.h"
+#include "topology/cluster_layout.h"
+
+namespace portolan {
+
+/// Achievable bandwidth of one link of each class.
+struct TierBandwidth {
+  BytesPerSecond nvlink;
+  BytesPerSecond nic;
+  BytesPerSecond trunk;
+};
+
+/// The smallest max-flow, one direction, from one half of the nodes to the other, over all divisions into
+/// halves (of an odd number one half is larger by one). One node: between the halves of its GPUs.
+BytesPerSecond smallest_bisection(const ClusterLayout& layout, const TierBandwidth& bandwidth);
+
+}  // namespace portolan

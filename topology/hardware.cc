@@ -1,0 +1,207 @@
+#include "topology/hardware.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+namespace portolan {
+
+namespace {
+
+/// These bound a cluster's graph to 1.2 GB (measured with both at their limit) and an index to 32 bits.
+constexpr std::int64_t kMaxGpus = 1'000'000;
+constexpr std::int64_t kMaxTrunks = 1'000'000;
+
+std::string_view name_of(Precision precision) {
+  switch (precision) {
+    case Precision::kFp32:
+      return "fp32";
+    case Precision::kTf32:
+      return "tf32";
+    case Precision::kFp16:
+      return "fp16";
+    case Precision::kBf16:
+      return "bf16";
+    case Precision::kFp8:
+      return "fp8";
+  }
+  return "unknown precision";
+}
+
+/// Runs checks and keeps the first problem; once there is one, later checks do nothing.
+class ProblemFinder {
+ public:
+  bool has_problem() const { return problem_.has_value(); }
+  std::optional<HardwareProblem> take() { return std::move(problem_); }
+
+  void require(bool holds, std::string_view key, std::string message) {
+    if (!holds && !has_problem()) {
+      problem_ = HardwareProblem{std::string(key), std::move(message)};
+    }
+  }
+
+  void count_at_least(std::int64_t minimum, std::string_view key, std::int64_t count) {
+    require(count >= minimum, key, fmt::format("{} is not allowed (must be at least {})", count, minimum));
+  }
+
+  /// `unit` follows the value in the message, with its space: " B/s".
+  void positive(std::string_view key, double value, std::string_view unit) {
+    require(value > 0 && std::isfinite(value), key,
+            fmt::format("{}{} is not allowed (must be above zero and finite)", value, unit));
+  }
+
+  void not_negative(std::string_view key, double value, std::string_view unit) {
+    require(value >= 0 && std::isfinite(value), key,
+            fmt::format("{}{} is not allowed (must be zero or more, and finite)", value, unit));
+  }
+
+  void share(std::string_view key, double value) {
+    require(value > 0 && value <= 1, key,
+            fmt::format("{} is not allowed (must be above 0, at most 1)", value));
+  }
+
+ private:
+  std::optional<HardwareProblem> problem_;
+};
+
+void check_nodes(const Hardware& hardware, ProblemFinder& finder) {
+  finder.count_at_least(1, "num_nodes", hardware.num_nodes);
+  finder.count_at_least(1, "gpus_per_node", hardware.gpus_per_node);
+  finder.count_at_least(0, "nics_per_node", hardware.nics_per_node);
+  finder.count_at_least(0, "nodes_per_pod", hardware.nodes_per_pod);
+  finder.count_at_least(0, "spines", hardware.spines);
+  if (finder.has_problem()) {
+    return;
+  }
+  finder.require(hardware.gpus_per_node <= kMaxGpus, "gpus_per_node",
+                 fmt::format("{} is not allowed (must be at most {})", hardware.gpus_per_node, kMaxGpus));
+  finder.require(hardware.num_nodes <= kMaxGpus / hardware.gpus_per_node, "num_nodes",
+                 fmt::format("{} nodes of {} GPUs are not allowed (must be at most {} GPUs together)",
+                             hardware.num_nodes, hardware.gpus_per_node, kMaxGpus));
+}
+
+/// The counts of the network between nodes. Precondition: check_nodes() found nothing.
+void check_fabric(const Hardware& hardware, ProblemFinder& finder) {
+  finder.require(hardware.nics_per_node >= 1, "nics_per_node",
+                 fmt::format("0 is not allowed with {} nodes (must be at least 1)", hardware.num_nodes));
+  finder.require(hardware.nodes_per_pod >= 1, "nodes_per_pod",
+                 fmt::format("0 is not allowed with {} nodes (must be at least 1)", hardware.num_nodes));
+  if (finder.has_problem()) {
+    return;
+  }
+  finder.require(hardware.gpus_per_node % hardware.nics_per_node == 0, "nics_per_node",
+                 fmt::format("{} is not allowed (must divide gpus_per_node, {}, as each network card serves "
+                             "the same number of GPUs)",
+                             hardware.nics_per_node, hardware.gpus_per_node));
+  const std::int64_t num_pods = (hardware.num_nodes - 1) / hardware.nodes_per_pod + 1;
+  finder.require(num_pods == 1 || hardware.spines >= 1, "spines",
+                 fmt::format("0 is not allowed with {} pods ({} nodes, {} in a pod: no link would join them; "
+                             "must be at least 1)",
+                             num_pods, hardware.num_nodes, hardware.nodes_per_pod));
+  if (finder.has_problem()) {
+    return;
+  }
+  const std::int64_t num_leaves = num_pods * hardware.nics_per_node;
+  finder.require(hardware.spines <= kMaxTrunks / num_leaves, "spines",
+                 fmt::format("{} is not allowed with {} leaf switches (must be at most {} trunks together)",
+                             hardware.spines, num_leaves, kMaxTrunks));
+}
+
+void check_gemm_points(const std::vector<GemmPoint>& points, ProblemFinder& finder) {
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const GemmPoint& point = points[i];
+    finder.require(
+        point.batch >= 1 && point.m >= 1 && point.n >= 1 && point.k >= 1, "device.gemm_points",
+        fmt::format("point {}: batch {}, m {}, n {}, k {} is not allowed (must be at least 1 each)", i + 1,
+                    point.batch, point.m, point.n, point.k));
+    finder.require(point.rate.value > 0 && std::isfinite(point.rate.value), "device.gemm_points",
+                   fmt::format("point {}: rate {} FLOP/s is not allowed (must be above zero and finite)",
+                               i + 1, point.rate.value));
+  }
+}
+
+void check_kernel_rates(const std::vector<KernelRate>& rates, ProblemFinder& finder) {
+  for (std::size_t i = 0; i < rates.size(); ++i) {
+    const KernelRate& rate = rates[i];
+    finder.require(!rate.kernel.empty(), "device.kernel_rates",
+                   fmt::format("rate {}: \"\" is not allowed (must name a kernel)", i + 1));
+    finder.require(rate.elements >= 1, "device.kernel_rates",
+                   fmt::format("rate {} ({}): {} elements is not allowed (must be at least 1)", i + 1,
+                               rate.kernel, rate.elements));
+    finder.require(rate.rate.value > 0 && std::isfinite(rate.rate.value), "device.kernel_rates",
+                   fmt::format("rate {} ({}): {} B/s is not allowed (must be above zero and finite)", i + 1,
+                               rate.kernel, rate.rate.value));
+  }
+}
+
+void check_device(const DeviceSpec& device, ProblemFinder& finder) {
+  finder.require(device.memory.value.value > 0, "device.memory",
+                 fmt::format("{} B is not allowed (must be above zero)", device.memory.value.value));
+  finder.require(!device.peak.empty(), "device.peak",
+                 "no precision is given (must give at least one of fp32, tf32, fp16, bf16, fp8)");
+  for (const auto& [precision, peak] : device.peak) {
+    finder.require(peak.value.value > 0 && std::isfinite(peak.value.value), "device.peak",
+                   fmt::format("{}: {} FLOP/s is not allowed (must be above zero and finite)",
+                               name_of(precision), peak.value.value));
+  }
+  finder.positive("device.memory_bandwidth", device.memory_bandwidth.value.value, " B/s");
+  finder.share("device.gemm_efficiency", device.gemm_efficiency.value);
+  finder.share("device.attention_gemm_efficiency", device.attention_gemm_efficiency.value);
+  finder.share("device.memory_efficiency", device.memory_efficiency.value);
+  finder.not_negative("device.kernel_launch", device.kernel_launch.value.value, " s");
+  check_gemm_points(device.gemm_points, finder);
+  check_kernel_rates(device.kernel_rates, finder);
+  finder.not_negative("device.power_busy", device.power_busy.value.value, " W");
+  finder.not_negative("device.power_idle", device.power_idle.value.value, " W");
+}
+
+void check_link(const LinkSpec& link, const std::string& key, ProblemFinder& finder) {
+  finder.positive(key + ".bandwidth", link.bandwidth.value.value, " B/s");
+  finder.not_negative(key + ".latency", link.latency.value.value, " s");
+  finder.share(key + ".efficiency", link.efficiency.value);
+}
+
+void check_collective_points(const std::vector<CollectivePoint>& points, ProblemFinder& finder) {
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const CollectivePoint& point = points[i];
+    finder.require(!point.collective.empty(), "collective_points",
+                   fmt::format("point {}: \"\" is not allowed (must name a collective)", i + 1));
+    finder.require(point.num_ranks >= 2, "collective_points",
+                   fmt::format("point {} ({}): {} ranks is not allowed (must be at least 2)", i + 1,
+                               point.collective, point.num_ranks));
+    finder.require(point.size.value >= 1, "collective_points",
+                   fmt::format("point {} ({}): {} B is not allowed (must be at least 1 B)", i + 1,
+                               point.collective, point.size.value));
+    finder.require(point.time.value > 0 && std::isfinite(point.time.value), "collective_points",
+                   fmt::format("point {} ({}): {} s is not allowed (must be above zero and finite)", i + 1,
+                               point.collective, point.time.value));
+  }
+}
+
+}  // namespace
+
+std::optional<HardwareProblem> find_problem(const Hardware& hardware) {
+  ProblemFinder finder;
+  check_nodes(hardware, finder);
+  const bool has_fabric = hardware.num_nodes > 1;
+  if (has_fabric && !finder.has_problem()) {
+    check_fabric(hardware, finder);
+  }
+  check_device(hardware.device, finder);
+  check_link(hardware.nvlink, "nvlink", finder);
+  if (has_fabric) {
+    check_link(hardware.nic, "nic", finder);
+  }
+  if (has_fabric && hardware.spines > 0) {
+    check_link(hardware.trunk, "trunk", finder);
+  }
+  finder.not_negative("intra_node_step", hardware.intra_node_step.value.value, " s");
+  finder.not_negative("inter_node_step", hardware.inter_node_step.value.value, " s");
+  check_collective_points(hardware.collective_points, finder);
+  finder.not_negative("price_per_gpu_hour", hardware.price_per_gpu_hour.value, "");
+  return finder.take();
+}
+
+}  // namespace portolan
