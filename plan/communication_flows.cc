@@ -72,6 +72,12 @@ void CommunicationFlows::add_transfers(const FlowSet& set, std::int32_t begin, s
 }
 
 std::int32_t CommunicationFlows::add_representative(const Op& op, std::int32_t stage) {
+  const auto found = representatives_.find(&op);
+  return builder_.add(found != representatives_.end() ? found->second
+                                                      : representatives_.emplace(&op, slowest_transfer(op, stage)).first->second);
+}
+
+Activity CommunicationFlows::slowest_transfer(const Op& op, std::int32_t stage) {
   struct Routed {
     const Flow* flow;
     Seconds latency;
@@ -89,7 +95,7 @@ std::int32_t CommunicationFlows::add_representative(const Op& op, std::int32_t s
     }
   }
   if (routed.empty()) {
-    return builder_.add_join();
+    return {};
   }
   const auto& links = cluster_.links();
   const auto time = [&](const Routed& r) {
@@ -115,10 +121,10 @@ std::int32_t CommunicationFlows::add_representative(const Op& op, std::int32_t s
     const double alike = load[index] / slowest->flow->bytes;
     path.push_back(builder_.link({index, std::llround(alike * 1e6)}, {.name = link.name, .bandwidth = link.bandwidth / alike}));
   }
-  return builder_.add({.kind = Activity::Kind::kTransfer,
-                       .path = builder_.path(path),
-                       .bytes = slowest->flow->bytes,
-                       .latency = slowest->latency});
+  return {.kind = Activity::Kind::kTransfer,
+          .path = builder_.path(path),
+          .bytes = slowest->flow->bytes,
+          .latency = slowest->latency};
 }
 
 }  // namespace portolan

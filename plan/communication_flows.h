@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "plan/costed_program.h"
@@ -25,16 +26,18 @@ class CommunicationFlows {
   /// Adds each flow of `set` as a transfer between `begin` and `end`.
   void add_transfers(const FlowSet& set, std::int32_t begin, std::int32_t end);
 
-  /// Adds the one transfer that stands for all groups of `op`.
+  /// Adds the one transfer that stands for all groups of `op`, an op of the Program.
   std::int32_t add_representative(const Op& op, std::int32_t stage);
 
  private:
   std::int32_t real_path(const Route& route);
+  Activity slowest_transfer(const Op& op, std::int32_t stage);
 
   const Program& program_;
   const Cluster& cluster_;
   GraphBuilder& builder_;
   Placement placement_;
+  std::map<const Op*, Activity> representatives_;  ///< the same for each microbatch
 };
 
 }  // namespace portolan

@@ -63,20 +63,21 @@ class LaneAccount {
   double start(const OpInstance& instance) const { return times_.start_s[static_cast<std::size_t>(instance.begin)]; }
   double end(const OpInstance& instance) const { return times_.end_s[static_cast<std::size_t>(instance.end)]; }
 
-  /// The lane was idle from the clock until `until`, at last because of communication `cause`.
+  /// The lane was idle from the clock until `until`, at last because of `cause`: walks back along what each communication
+  /// waited for, books the time that they were under way, and calls the rest bubble.
   void idle(double until, const OpInstance* cause) {
-    double gap = until - clock_;
-    if (gap <= 0) {
-      return;
+    double end_of_gap = std::max(until, clock_);
+    const double gap = end_of_gap - clock_;
+    double in_flight = 0;
+    for (; cause != nullptr && end_of_gap > clock_ && !is_compute(*cause); cause = last_predecessor(*cause)) {
+      end_of_gap = std::min(end_of_gap, end(*cause));
+      const double part = std::max(0.0, end_of_gap - std::max(start(*cause), clock_));
+      exposed(breakdown_, source_op(program_, unit_, *cause, op_of(program_, unit_, *cause).parts.front().op)) += Seconds(part);
+      in_flight += part;
+      end_of_gap = std::min(end_of_gap, start(*cause));
     }
-    if (cause != nullptr && op_of(program_, unit_, *cause).kind != OpKind::kCompute) {
-      const Op& op = source_op(program_, unit_, *cause, op_of(program_, unit_, *cause).parts.front().op);
-      const double in_flight = std::min(gap, until - std::max(start(*cause), clock_));
-      exposed(breakdown_, op) += Seconds(in_flight);
-      gap -= in_flight;
-    }
-    breakdown_.bubble += Seconds(gap);
-    clock_ = until;
+    breakdown_.bubble += Seconds(gap - in_flight);
+    clock_ += gap;
   }
 
   void compute(const OpInstance& instance) {
@@ -101,7 +102,7 @@ class LaneAccount {
     return last;
   }
 
-  double clock() const { return clock_; }
+  bool is_compute(const OpInstance& instance) const { return op_of(program_, unit_, instance).kind == OpKind::kCompute; }
   const Breakdown& breakdown() const { return breakdown_; }
 
  private:
@@ -157,7 +158,7 @@ Breakdown breakdown_of(const CostedProgram& program, const UnfoldedProgram& unfo
   LaneAccount account(program, unfolded, times, *last_unit);
   const OpInstance* last_communication = nullptr;
   for (const OpInstance& instance : last_unit->instances) {
-    if (op_of(program, *last_unit, instance).kind == OpKind::kCompute) {
+    if (account.is_compute(instance)) {
       account.compute(instance);
     } else if (last_communication == nullptr || account.end(instance) >= account.end(*last_communication)) {
       last_communication = &instance;

@@ -10,6 +10,12 @@
 namespace portolan {
 namespace {
 
+/// Beyond these no machine is meant, and products of them could leave what a double holds.
+constexpr double kLowestBandwidth = 1e-30;
+constexpr double kHighestBandwidth = 1e30;
+/// 30 million years. SimGrid drops what is left of a transfer when it is below about 1e-27 of the makespan.
+constexpr double kLongestMakespan = 1e15;
+
 bool is_amount(double value) { return std::isfinite(value) && value >= 0; }
 
 /// Offsets of a list of `num_lists` lists over a flat vector of `num_items`.
@@ -27,9 +33,9 @@ bool are_indices(const std::vector<std::int32_t>& indices, std::size_t count) {
 Result<void> check_links_and_paths(const ActivityGraph& graph) {
   for (std::size_t link = 0; link < graph.links.size(); ++link) {
     const double bandwidth = graph.links[link].bandwidth.value;
-    if (!std::isfinite(bandwidth) || bandwidth <= 0) {
-      return bad_input(fmt::format("link {} ({}): a bandwidth of {} B/s, must be finite and above 0", link,
-                                   graph.links[link].name, bandwidth));
+    if (!(bandwidth >= kLowestBandwidth && bandwidth <= kHighestBandwidth)) {
+      return bad_input(fmt::format("link {} ({}): a bandwidth of {:g} B/s, must be between {:g} and {:g}", link,
+                                   graph.links[link].name, bandwidth, kLowestBandwidth, kHighestBandwidth));
     }
   }
   const std::size_t num_paths = graph.path_offsets.empty() ? 0 : graph.path_offsets.size() - 1;
@@ -142,7 +148,10 @@ Result<GraphBounds> check_and_bound(const ActivityGraph& graph) {
     const Seconds busy(bytes_of_link[link] / graph.links[link].bandwidth.value);
     bounds.shortest_makespan = std::max(bounds.shortest_makespan, busy);
   }
-  if (!std::isfinite(bounds.shortest_makespan.value)) return bad_input("the graph takes longer than a number can say");
+  if (!(bounds.shortest_makespan.value <= kLongestMakespan)) {
+    return bad_input(fmt::format("the graph takes {:g} s or more, the limit is {:g} s", bounds.shortest_makespan.value,
+                                 kLongestMakespan));
+  }
   return bounds;
 }
 

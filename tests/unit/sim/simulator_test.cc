@@ -35,8 +35,8 @@ TEST(Simulator, OneTransferTakesLatencyPlusBytesOverBandwidth) {
       {1.0 / 3.0, 1e12, 1e-9},    // less than a byte
       {4e15, 50e9, 1e-3},         // 22 hours
       {50331648.125, 0.125, 7},   // a slow link
-      {1e-200, 1e3, 0},           // sizes nobody sends, but that nobody may crash on
-      {1e250, 1e3, 1},
+      {1e-15, 1e3, 0},            // amounts nobody sends, but whose digits must not be lost unseen
+      {1e17, 1e3, 1},
   };
   for (const Case& c : cases) {
     ActivityGraphBuilder graph;
@@ -81,6 +81,23 @@ TEST(Simulator, ATransferWithoutLatencyWeighsAsMuchAsOneWith) {
   const ActivityTimes times = run(graph);
   expect_relative(times.end_s[0], 0.021, 1e-12);
   expect_relative(times.end_s[1], 0.021, 1e-12);
+}
+
+TEST(Simulator, TransfersWhoseLatenciesEndTogetherShareAllTheirLinks) {
+  // The second transfer ties the first link to the second link, where the third runs already: 12.5 GB/s each.
+  // SimGrid's own latencies would leave the third at 25 GB/s.
+  ActivityGraphBuilder graph;
+  const std::int32_t first = graph.link(25e9);
+  const std::int32_t second = graph.link(25e9);
+  graph.transfer(graph.path({first}), 2e9, 1e-5);
+  graph.transfer(graph.path({first, second}), 1e9, 1e-5);
+  graph.transfer(graph.path({second}), 1e9, 0);
+  const ActivityTimes times = run(graph);
+  // The third moves 250,000 bytes in its 10 us alone and ends at 10 us + (1e9 - 250,000) / 12.5e9 = 79.99 ms. The
+  // second is held by the first link: 10 us + 1e9 / 12.5e9. The first then has 1e9 bytes left and 25 GB/s.
+  expect_relative(times.end_s[2], 0.07999, 1e-12);
+  expect_relative(times.end_s[1], 0.08001, 1e-12);
+  expect_relative(times.end_s[0], 0.12001, 1e-12);
 }
 
 /// Links A and B; one transfer over A, one over both, one over B, all starting at 0 without latency.
