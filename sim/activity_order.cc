@@ -25,17 +25,17 @@ bool are_offsets(const std::vector<std::int32_t>& offsets, std::size_t num_lists
 }
 
 bool are_indices(const std::vector<std::int32_t>& indices, std::size_t count) {
-  return std::ranges::all_of(indices, [count](std::int32_t index) {
-    return index >= 0 && static_cast<std::size_t>(index) < count;
-  });
+  return std::ranges::all_of(
+      indices, [count](std::int32_t index) { return index >= 0 && static_cast<std::size_t>(index) < count; });
 }
 
 Result<void> check_links_and_paths(const ActivityGraph& graph) {
   for (std::size_t link = 0; link < graph.links.size(); ++link) {
     const double bandwidth = graph.links[link].bandwidth.value;
     if (!(bandwidth >= kLowestBandwidth && bandwidth <= kHighestBandwidth)) {
-      return bad_input(fmt::format("link {} ({}): a bandwidth of {:g} B/s, must be between {:g} and {:g}", link,
-                                   graph.links[link].name, bandwidth, kLowestBandwidth, kHighestBandwidth));
+      return bad_input(fmt::format("link {} ({}): a bandwidth of {:g} B/s, must be between {:g} and {:g}",
+                                   link, graph.links[link].name, bandwidth, kLowestBandwidth,
+                                   kHighestBandwidth));
     }
   }
   const std::size_t num_paths = graph.path_offsets.empty() ? 0 : graph.path_offsets.size() - 1;
@@ -51,8 +51,8 @@ Result<void> check_dependencies(const ActivityGraph& graph) {
   const std::size_t num_activities = graph.activities.size();
   if (!are_offsets(graph.successor_offsets, num_activities, graph.successors.size()) ||
       !are_indices(graph.successors, num_activities) || graph.num_predecessors.size() != num_activities) {
-    return bad_input(
-        fmt::format("dependencies: offsets or indices out of range, or not set, for {} activities", num_activities));
+    return bad_input(fmt::format(
+        "dependencies: offsets or indices out of range, or not set, for {} activities", num_activities));
   }
   return {};
 }
@@ -69,14 +69,16 @@ Result<void> check_activity(const ActivityGraph& graph, std::size_t index) {
       if (activity.device < 0 || activity.device >= graph.num_devices) {
         return refuse(fmt::format("device {} of {}", activity.device, graph.num_devices));
       }
-      if (!is_amount(activity.seconds.value)) return refuse(fmt::format("{} s of compute", activity.seconds.value));
+      if (!is_amount(activity.seconds.value))
+        return refuse(fmt::format("{} s of compute", activity.seconds.value));
       return {};
     case Activity::Kind::kTransfer:
       if (activity.path < 0 || static_cast<std::size_t>(activity.path) + 1 >= graph.path_offsets.size()) {
         return refuse(fmt::format("path {} of {}", activity.path, graph.path_offsets.size() - 1));
       }
       if (!is_amount(activity.bytes)) return refuse(fmt::format("a transfer of {} bytes", activity.bytes));
-      if (!is_amount(activity.latency.value)) return refuse(fmt::format("a latency of {} s", activity.latency.value));
+      if (!is_amount(activity.latency.value))
+        return refuse(fmt::format("a latency of {} s", activity.latency.value));
       return {};
   }
   return refuse(fmt::format("unknown kind {}", static_cast<int>(activity.kind)));
@@ -99,7 +101,8 @@ Error never_started(const std::vector<std::int32_t>& waiting_for) {
   const auto waits = [](std::int32_t num) { return num > 0; };
   const auto first = std::ranges::find_if(waiting_for, waits);
   return bad_input(fmt::format(
-      "{} of {} activities can never start, the first is activity {}: it waits for {} more in a cycle or that do not exist",
+      "{} of {} activities can never start, the first is activity {}: it waits for {} more in a cycle or "
+      "that do not exist",
       std::ranges::count_if(waiting_for, waits), waiting_for.size(), first - waiting_for.begin(), *first));
 }
 
@@ -110,7 +113,8 @@ Result<Seconds> longest_chain(const ActivityGraph& graph, std::vector<double>& b
   std::vector<std::int32_t> order;
   order.reserve(graph.activities.size());
   for (std::size_t index = 0; index < waiting_for.size(); ++index) {
-    if (waiting_for[index] < 0) return bad_input(fmt::format("activity {}: a negative number of predecessors", index));
+    if (waiting_for[index] < 0)
+      return bad_input(fmt::format("activity {}: a negative number of predecessors", index));
     if (waiting_for[index] == 0) order.push_back(static_cast<std::int32_t>(index));
   }
   double longest = 0;
@@ -149,8 +153,8 @@ Result<GraphBounds> check_and_bound(const ActivityGraph& graph) {
     bounds.shortest_makespan = std::max(bounds.shortest_makespan, busy);
   }
   if (!(bounds.shortest_makespan.value <= kLongestMakespan)) {
-    return bad_input(fmt::format("the graph takes {:g} s or more, the limit is {:g} s", bounds.shortest_makespan.value,
-                                 kLongestMakespan));
+    return bad_input(fmt::format("the graph takes {:g} s or more, the limit is {:g} s",
+                                 bounds.shortest_makespan.value, kLongestMakespan));
   }
   return bounds;
 }

@@ -8,7 +8,7 @@ namespace portolan {
 
 /// What a look at a graph tells before it is simulated.
 struct GraphBounds {
-  Seconds shortest_makespan;         ///< no run can be shorter, and no two events can be further apart
+  Seconds shortest_makespan;  ///< no run can be shorter, and no two events can be further apart
   double largest_transfer_bytes = 0;
 
   bool operator==(const GraphBounds&) const = default;

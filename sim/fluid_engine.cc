@@ -4,21 +4,19 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cmath>
 #include <csignal>
+#include <cstdint>
+#include <functional>
 #include <limits>
-#include <map>
-#include <string>
-#include <thread>
-#include <unordered_set>
-#include <utility>
-#include <vector>
-
 #include <simgrid/kernel/Timer.hpp>
 #include <simgrid/kernel/resource/NetworkModelIntf.hpp>
 #include <simgrid/kernel/routing/NetZoneImpl.hpp>
 #include <simgrid/s4u.hpp>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <vector>
 #include <xbt/config.hpp>
 
 #include "sim/engine_clock.h"
@@ -29,12 +27,13 @@ namespace {
 namespace routing = simgrid::kernel::routing;
 namespace s4u = simgrid::s4u;
 
-/// Latency of every route as SimGrid is told it, because CM02 takes it for the weight of a transfer. A latency
-/// factor of zero then takes it away again: latencies are delays of ours, before SimGrid sees the transfer.
+/// Latency of every route as SimGrid is told it, because CM02 takes it for the weight of a transfer. A
+/// latency factor of zero then takes it away again: latencies are delays of ours, before SimGrid sees the
+/// transfer.
 constexpr double kRouteLatency = 1.0;
 
-/// Events closer than this part of the time are one event. Must stay well above 2^-52, the rounding of SimGrid's
-/// clock, or an event can fall behind the clock and never happen.
+/// Events closer than this part of the time are one event. Must stay well above 2^-52, the rounding of
+/// SimGrid's clock, or an event can fall behind the clock and never happen.
 constexpr double kTimePrecision = 0x1p-46;
 
 /// Keeps scaled bandwidths within what a double holds. Transfers below 2^-58 bytes lose digits to it.
@@ -94,6 +93,8 @@ s4u::Engine* make_engine() {
   return new s4u::Engine(&num_arguments, argument_pointers.data());
 }
 
+bool engine_exists = false;
+
 }  // namespace
 
 class FluidEngine::Implementation {
@@ -103,12 +104,12 @@ class FluidEngine::Implementation {
   void begin(const Setup& setup);
   void start_delay(std::int32_t number, Seconds delay);
   void start_transfer(std::int32_t number, const Transfer& transfer);
-  void start_moving(std::int32_t number, const Transfer& transfer);
   void run(const std::function<void(std::int32_t)>& on_end);
 
   const std::thread::id thread = std::this_thread::get_id();
 
  private:
+  void start_moving(std::int32_t number, const Transfer& transfer);
   void grow_pool(std::size_t num_links);
   void set_time_precision(double time_s);
   void time_advanced();
@@ -134,7 +135,7 @@ FluidEngine::Implementation::Implementation() {
   host_ = root_->get_iface()->create_host("end", 1.0);
   root_->get_iface()->get_network_model()->set_lat_factor_cb(
       [](double, const s4u::Host*, const s4u::Host*, const std::vector<s4u::Link*>&,
-             const std::unordered_set<s4u::NetZone*>&) { return 0.0; });
+         const std::unordered_set<s4u::NetZone*>&) { return 0.0; });
   root_->get_iface()->seal();
   engine_->seal_platform();
   s4u::Activity::on_completion_cb([this](const s4u::Activity& activity) {
@@ -161,8 +162,8 @@ void FluidEngine::Implementation::begin(const Setup& setup) {
   set_time_precision(std::max(setup.shortest_makespan.value, std::numeric_limits<double>::min()));
 }
 
-/// A sealed zone takes no further links: each growth makes a zone of its own, beside the platform's tree, that
-/// shares its network model. At least doubles, so that there are few.
+/// A sealed zone takes no further links: each growth makes a zone of its own, beside the platform's tree,
+/// that shares its network model. At least doubles, so that there are few.
 void FluidEngine::Implementation::grow_pool(std::size_t num_links) {
   if (num_links <= links_.size()) return;
   num_links = std::max(num_links, 2 * links_.size());
@@ -189,7 +190,8 @@ void FluidEngine::Implementation::time_advanced() {
 }
 
 void FluidEngine::Implementation::start_delay(std::int32_t number, Seconds delay) {
-  simgrid::kernel::timer::Timer::set(s4u::Engine::get_clock() + delay.value, [this, number] { (*on_end_)(number); });
+  simgrid::kernel::timer::Timer::set(s4u::Engine::get_clock() + delay.value,
+                                     [this, number] { (*on_end_)(number); });
 }
 
 /// SimGrid must not wait for the latency itself: when the latencies of several transfers end together, its
@@ -236,10 +238,6 @@ void FluidEngine::Implementation::run(const std::function<void(std::int32_t)>& o
 FluidEngine::FluidEngine() : implementation_(std::make_unique<Implementation>()) {}
 FluidEngine::~FluidEngine() = default;
 
-namespace {
-bool engine_exists = false;
-}
-
 FluidEngine& FluidEngine::of_this_process() {
   static FluidEngine* const engine = new FluidEngine();
   engine_exists = true;
@@ -248,10 +246,14 @@ FluidEngine& FluidEngine::of_this_process() {
 
 bool FluidEngine::exists() { return engine_exists; }
 
-bool FluidEngine::belongs_to_this_thread() const { return implementation_->thread == std::this_thread::get_id(); }
+bool FluidEngine::belongs_to_this_thread() const {
+  return implementation_->thread == std::this_thread::get_id();
+}
 
 void FluidEngine::begin(const Setup& setup) { implementation_->begin(setup); }
-void FluidEngine::start_delay(std::int32_t number, Seconds delay) { implementation_->start_delay(number, delay); }
+void FluidEngine::start_delay(std::int32_t number, Seconds delay) {
+  implementation_->start_delay(number, delay);
+}
 void FluidEngine::start_transfer(std::int32_t number, const Transfer& transfer) {
   implementation_->start_transfer(number, transfer);
 }

@@ -10,8 +10,8 @@
 
 namespace portolan {
 
-/// Delays, and transfers that share links max-min fairly, on the one SimGrid engine that a process can have. The
-/// engine is made at first use and never destroyed; its pool of links grows with the largest graph seen.
+/// Delays, and transfers that share links max-min fairly, on the one SimGrid engine that a process can have.
+/// The engine is made at first use and never destroyed; its pool of links grows with the largest graph seen.
 ///
 /// Each activity carries a number of the caller's that `run` hands back. Only the thread that made the engine
 /// may use it. This is the only place that includes SimGrid.
@@ -25,7 +25,7 @@ class FluidEngine {
   struct Transfer {
     double bytes = 0;  ///< above 0
     Seconds latency;
-    std::span<const std::int32_t> links;  ///< at least one, indices into Setup::links; must live until it moves
+    std::span<const std::int32_t> links;  ///< at least one of Setup::links; alive until the end of `run`
   };
 
   static FluidEngine& of_this_process();

@@ -99,7 +99,8 @@ Result<ActivityTimes> simulate(const ActivityGraph& graph) {
   PORTOLAN_TRY(const GraphBounds bounds, check_and_bound(graph));
   FluidEngine& engine = FluidEngine::of_this_process();
   if (!engine.belongs_to_this_thread()) {
-    return device_error("simulate: another thread of this process owns the simulation engine; use worker processes");
+    return device_error(
+        "simulate: another thread of this process owns the simulation engine; use worker processes");
   }
   engine.begin({.links = graph.links,
                 .largest_transfer_bytes = bounds.largest_transfer_bytes,

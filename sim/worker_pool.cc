@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -52,6 +53,8 @@ class Worker {
     received_.erase(0, at);
   }
 
+  void kill() const { ::kill(process_.id, SIGKILL); }
+
   /// Waits for the process to end and says how it did.
   std::string reap() {
     close(process_.pipe);
@@ -63,13 +66,15 @@ class Worker {
     if (reaped == process_.id && WIFSIGNALED(status)) {
       return fmt::format("was ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
     }
-    if (reaped == process_.id && WIFEXITED(status)) return fmt::format("exited with status {}", WEXITSTATUS(status));
+    if (reaped == process_.id && WIFEXITED(status))
+      return fmt::format("exited with status {}", WEXITSTATUS(status));
     return "ended";
   }
 
  private:
   void note(const WorkerRecord& record) {
-    ended_in_order_ = record.kind == WorkerRecord::Kind::kNoMoreTasks || record.kind == WorkerRecord::Kind::kFailure;
+    ended_in_order_ =
+        record.kind == WorkerRecord::Kind::kNoMoreTasks || record.kind == WorkerRecord::Kind::kFailure;
     unfinished_task_.reset();
     if (record.kind == WorkerRecord::Kind::kBegun) unfinished_task_ = record.task;
   }
@@ -86,6 +91,16 @@ class Pool {
   Pool(int num_tasks, const std::function<std::string(int)>& work)
       : tasks_{.counter = counter_, .num_tasks = num_tasks, .work = work},
         results_(static_cast<std::size_t>(num_tasks)) {}
+
+  /// Only an exception leaves workers behind.
+  ~Pool() {
+    for (Worker& worker : workers_) {
+      worker.kill();
+      worker.reap();
+    }
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
 
   Result<std::vector<std::string>> run(int num_workers) {
     if (!counter_.is_usable() || !fork_workers(num_workers)) {
@@ -111,7 +126,8 @@ class Pool {
   /// Waits until some worker has sent something or has ended, and takes it in.
   void serve_pipes() {
     std::vector<pollfd> polled;
-    for (const Worker& worker : workers_) polled.push_back({.fd = worker.pipe(), .events = POLLIN, .revents = 0});
+    for (const Worker& worker : workers_)
+      polled.push_back({.fd = worker.pipe(), .events = POLLIN, .revents = 0});
     if (poll(polled.data(), polled.size(), -1) < 0) return;  // interrupted: the next round tries again
     // From the last, so that a worker that leaves the list moves none that is still to be looked at.
     for (std::size_t index = workers_.size(); index-- > 0;) {
@@ -122,7 +138,8 @@ class Pool {
   void serve_pipe(std::size_t index) {
     Worker& worker = workers_[index];
     const bool is_open = worker.receive();
-    worker.take_records([this](const WorkerRecord& record, std::string content) { take(record, std::move(content)); });
+    worker.take_records(
+        [this](const WorkerRecord& record, std::string content) { take(record, std::move(content)); });
     if (is_open) return;
     const std::string ending = worker.reap();
     if (const std::optional<int> task = worker.unfinished_task()) {
@@ -157,7 +174,8 @@ class Pool {
 
 Result<std::vector<std::string>> map_in_workers(int num_workers, int num_tasks,
                                                 const std::function<std::string(int task)>& work) {
-  if (num_workers < 1) return bad_input(fmt::format("worker pool: {} workers, must be 1 or more", num_workers));
+  if (num_workers < 1)
+    return bad_input(fmt::format("worker pool: {} workers, must be 1 or more", num_workers));
   if (num_tasks < 0) return bad_input(fmt::format("worker pool: {} tasks", num_tasks));
   if (num_tasks == 0) return std::vector<std::string>{};
   return Pool(num_tasks, work).run(num_workers);

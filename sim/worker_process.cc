@@ -48,10 +48,12 @@ bool serve_task(int pipe, std::int64_t task, const std::function<std::string(int
 /// The parent's handler must not run here: an interrupt ends a worker, unless the parent ignores it.
 void end_at_interrupt() {
   struct sigaction interrupt {};
-  if (sigaction(SIGINT, nullptr, &interrupt) == 0 && interrupt.sa_handler != SIG_IGN) std::signal(SIGINT, SIG_DFL);
+  if (sigaction(SIGINT, nullptr, &interrupt) == 0 && interrupt.sa_handler != SIG_IGN)
+    std::signal(SIGINT, SIG_DFL);
 }
 
-/// The life of a worker. Leaves without destructors, exit handlers or flushed streams: those are the parent's.
+/// The life of a worker. Leaves without destructors, exit handlers or flushed streams: those are the
+/// parent's.
 [[noreturn]] void serve(int pipe, pid_t parent, const WorkerTasks& tasks) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
@@ -66,7 +68,8 @@ void end_at_interrupt() {
 }  // namespace
 
 TaskCounter::TaskCounter() {
-  void* const memory = mmap(nullptr, sizeof(Counter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const memory =
+      mmap(nullptr, sizeof(Counter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory != MAP_FAILED) next_ = new (memory) Counter(0);
 }
 

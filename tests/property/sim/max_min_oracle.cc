@@ -59,7 +59,8 @@ class Oracle {
     states_[i].is_under_way = false;
     times_.end_s[i] = now_;
     for (const std::int32_t successor : graph_.successors_of(static_cast<std::int32_t>(i))) {
-      if (--states_[static_cast<std::size_t>(successor)].waiting_for == 0) start(static_cast<std::size_t>(successor));
+      if (--states_[static_cast<std::size_t>(successor)].waiting_for == 0)
+        start(static_cast<std::size_t>(successor));
     }
   }
 
@@ -77,7 +78,8 @@ class Oracle {
       std::vector<int> crossings(graph_.links.size(), 0);
       for (std::size_t i = 0; i < states_.size(); ++i) {
         if (!is_rising[i]) continue;
-        for (const std::int32_t link : graph_.links_of_path(activity(i).path)) ++crossings[static_cast<std::size_t>(link)];
+        for (const std::int32_t link : graph_.links_of_path(activity(i).path))
+          ++crossings[static_cast<std::size_t>(link)];
       }
       std::size_t fullest = 0;
       double share = kNever;

@@ -21,7 +21,8 @@ TEST(MaxMinOracle, AgreesWithTheSimulatorOnRandomGraphs) {
     const ActivityTimes expected = testing::max_min_oracle(graph);
     const double tolerance = 1e-9 * expected.makespan.value;
     for (std::size_t i = 0; i < graph.activities.size(); ++i) {
-      ASSERT_NEAR(simulated->start_s[i], expected.start_s[i], tolerance) << "seed " << seed << ", activity " << i;
+      ASSERT_NEAR(simulated->start_s[i], expected.start_s[i], tolerance)
+          << "seed " << seed << ", activity " << i;
       ASSERT_NEAR(simulated->end_s[i], expected.end_s[i], tolerance) << "seed " << seed << ", activity " << i;
     }
   }

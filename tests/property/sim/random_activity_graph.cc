@@ -34,7 +34,9 @@ class Generator {
 
  private:
   int below(int bound) { return static_cast<int>(random_.next_below(static_cast<std::uint64_t>(bound))); }
-  double magnitude(double least, double most) { return least * std::pow(most / least, random_.next_uniform()); }
+  double magnitude(double least, double most) {
+    return least * std::pow(most / least, random_.next_uniform());
+  }
   double amount(double usual, double least, double most) {
     if (below(10) == 0) return 0;
     return is_uniform_ ? usual * (1 + below(2)) : magnitude(least, most);
@@ -42,13 +44,16 @@ class Generator {
 
   void add_activity(int num_paths) {
     const int kind = below(10);
+    // One random number a statement: the order of arguments differs between compilers.
     if (kind == 0) {
       graph_.join();
     } else if (kind < 4) {
-      graph_.compute(below(4), amount(0.04, 1e-6, 1));
+      const std::int32_t device = below(4);
+      graph_.compute(device, amount(0.04, 1e-6, 1));
     } else {
+      const std::int32_t path = below(num_paths);
       const double bytes = amount(1e9, 1, 1e11);
-      graph_.transfer(below(num_paths), bytes, amount(5e-6, 1e-7, 1e-2));
+      graph_.transfer(path, bytes, amount(5e-6, 1e-7, 1e-2));
     }
   }
 

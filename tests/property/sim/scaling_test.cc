@@ -36,7 +36,8 @@ TEST(Scaling, AllTimesScaleTheResult) {
     const ActivityTimes three_times = run(slowed(graph, 3));
     for (std::size_t i = 0; i < times.end_s.size(); ++i) {
       EXPECT_EQ(four_times.end_s[i], 4 * times.end_s[i]) << "seed " << seed;
-      EXPECT_NEAR(three_times.end_s[i], 3 * times.end_s[i], 1e-11 * three_times.makespan.value) << "seed " << seed;
+      EXPECT_NEAR(three_times.end_s[i], 3 * times.end_s[i], 1e-11 * three_times.makespan.value)
+          << "seed " << seed;
     }
   }
 }

@@ -25,7 +25,8 @@ class ActivityGraphBuilder {
     return add({.kind = Activity::Kind::kCompute, .device = device, .seconds = Seconds(seconds)});
   }
   std::int32_t transfer(std::int32_t path, double bytes, double latency_s) {
-    return add({.kind = Activity::Kind::kTransfer, .path = path, .bytes = bytes, .latency = Seconds(latency_s)});
+    return add(
+        {.kind = Activity::Kind::kTransfer, .path = path, .bytes = bytes, .latency = Seconds(latency_s)});
   }
   std::int32_t join() { return add({}); }
 

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -17,12 +17,15 @@ namespace {
 ActivityGraph crowded_graph(std::uint64_t seed, std::int32_t num_links, std::int32_t num_transfers) {
   RandomStream random(seed);
   testing::ActivityGraphBuilder graph;
-  const auto any_link = [&] { return static_cast<std::int32_t>(random.next_below(static_cast<std::uint64_t>(num_links))); };
+  const auto any_link = [&] {
+    return static_cast<std::int32_t>(random.next_below(static_cast<std::uint64_t>(num_links)));
+  };
   for (std::int32_t i = 0; i < num_links; ++i) graph.link(1e9 * (1 + random.next_uniform()));
   for (std::int32_t i = 0; i < num_transfers; ++i) {
     const std::int32_t first = any_link();
     const std::int32_t path = graph.path({first, any_link(), any_link()});
-    const std::int32_t transfer = graph.transfer(path, 1e8 * random.next_uniform(), 1e-5 * random.next_uniform());
+    const double bytes = 1e8 * random.next_uniform();
+    const std::int32_t transfer = graph.transfer(path, bytes, 1e-5 * random.next_uniform());
     const std::int32_t compute = graph.compute(i, 0.1 * random.next_uniform());
     graph.depend(compute, transfer);
     if (i > 3) graph.depend(2 * (i - 3), compute);
@@ -45,7 +48,8 @@ std::string simulated_bytes(const ActivityGraph& graph) {
 
 /// The answer of a process that has simulated only this graph (or what its parent had when it was forked).
 std::string bytes_from_a_child(const ActivityGraph& graph) {
-  const Result<std::vector<std::string>> answers = map_in_workers(1, 1, [&](int) { return simulated_bytes(graph); });
+  const Result<std::vector<std::string>> answers =
+      map_in_workers(1, 1, [&](int) { return simulated_bytes(graph); });
   return answers ? answers->front() : answers.error().message;
 }
 
@@ -59,8 +63,8 @@ TEST(EngineReuse, TheSameGraphGivesTheSameBitsWhateverCameBefore) {
   ASSERT_EQ(small_alone.size(), 2 * 80 * sizeof(double)) << small_alone;
 
   EXPECT_EQ(simulated_bytes(small), small_alone);
-  EXPECT_EQ(simulated_bytes(large), large_alone);   // the pool of links grows
-  EXPECT_EQ(simulated_bytes(small), small_alone);   // with a larger pool and other bandwidths before
+  EXPECT_EQ(simulated_bytes(large), large_alone);  // the pool of links grows
+  EXPECT_EQ(simulated_bytes(small), small_alone);  // with a larger pool and other bandwidths before
   simulated_bytes(other_shape);
   EXPECT_EQ(simulated_bytes(large), large_alone);
   for (int repeat = 0; repeat < 50; ++repeat) ASSERT_EQ(simulated_bytes(small), small_alone);
@@ -81,6 +85,22 @@ TEST(EngineReuse, AnHourOfSimulatedTimeBeforeCostsNoDigit) {
   long_graph.compute(0, 1e9);
   EXPECT_EQ(simulate(long_graph.build())->makespan, Seconds(1e9));
   EXPECT_EQ(simulated_bytes(graph), alone);
+}
+
+TEST(EngineReuse, TheEngineTakesOverNoSignal) {
+  std::vector<void (*)(int)> before;
+  std::vector<void (*)(int)> after;
+  const auto note_handlers = [](std::vector<void (*)(int)>& handlers) {
+    for (const int signal : {SIGINT, SIGSEGV, SIGBUS, SIGTERM}) {
+      struct sigaction action {};
+      sigaction(signal, nullptr, &action);
+      handlers.push_back(action.sa_handler);
+    }
+  };
+  note_handlers(before);
+  ASSERT_TRUE(simulate(crowded_graph(7, 7, 40)));
+  note_handlers(after);
+  EXPECT_EQ(after, before);
 }
 
 TEST(EngineReuse, ARefusedGraphLeavesNoTrace) {

@@ -16,8 +16,8 @@ constexpr double kRingBytes = 2.0 * (kNumRanks - 1) / kNumRanks * 1e9;
 
 TEST(Ring, Of512RanksMatchesTheClosedForm) {
   testing::ActivityGraphBuilder graph;
-  for (std::int32_t rank = 0; rank < kNumRanks; ++rank) graph.link(kBandwidth);   // out of rank
-  for (std::int32_t rank = 0; rank < kNumRanks; ++rank) graph.link(kBandwidth);   // into rank
+  for (std::int32_t rank = 0; rank < kNumRanks; ++rank) graph.link(kBandwidth);  // out of rank
+  for (std::int32_t rank = 0; rank < kNumRanks; ++rank) graph.link(kBandwidth);  // into rank
   for (std::int32_t rank = 0; rank < kNumRanks; ++rank) {
     graph.transfer(graph.path({rank, kNumRanks + (rank + 1) % kNumRanks}), kRingBytes, kLatency);
   }

@@ -29,13 +29,13 @@ TEST(Simulator, OneTransferTakesLatencyPlusBytesOverBandwidth) {
     double bytes, bytes_per_s, latency_s;
   };
   const std::vector<Case> cases = {
-      {1e9, 25e9, 5e-6},          // a gradient bucket
-      {1, 300e9, 2e-6},           // one byte
-      {1234.56789, 1e9, 0},       // an effective payload is no whole number, and there may be no latency
-      {1.0 / 3.0, 1e12, 1e-9},    // less than a byte
-      {4e15, 50e9, 1e-3},         // 22 hours
-      {50331648.125, 0.125, 7},   // a slow link
-      {1e-15, 1e3, 0},            // amounts nobody sends, but whose digits must not be lost unseen
+      {1e9, 25e9, 5e-6},         // a gradient bucket
+      {1, 300e9, 2e-6},          // one byte
+      {1234.56789, 1e9, 0},      // an effective payload is no whole number, and there may be no latency
+      {1.0 / 3.0, 1e12, 1e-9},   // less than a byte
+      {4e15, 50e9, 1e-3},        // 22 hours
+      {50331648.125, 0.125, 7},  // a slow link
+      {1e-15, 1e3, 0},           // amounts nobody sends, but whose digits must not be lost unseen
       {1e17, 1e3, 1},
   };
   for (const Case& c : cases) {
@@ -93,8 +93,9 @@ TEST(Simulator, TransfersWhoseLatenciesEndTogetherShareAllTheirLinks) {
   graph.transfer(graph.path({first, second}), 1e9, 1e-5);
   graph.transfer(graph.path({second}), 1e9, 0);
   const ActivityTimes times = run(graph);
-  // The third moves 250,000 bytes in its 10 us alone and ends at 10 us + (1e9 - 250,000) / 12.5e9 = 79.99 ms. The
-  // second is held by the first link: 10 us + 1e9 / 12.5e9. The first then has 1e9 bytes left and 25 GB/s.
+  // The third moves 250,000 bytes in its 10 us alone and ends at 10 us + (1e9 - 250,000) / 12.5e9 = 79.99 ms.
+  // The second is held by the first link: 10 us + 1e9 / 12.5e9. The first then has 1e9 bytes left and 25
+  // GB/s.
   expect_relative(times.end_s[2], 0.07999, 1e-12);
   expect_relative(times.end_s[1], 0.08001, 1e-12);
   expect_relative(times.end_s[0], 0.12001, 1e-12);
@@ -114,7 +115,8 @@ TEST(Simulator, ThreeTransfersOverTwoLinksShareMaxMinFairly) {
       {"all end together", 10, 20, 10, 10, 30, 2, 2, 2},
       // 5, 5, 15 until 1 s, when the first ends. Then 10 + 10 on B, until 1.5 s. Then the last has 20.
       {"one after the other", 10, 20, 5, 10, 30, 1, 1.5, 2},
-      // B is the bottleneck: 2 + 2, A's other has 8 and ends at 1 s. B's own ends at 2 s, then both B and A are free.
+      // B is the bottleneck: 2 + 2, A's other has 8 and ends at 1 s. B's own ends at 2 s, then both B and A
+      // are free.
       {"the second link binds", 10, 4, 8, 8, 4, 1, 3, 2},
       // Equal links: 5 each; the crossing one ends first, and each other has its link alone.
       {"the crossing one first", 10, 10, 10, 5, 20, 1.5, 1, 2.5},
@@ -166,11 +168,11 @@ TEST(Simulator, WhatTakesNoTimeEndsWhereItStarts) {
   ActivityGraphBuilder graph;
   const std::int32_t link = graph.link(1e9);
   graph.compute(0, 1);
-  graph.compute(0, 0);                                 // no work
-  graph.transfer(graph.path({link}), 0, 0);            // no bytes, no latency
+  graph.compute(0, 0);                       // no work
+  graph.transfer(graph.path({link}), 0, 0);  // no bytes, no latency
   graph.join();
-  graph.transfer(graph.path({link}), 0, 0.5);          // no bytes: latency only
-  graph.transfer(graph.path({}), 1e9, 0.25);           // no links: latency only
+  graph.transfer(graph.path({link}), 0, 0.5);  // no bytes: latency only
+  graph.transfer(graph.path({}), 1e9, 0.25);   // no links: latency only
   for (std::int32_t i = 1; i < 6; ++i) graph.depend(i - 1, i);
   const ActivityTimes times = run(graph);
   EXPECT_EQ(times.start_s, (std::vector<double>{0, 1, 1, 1, 1, 1.5}));

@@ -87,7 +87,8 @@ TEST_F(WorkerPool, AKilledWorkerIsAnErrorThatNamesItsTask) {
     if (task == 4) kill(getpid(), SIGKILL);
     return std::string("fine");
   });
-  expect_device_error(results, "task 4: its worker process was ended by signal 9 (Killed) before the task was done");
+  expect_device_error(results,
+                      "task 4: its worker process was ended by signal 9 (Killed) before the task was done");
 }
 
 TEST_F(WorkerPool, OfSeveralFailuresTheLowestTaskIsNamed) {
@@ -113,7 +114,8 @@ TEST_F(WorkerPool, AnExceptionIsAnErrorWithItsMessage) {
     return std::string();
   });
   expect_device_error(results, "task 2: no such stage");
-  expect_device_error(map_in_workers(1, 1, [](int) -> std::string { throw 7; }), "task 0: an exception that is no");
+  expect_device_error(map_in_workers(1, 1, [](int) -> std::string { throw 7; }),
+                      "task 0: an exception that is no");
 }
 
 TEST_F(WorkerPool, AfterAFailureNoTaskIsBegun) {
@@ -143,7 +145,9 @@ TEST_F(WorkerPool, AnInterruptedWorkerIsAnErrorNotAHang) {
 TEST_F(WorkerPool, TheParentsOwnSignalHandlerRunsAndThePoolGoesOn) {
   static volatile sig_atomic_t num_interrupts = 0;
   struct sigaction count {};
-  count.sa_handler = [](int) { num_interrupts = num_interrupts + 1; };  // no SA_RESTART: system calls are cut short
+  count.sa_handler = [](int) {
+    num_interrupts = num_interrupts + 1;
+  };  // no SA_RESTART: system calls are cut short
   struct sigaction kept {};
   sigaction(SIGINT, &count, &kept);
   const pid_t parent = getpid();

@@ -1,0 +1,134 @@
+#include "cli/evaluation.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <type_traits>
+
+#include "plan/closed_form.h"
+#include "plan/lower.h"
+#include "sim/simulator.h"
+#include "sim/worker_pool.h"
+
+namespace portolan {
+
+namespace {
+
+/// What a worker sends back of a simulation, as bytes: the fields that complete_estimate does not derive.
+class EstimateMessage {
+ public:
+  static std::string encode(const Result<Estimate>& result) {
+    std::string bytes(1, result ? '\1' : '\0');
+    if (!result) {
+      put(bytes, result.error().kind);
+      return bytes + result.error().message;
+    }
+    put(bytes, result->step_time);
+    put(bytes, result->breakdown);
+    for (const StageMemory& memory : result->stage_memory) {
+      put(bytes, memory);
+    }
+    return bytes;
+  }
+
+  static Result<Estimate> decode(std::string_view bytes) {
+    const bool good = bytes.front() == '\1';
+    bytes.remove_prefix(1);
+    if (!good) {
+      const auto kind = take<ErrorKind>(bytes);
+      return Error{kind, std::string(bytes)};
+    }
+    Estimate estimate;
+    estimate.step_time = take<Seconds>(bytes);
+    estimate.breakdown = take<Breakdown>(bytes);
+    while (!bytes.empty()) {
+      estimate.stage_memory.push_back(take<StageMemory>(bytes));
+    }
+    return estimate;
+  }
+
+ private:
+  template <typename T>
+  static void put(std::string& bytes, const T& value) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof(T));
+  }
+  template <typename T>
+  static T take(std::string_view& bytes) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T value{};
+    std::memcpy(&value, bytes.data(), sizeof(T));
+    bytes.remove_prefix(sizeof(T));
+    return value;
+  }
+};
+
+Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy, Fidelity fidelity) {
+  const Program program = lower(scenario, strategy);
+  const SimulationRequest request{.scenario = scenario, .strategy = strategy, .program = program, .cluster = cluster, .fidelity = fidelity};
+  PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
+  return std::move(simulation.estimate);
+}
+
+/// All results alike where the pool itself failed.
+std::vector<Result<Estimate>> failed(std::size_t count, const Error& error) { return std::vector<Result<Estimate>>(count, Result<Estimate>(error)); }
+
+}  // namespace
+
+int num_allowed_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers) {
+  auto closed_form = std::make_shared<ClosedForm>(scenario, cluster);
+  return [&scenario, &cluster, closed_form, num_workers](std::span<const Strategy> strategies, Fidelity fidelity) {
+    std::vector<Result<Estimate>> results;
+    results.reserve(strategies.size());
+    if (fidelity == Fidelity::kClosedForm) {
+      for (const Strategy& strategy : strategies) {
+        results.emplace_back(closed_form->evaluate(strategy));
+      }
+      return results;
+    }
+    const auto answers = map_in_workers(num_workers, static_cast<int>(strategies.size()), [&](int task) {
+      return EstimateMessage::encode(simulate_strategy(scenario, cluster, strategies[static_cast<std::size_t>(task)], fidelity));
+    });
+    if (!answers) {
+      return failed(strategies.size(), answers.error());
+    }
+    for (std::size_t i = 0; i < strategies.size(); ++i) {
+      Result<Estimate> result = EstimateMessage::decode((*answers)[i]);
+      if (result) {
+        result->strategy = strategies[i];
+        complete_estimate(*result, scenario);
+      }
+      results.push_back(std::move(result));
+    }
+    return results;
+  };
+}
+
+Plan make_plan(const Scenario& scenario, const Strategy& strategy) {
+  Plan plan{.scenario = scenario, .strategy = strategy, .program = lower(scenario, strategy), .hash = {}};
+  plan.hash = program_hash(plan.program);
+  return plan;
+}
+
+Result<Simulation> predict(const Plan& plan, const Cluster& cluster, Fidelity fidelity, bool with_timeline) {
+  if (fidelity == Fidelity::kClosedForm) {
+    Simulation simulation;
+    simulation.estimate = ClosedForm(plan.scenario, cluster).evaluate(plan.strategy);
+    return simulation;
+  }
+  const SimulationRequest request{.scenario = plan.scenario, .strategy = plan.strategy, .program = plan.program,
+                                  .cluster = cluster, .fidelity = fidelity, .with_timeline = with_timeline};
+  PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
+  simulation.estimate.program_hash = plan.hash;
+  return simulation;
+}
+
+}  // namespace portolan

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "plan/evaluator.h"
+#include "plan/plan_file.h"
+#include "plan/simulate.h"
+#include "topology/cluster.h"
+
+namespace portolan {
+
+/// The closed form here, everything above it on SimGrid in `num_workers` worker processes.
+/// `scenario` and `cluster` must outlive it.
+Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers);
+
+/// Cores that this process may use.
+int num_allowed_cores();
+
+/// A strategy with its Program.
+Plan make_plan(const Scenario& scenario, const Strategy& strategy);
+
+/// Predicts the plan's own Program, whatever its order lists say. kClosedForm looks at the strategy alone.
+Result<Simulation> predict(const Plan& plan, const Cluster& cluster, Fidelity fidelity, bool with_timeline);
+
+}  // namespace portolan

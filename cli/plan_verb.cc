@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+
+#include "base/file.h"
+#include "catalog/json/estimate_json.h"
+#include "catalog/plan_json.h"
+#include "catalog/strategy_text.h"
+#include "cli/evaluation.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "plan/search.h"
+#include "report/plan_report.h"
+
+namespace portolan {
+
+namespace {
+
+struct PlanArguments {
+  std::string scenario;
+  std::optional<std::string> hardware;
+  std::string strategy;
+  std::optional<std::string> objective;
+  std::size_t top = 5;
+  std::optional<std::string> out;
+};
+
+Result<Objective> parse_objective(const std::string& text) {
+  for (const auto& [name, objective] : {std::pair{"time", Objective::kTime}, {"memory", Objective::kMemory},
+                                        {"energy", Objective::kEnergy}, {"cost", Objective::kCost}}) {
+    if (text == name) {
+      return objective;
+    }
+  }
+  return bad_input(fmt::format("--objective: \"{}\" (allowed: time, memory, energy, cost)", text));
+}
+
+/// An objective whose figures the hardware file does not give would rank everything alike.
+Result<void> check_objective(const Scenario& scenario) {
+  if (scenario.objective == Objective::kEnergy && scenario.hardware.device.power_busy.value.value <= 0) {
+    return bad_input(fmt::format("objective energy: hardware {} gives no device.power_busy", scenario.hardware.name));
+  }
+  if (scenario.objective == Objective::kCost && scenario.hardware.price_per_gpu_hour.value <= 0) {
+    return bad_input(fmt::format("objective cost: hardware {} gives no price_per_gpu_hour", scenario.hardware.name));
+  }
+  return {};
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Result<void> plan(const Session& session, const PlanArguments& arguments) {
+  const auto start = std::chrono::steady_clock::now();
+  PORTOLAN_TRY(Scenario scenario, session.load_scenario(arguments.scenario, arguments.hardware));
+  PORTOLAN_TRY(const StrategyConstraints fixed, parse_strategy(arguments.strategy));
+  if (arguments.objective) {
+    PORTOLAN_TRY(scenario.objective, parse_objective(*arguments.objective));
+  }
+  PORTOLAN_CHECK_OK(check_objective(scenario));
+  PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
+  const Evaluator evaluator = make_evaluator(scenario, cluster, num_allowed_cores());
+  if (session.shows_progress()) {
+    fmt::print(stderr, "searching strategies for {} ...\r", scenario.name);
+  }
+  PORTOLAN_TRY(SearchResult result, search(scenario, merge_constraints(scenario.constraints, fixed), evaluator, {}));
+  Plan best = make_plan(scenario, result.ranking.front().strategy);
+  result.ranking.front().program_hash = best.hash;
+  const double wall_s = seconds_since(start);
+  if (arguments.out) {
+    PORTOLAN_CHECK_OK(write_file_atomically(*arguments.out, write_plan(best)));
+  }
+  if (session.json()) {
+    session.print_json(search_json(result, {.top = arguments.top, .wall_s = wall_s}));
+    return {};
+  }
+  const Estimate& winner = result.ranking.front();
+  session.print(fmt::format("{}: {} on {} GPUs of {}, global batch {} x {} tokens, {}\n", scenario.name, scenario.model.name, scenario.num_gpus,
+                            scenario.hardware.name, scenario.global_batch, scenario.sequence_length, scenario.software.name));
+  session.print(search_summary(result) + "\n");
+  session.print(ranking_table(result.ranking, arguments.top, session.width()));
+  session.print(fmt::format("\nthe winner, {} (program {}):\n", short_name(winner.strategy), best.hash.substr(0, 12)));
+  session.print(breakdown_table(winner, session.width()));
+  session.print(fmt::format("MFU {:.1f}%, HFU {:.1f}% (attention counted whole, not causal); planned in {:.1f} s\n", winner.mfu_pct, winner.hfu_pct, wall_s));
+  if (arguments.out) {
+    session.print(fmt::format("plan: {}\n", *arguments.out));
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_plan_verb(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<PlanArguments>();
+  CLI::App* verb = app.add_subcommand("plan", "Search strategies for a scenario, rank them, write the best as a plan file");
+  verb->footer("Example: portolan plan scenarios/gpt3-175b-512xa100.yaml --top 10 --out plan.json");
+  verb->add_option("SCENARIO", arguments->scenario, "Scenario file, or the name of a shipped one")->required();
+  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")->type_name("FILE");
+  verb->add_option("--strategy", arguments->strategy, "Fields to fix, such as tp=8,pp=4; the search chooses the others");
+  verb->add_option("--objective", arguments->objective, "time, memory, energy or cost")->type_name("NAME");
+  verb->add_option("--top", arguments->top, "How many candidates to print")->type_name("N");
+  verb->add_option("--out", arguments->out, "Plan file to write")->type_name("PLAN");
+  session.add_common_options(*verb);
+  verb->callback([&session, arguments] { session.run([&] { return plan(session, *arguments); }); });
+}
+
+}  // namespace portolan

@@ -1,0 +1,114 @@
+#include "cli/session.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "base/file.h"
+#include "base/parse_quantity.h"
+#include "catalog/plan_json.h"
+#include "catalog/scenario_yaml.h"
+
+namespace portolan {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+int exit_code_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kInfeasible:
+      return 1;
+    case ErrorKind::kBadInput:
+      return 2;
+    case ErrorKind::kDevice:
+      return 3;
+  }
+  return 2;
+}
+
+}  // namespace
+
+Session::Session(fs::path shipped_scenarios, std::string command_line)
+    : shipped_scenarios_(std::move(shipped_scenarios)), command_line_(std::move(command_line)) {}
+
+void Session::add_common_options(CLI::App& verb) {
+  verb.add_flag("--json", json_, "Print one JSON object for machines, nothing else");
+  verb.add_option("--catalog", catalogs_, "Folder with hardware, model and software files, searched before the shipped ones")->type_name("DIR");
+}
+
+std::size_t Session::width() const {
+  constexpr std::size_t kDefault = 80;
+  if (const char* columns = std::getenv("COLUMNS")) {
+    const Result<std::int64_t> parsed = parse_integer(columns);
+    if (parsed && *parsed >= 40 && *parsed <= 1000) {
+      return static_cast<std::size_t>(*parsed);
+    }
+  }
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) {
+    return size.ws_col;
+  }
+  return kDefault;
+}
+
+bool Session::shows_progress() const { return ::isatty(STDERR_FILENO) == 1; }
+
+Result<Scenario> Session::load_scenario(const std::string& scenario, const std::optional<std::string>& hardware) const {
+  CatalogPaths paths;
+  for (const std::string& catalog : catalogs_) {
+    paths.folders.emplace_back(catalog);
+  }
+  paths.folders.push_back(shipped_scenarios_);
+  fs::path file = scenario;
+  if (!fs::exists(file) && file.extension().empty() && file.parent_path().empty()) {
+    file = shipped_scenarios_ / (scenario + ".yaml");
+    if (!fs::exists(file)) {
+      file = scenario;
+    }
+  }
+  std::optional<fs::path> hardware_file;
+  if (hardware) {
+    hardware_file = *hardware;
+  }
+  return read_scenario(file, paths, hardware_file);
+}
+
+bool Session::looks_like_plan(const std::string& file) {
+  const Result<std::string> content = read_file(file);
+  if (!content) {
+    return fs::path(file).extension() == ".json";
+  }
+  const auto first = content->find_first_not_of(" \t\r\n");
+  return first != std::string::npos && (*content)[first] == '{';
+}
+
+Result<Plan> Session::load_plan(const std::string& file) const {
+  PORTOLAN_TRY(const std::string content, read_file(file));
+  return read_plan(content, file);
+}
+
+void Session::print_json(const std::string& object) const { fmt::print("{}\n", object); }
+void Session::print(std::string_view text) const { fmt::print("{}", text); }
+
+void Session::run(const std::function<Result<void>()>& body) {
+  Result<void> result = [&]() -> Result<void> {
+    try {
+      return body();
+    } catch (const std::exception& exception) {
+      return device_error(fmt::format("unexpected: {}", exception.what()));
+    }
+  }();
+  if (!result) {
+    std::fflush(stdout);
+    fmt::print(stderr, "portolan: {}\n", result.error().message);
+    exit_code_ = exit_code_of(result.error().kind);
+  }
+}
+
+}  // namespace portolan

@@ -1,0 +1,94 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+
+#include "catalog/json/estimate_json.h"
+#include "catalog/strategy_text.h"
+#include "cli/evaluation.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "plan/search.h"
+#include "report/plan_report.h"
+
+namespace portolan {
+
+namespace {
+
+struct SimulateArguments {
+  std::string file;
+  std::optional<std::string> hardware;
+  std::string strategy;
+  std::string fidelity = "folded";
+};
+
+/// The plan in the file, or one for the scenario: with the fields named, the others by search.
+Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& arguments) {
+  if (Session::looks_like_plan(arguments.file)) {
+    if (!arguments.strategy.empty()) {
+      return bad_input(fmt::format("--strategy: {} is a plan and has its strategy (allowed: with a scenario)", arguments.file));
+    }
+    PORTOLAN_TRY(Plan plan, session.load_plan(arguments.file));
+    if (arguments.hardware) {
+      return bad_input(fmt::format("--hardware: {} is a plan and has its hardware (allowed: with a scenario)", arguments.file));
+    }
+    return plan;
+  }
+  PORTOLAN_TRY(const Scenario scenario, session.load_scenario(arguments.file, arguments.hardware));
+  PORTOLAN_TRY(const StrategyConstraints named, parse_strategy(arguments.strategy));
+  const StrategyConstraints fixed = merge_constraints(scenario.constraints, named);
+  const std::vector<Strategy> candidates = enumerate_strategies(scenario, fixed);
+  PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
+  const Evaluator evaluator = make_evaluator(scenario, cluster, num_allowed_cores());
+  if (candidates.size() == 1) {
+    const Verdict verdict = judge(scenario, candidates.front(), evaluator, Fidelity::kClosedForm);
+    if (verdict.rejection) {
+      return infeasible(verdict.rejection->message);
+    }
+    return make_plan(scenario, candidates.front());
+  }
+  PORTOLAN_TRY(const SearchResult found, search(scenario, fixed, evaluator, {}));
+  return make_plan(scenario, found.ranking.front().strategy);
+}
+
+Result<void> run_simulation(const Session& session, const SimulateArguments& arguments) {
+  const std::optional<Fidelity> fidelity = find_fidelity(arguments.fidelity);
+  if (!fidelity || *fidelity == Fidelity::kReplicas) {
+    return bad_input(fmt::format("--fidelity: \"{}\"{} (allowed: closed-form, folded, full, explicit)", arguments.fidelity,
+                                 fidelity ? " is not available yet" : ""));
+  }
+  PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments));
+  PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
+  const auto start = std::chrono::steady_clock::now();
+  PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, *fidelity, false));
+  simulation.estimate.program_hash = plan.hash;
+  const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (session.json()) {
+    session.print_json(simulation_json(simulation, arguments.fidelity, wall_s));
+    return {};
+  }
+  const Estimate& estimate = simulation.estimate;
+  session.print(fmt::format("{}: {}, {} (program {}, {} activities, {:.0f} ms)\n", plan.scenario.name, short_name(plan.strategy),
+                            arguments.fidelity, plan.hash.substr(0, 12), simulation.num_activities, 1000 * wall_s));
+  session.print(breakdown_table(estimate, session.width()));
+  session.print(fmt::format("MFU {:.1f}%, HFU {:.1f}%, {:.0f} tokens/s\n\n", estimate.mfu_pct, estimate.hfu_pct, estimate.tokens_per_s));
+  session.print(memory_table(estimate, session.width()));
+  return {};
+}
+
+}  // namespace
+
+void add_simulate_verb(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<SimulateArguments>();
+  CLI::App* verb = app.add_subcommand("simulate", "Predict one step of a plan, or of a scenario with a strategy");
+  verb->footer("Example: portolan simulate scenarios/megatron-1t-512xa100.yaml --strategy tp=8,pp=64,dp=1,microbatch=1,schedule=1f1b,recompute=full,zero=0");
+  verb->add_option("PLAN", arguments->file, "Plan file, scenario file, or the name of a shipped scenario")->required();
+  verb->add_option("--strategy", arguments->strategy, "Fields of the strategy for a scenario; the search chooses the others");
+  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")->type_name("FILE");
+  verb->add_option("--fidelity", arguments->fidelity, "closed-form, folded, full or explicit")->type_name("RUNG");
+  session.add_common_options(*verb);
+  verb->callback([&session, arguments] { session.run([&] { return run_simulation(session, *arguments); }); });
+}
+
+}  // namespace portolan

@@ -1,0 +1,76 @@
+#include "exec/rank_place.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "plan/costed_program.h"
+#include "plan/strategy.h"
+
+namespace portolan {
+
+namespace {
+
+std::int32_t degree(const Program& program, Axis axis) { return program.degrees[static_cast<std::size_t>(axis)]; }
+
+/// Along these the text is divided, along all others the model.
+bool divides_text(Axis axis) { return axis != Axis::kPipeline && axis != Axis::kTensor; }
+
+}  // namespace
+
+std::int32_t stage_of(const Program& program, std::int32_t rank) {
+  return placement_of(program).coordinates_of(rank)[static_cast<std::size_t>(Axis::kPipeline)];
+}
+
+std::int32_t num_replicas(const Program& program) {
+  std::int32_t product = 1;
+  for (const Axis axis : program.axis_order) {
+    product *= divides_text(axis) ? degree(program, axis) : 1;
+  }
+  return product;
+}
+
+std::int32_t replica_of(const Program& program, std::int32_t rank) {
+  const Coordinates place = placement_of(program).coordinates_of(rank);
+  std::int32_t replica = 0;
+  std::int32_t stride = 1;
+  for (const Axis axis : program.axis_order) {
+    if (divides_text(axis)) {
+      replica += place[static_cast<std::size_t>(axis)] * stride;
+      stride *= degree(program, axis);
+    }
+  }
+  return replica;
+}
+
+std::int32_t peer_of(const Program& program, std::int32_t rank, const Op& op) {
+  const Placement placement = placement_of(program);
+  Coordinates place = placement.coordinates_of(rank);
+  place[static_cast<std::size_t>(op.axis)] += op.peer_offset;
+  return placement.rank_of(place);
+}
+
+std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, const Op& op) {
+  const Placement placement = placement_of(program);
+  Coordinates place = placement.coordinates_of(rank);
+  const std::int32_t members = degree(program, op.axis);
+  const std::int32_t stride = op.group == GroupKind::kAxis ? 1 : std::max(members - 1, 1);
+  std::vector<std::int32_t> ranks;
+  for (std::int32_t i = 0; i < members; i += stride) {
+    place[static_cast<std::size_t>(op.axis)] = i;
+    ranks.push_back(placement.rank_of(place));
+  }
+  std::sort(ranks.begin(), ranks.end());
+  return ranks;
+}
+
+Result<void> check_axes(const Program& program) {
+  for (const Axis axis : {Axis::kTensor, Axis::kContext, Axis::kExpert}) {
+    if (degree(program, axis) > 1) {
+      return infeasible(fmt::format("collectives along axis {} are not available on the host device yet", axis_name(axis)));
+    }
+  }
+  return {};
+}
+
+}  // namespace portolan

@@ -1,0 +1,136 @@
+#include "report/plan_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "base/parse_quantity.h"
+#include "report/table.h"
+
+namespace portolan {
+
+namespace {
+
+using Term = std::pair<std::string_view, Seconds>;
+
+std::array<Term, 11> terms(const Breakdown& b) {
+  return {{{"compute", b.compute},
+           {"recompute", b.recompute},
+           {"exposed tensor", b.exposed_tensor},
+           {"exposed pipeline", b.exposed_pipeline},
+           {"exposed data", b.exposed_data},
+           {"exposed context", b.exposed_context},
+           {"exposed expert", b.exposed_expert},
+           {"offload", b.offload},
+           {"bubble", b.bubble},
+           {"optimizer", b.optimizer},
+           {"other", b.other}}};
+}
+
+std::string gib(Bytes size) {
+  return size.value < kGibi / 10 ? format_bytes(size) : fmt::format("{:.1f} GiB", static_cast<double>(size.value) / static_cast<double>(kGibi));
+}
+
+std::string percent(double share) { return fmt::format("{:.1f}%", share); }
+
+std::string signed_seconds(Seconds difference) {
+  const std::string size = format_seconds(Seconds(std::abs(difference.value)));
+  return (difference.value < 0 ? "-" : "+") + size;
+}
+
+std::string tokens(double rate) { return rate >= 1000 ? fmt::format("{:.1f}k", rate / 1000) : fmt::format("{:.0f}", rate); }
+
+}  // namespace
+
+std::string loss_against(const Estimate& estimate, const Estimate& winner) {
+  const auto mine = terms(estimate.breakdown);
+  const auto best = terms(winner.breakdown);
+  std::vector<Term> losses;
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    losses.emplace_back(mine[i].first, mine[i].second - best[i].second);
+  }
+  std::stable_sort(losses.begin(), losses.end(), [](const Term& a, const Term& b) { return a.second > b.second; });
+  const Seconds difference = estimate.step_time - winner.step_time;
+  if (difference.value <= 0) {
+    return estimate.step_time == winner.step_time ? "equal time" : signed_seconds(difference);
+  }
+  std::string text = signed_seconds(difference);
+  std::string separator = ": ";
+  for (std::size_t i = 0; i < 2 && losses[i].second.value > 0.1 * difference.value; ++i) {
+    text += fmt::format("{}{} {}", separator, losses[i].first, signed_seconds(losses[i].second));
+    separator = ", ";
+  }
+  return text;
+}
+
+std::string ranking_table(const std::vector<Estimate>& ranking, std::size_t count, std::size_t width) {
+  const std::vector<Column> columns{{.header = "#"},
+                                    {.header = "strategy", .align = Column::Align::kLeft, .wraps = true},
+                                    {.header = "step"},
+                                    {.header = "tokens/s"},
+                                    {.header = "MFU"},
+                                    {.header = "memory"},
+                                    {.header = "against the first", .align = Column::Align::kLeft, .wraps = true}};
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t i = 0; i < std::min(count, ranking.size()); ++i) {
+    const Estimate& e = ranking[i];
+    rows.push_back({std::to_string(i + 1), short_name(e.strategy), format_seconds(e.step_time), tokens(e.tokens_per_s), percent(e.mfu_pct),
+                    gib(e.peak_memory), i == 0 ? "" : loss_against(e, ranking.front())});
+  }
+  return render_table(columns, rows, width);
+}
+
+std::string search_summary(const SearchResult& result) {
+  std::string text = fmt::format("{} candidates: {} feasible, {} simulated", result.num_enumerated, result.num_feasible, result.num_simulated);
+  std::string separator = "; dropped: ";
+  for (std::size_t i = 0; i < result.num_rejected.size(); ++i) {
+    if (result.num_rejected[i] > 0) {
+      text += fmt::format("{}{} {}", separator, reject_reason_name(static_cast<RejectReason>(i)), result.num_rejected[i]);
+      separator = ", ";
+    }
+  }
+  return text + "\n";
+}
+
+std::string breakdown_table(const Estimate& estimate, std::size_t width) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [name, time] : terms(estimate.breakdown)) {
+    if (time.value != 0) {
+      rows.push_back({std::string(name), format_seconds(time), percent(100 * (time / estimate.step_time))});
+    }
+  }
+  rows.push_back({"step", format_seconds(estimate.step_time), percent(100)});
+  return render_table({{.header = "term", .align = Column::Align::kLeft}, {.header = "time"}, {.header = "share"}}, rows, width);
+}
+
+std::string memory_table(const Estimate& estimate, std::size_t width) {
+  const std::vector<Column> columns{{.header = "stage"},     {.header = "reserved"},  {.header = "parameters"}, {.header = "gradients"},
+                                    {.header = "optimizer"}, {.header = "activations"}};
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t s = 0; s < estimate.stage_memory.size(); ++s) {
+    const StageMemory& m = estimate.stage_memory[s];
+    rows.push_back({std::to_string(s), gib(m.reserved), gib(m.parameters), gib(m.gradients), gib(m.optimizer_states), gib(m.activations)});
+  }
+  return render_table(columns, rows, width);
+}
+
+std::string comparison_table(const Estimate& estimate, const Estimate& winner, std::size_t width) {
+  std::vector<std::vector<std::string>> rows;
+  const auto mine = terms(estimate.breakdown);
+  const auto best = terms(winner.breakdown);
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    if (mine[i].second.value != 0 || best[i].second.value != 0) {
+      rows.push_back({std::string(mine[i].first), format_seconds(mine[i].second), format_seconds(best[i].second), signed_seconds(mine[i].second - best[i].second)});
+    }
+  }
+  rows.push_back({"step", format_seconds(estimate.step_time), format_seconds(winner.step_time), signed_seconds(estimate.step_time - winner.step_time)});
+  rows.push_back({"memory", gib(estimate.peak_memory), gib(winner.peak_memory), ""});
+  rows.push_back({"MFU", percent(estimate.mfu_pct), percent(winner.mfu_pct), ""});
+  return render_table({{.header = "term", .align = Column::Align::kLeft}, {.header = "candidate"}, {.header = "winner"}, {.header = "difference"}}, rows, width);
+}
+
+}  // namespace portolan

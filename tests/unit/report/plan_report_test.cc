@@ -1,0 +1,33 @@
+#include "report/plan_report.h"
+
+#include <gtest/gtest.h>
+
+namespace portolan {
+namespace {
+
+Estimate estimate(double compute_s, double bubble_s) {
+  Estimate e;
+  e.breakdown.compute = Seconds(compute_s);
+  e.breakdown.bubble = Seconds(bubble_s);
+  e.step_time = e.breakdown.total();
+  return e;
+}
+
+TEST(PlanReport, SaysInWhichTermsACandidateLoses) {
+  EXPECT_EQ(loss_against(estimate(10, 3), estimate(10, 1)), "+2.000 s: bubble +2.000 s");
+  EXPECT_EQ(loss_against(estimate(12, 2), estimate(10, 1)), "+3.000 s: compute +2.000 s, bubble +1.000 s");
+  EXPECT_EQ(loss_against(estimate(9, 3), estimate(10, 1)), "+1.000 s: bubble +2.000 s") << "a term that gains is not a loss";
+  EXPECT_EQ(loss_against(estimate(10, 1), estimate(10, 1)), "equal time");
+}
+
+TEST(PlanReport, BreakdownSharesAddUp) {
+  EXPECT_EQ(breakdown_table(estimate(15, 5), 80),
+            "term        time   share\n"
+            "-------  -------  ------\n"
+            "compute  15.00 s   75.0%\n"
+            "bubble   5.000 s   25.0%\n"
+            "step     20.00 s  100.0%\n");
+}
+
+}  // namespace
+}  // namespace portolan
