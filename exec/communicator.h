@@ -21,7 +21,7 @@ using TransferIndex = std::int32_t;
 
 /// One rank's communication with the others of its run. Every call enqueues in `lane` and marks `event`, which
 /// happens when the rank's own memory is free again (send) or holds the result (receive, all-reduce).
-/// Memory must stay as it is until then.
+/// The list of spans, and the memory, must stay as they are until then.
 ///
 /// Failure is part of the contract: when a peer fails, or does not come within the time-out, the call (or a later
 /// wait for the event) returns an error, in every rank of the run, and never blocks for ever.

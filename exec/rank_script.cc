@@ -134,6 +134,9 @@ class ScriptWriter {
     if (kernel.kind == KernelKind::kAdamW && !kernel.operands.empty()) {
       step.weight_decay = stage_.buffers[static_cast<std::size_t>(kernel.operands.front().tensor)].weight_decay;
     }
+    if (kernel.kind == KernelKind::kLoadTokens && !kernel.operands.empty()) {
+      step.text = text_role(stage_.buffers[static_cast<std::size_t>(kernel.operands.front().tensor)].name);
+    }
     if (kernel.kind == KernelKind::kCrossEntropyForward && kernel.operands.size() > 1) {
       script_.loss = kernel.operands[1].tensor;
     }
@@ -183,6 +186,13 @@ class ScriptWriter {
 };
 
 }  // namespace
+
+TextRole text_role(std::string_view buffer_name) {
+  if (buffer_name.ends_with("tokens")) {
+    return TextRole::kTokens;
+  }
+  return buffer_name.ends_with("targets") ? TextRole::kTargets : TextRole::kNone;
+}
 
 RankScript make_rank_script(const Program& program, std::int32_t rank) { return ScriptWriter(program, rank).run(); }
 

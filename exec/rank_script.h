@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -22,6 +24,9 @@ struct ArenaSpan {
   std::int64_t bytes = 0;
 };
 
+/// Which half of a window a kernel loads.
+enum class TextRole : std::uint8_t { kNone, kTokens, kTargets };
+
 /// One kernel of a compute op, or the one step of a communication.
 struct ScriptStep {
   const Kernel* kernel = nullptr;  ///< none in communication
@@ -29,6 +34,7 @@ struct ScriptStep {
   ListRange begins;                ///< into RankScript::spans: buffers whose life begins before the step
   ListRange ends;                  ///< and ends after it
   bool weight_decay = false;       ///< of the updated parameter
+  TextRole text = TextRole::kNone; ///< of kLoadTokens
 };
 
 /// One op of one slot. Its place in RankScript::ops is its event.
@@ -66,6 +72,9 @@ struct RankScript {
 
 /// Refers to `program`, which must outlive it. Precondition: check_program(program) passed. Transfers are left at 0.
 RankScript make_rank_script(const Program& program, std::int32_t rank);
+
+/// "embedding tokens" holds tokens, "head targets" targets; a name that ends in neither is none of the two.
+TextRole text_role(std::string_view buffer_name);
 
 /// "rank 1, forward 0 of microbatch 2, op 3 (receive)": how errors and log lines name an op.
 std::string describe(const RankScript& script, const ScriptOp& op);

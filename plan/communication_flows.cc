@@ -71,60 +71,63 @@ void CommunicationFlows::add_transfers(const FlowSet& set, std::int32_t begin, s
   }
 }
 
-std::int32_t CommunicationFlows::add_representative(const Op& op, std::int32_t stage) {
-  const auto found = representatives_.find(&op);
-  return builder_.add(found != representatives_.end() ? found->second
-                                                      : representatives_.emplace(&op, slowest_transfer(op, stage)).first->second);
+void CommunicationFlows::add_representatives(const Op& op, std::int32_t stage, std::int32_t begin, std::int32_t end) {
+  auto found = representatives_.find(&op);
+  if (found == representatives_.end()) {
+    found = representatives_.emplace(&op, representatives_of(op, stage)).first;
+  }
+  for (const Activity& transfer : found->second) {
+    const std::int32_t added = builder_.add(transfer);
+    builder_.add_edge(begin, added);
+    builder_.add_edge(added, end);
+  }
 }
 
-Activity CommunicationFlows::slowest_transfer(const Op& op, std::int32_t stage) {
+std::vector<Activity> CommunicationFlows::representatives_of(const Op& op, std::int32_t stage) {
   struct Routed {
-    const Flow* flow;
+    Flow flow;
     Seconds latency;
     Route route;
+    double time_s = 0;
   };
-  const std::vector<FlowSet> sets = all_groups(op, stage);
   std::vector<Routed> routed;
   std::map<LinkIndex, double> load;
-  for (const FlowSet& set : sets) {
+  for (const FlowSet& set : all_groups(op, stage)) {
     for (const Flow& flow : set.flows) {
-      routed.push_back({&flow, set.latency, cluster_.route(flow.source, flow.destination)});
+      routed.push_back({flow, set.latency, cluster_.route(flow.source, flow.destination)});
       for (LinkIndex link : routed.back().route.links) {
         load[link] += flow.bytes;
       }
     }
   }
-  if (routed.empty()) {
-    return {};
-  }
   const auto& links = cluster_.links();
-  const auto time = [&](const Routed& r) {
-    double longest = 0;
-    for (LinkIndex link : r.route.links) {
-      longest = std::max(longest, load[link] / links[static_cast<std::size_t>(link)].bandwidth.value);
+  std::map<std::pair<bool, std::size_t>, const Routed*> slowest;  // the first member's group comes first
+  for (Routed& candidate : routed) {
+    for (LinkIndex link : candidate.route.links) {
+      candidate.time_s = std::max(candidate.time_s, load[link] / links[static_cast<std::size_t>(link)].bandwidth.value);
     }
-    return longest + r.latency.value;
-  };
-  const Routed* slowest = &routed.front();
-  double slowest_time = time(*slowest);
-  for (const Routed& candidate : routed) {
-    const double candidate_time = time(candidate);
-    if (candidate_time > slowest_time) {
-      slowest = &candidate;
-      slowest_time = candidate_time;
+    candidate.time_s += candidate.latency.value;
+    const bool within_node = cluster_.node_of(candidate.flow.source) == cluster_.node_of(candidate.flow.destination);
+    const auto [place, first] = slowest.try_emplace({within_node, candidate.route.links.size()}, &candidate);
+    if (!first && candidate.time_s > place->second->time_s) {
+      place->second = &candidate;
     }
   }
-  std::vector<std::int32_t> path;
-  for (LinkIndex index : slowest->route.links) {
-    const Link& link = links[static_cast<std::size_t>(index)];
-    // Alike flows divide the link; other communications find the same proxy when they divide it alike.
-    const double alike = load[index] / slowest->flow->bytes;
-    path.push_back(builder_.link({index, std::llround(alike * 1e6)}, {.name = link.name, .bandwidth = link.bandwidth / alike}));
+  std::vector<Activity> transfers;
+  for (const auto& [kind_of_path, chosen] : slowest) {
+    std::vector<std::int32_t> path;
+    for (LinkIndex index : chosen->route.links) {
+      const Link& link = links[static_cast<std::size_t>(index)];
+      // Alike flows divide the link; other communications find the same proxy when they divide it alike.
+      const double alike = load[index] / chosen->flow.bytes;
+      path.push_back(builder_.link({index, std::llround(alike * 1e6)}, {.name = link.name, .bandwidth = link.bandwidth / alike}));
+    }
+    transfers.push_back({.kind = Activity::Kind::kTransfer,
+                         .path = builder_.path(path),
+                         .bytes = chosen->flow.bytes,
+                         .latency = chosen->latency});
   }
-  return {.kind = Activity::Kind::kTransfer,
-          .path = builder_.path(path),
-          .bytes = slowest->flow->bytes,
-          .latency = slowest->latency};
+  return transfers;
 }
 
 }  // namespace portolan

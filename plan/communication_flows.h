@@ -26,18 +26,19 @@ class CommunicationFlows {
   /// Adds each flow of `set` as a transfer between `begin` and `end`.
   void add_transfers(const FlowSet& set, std::int32_t begin, std::int32_t end);
 
-  /// Adds the one transfer that stands for all groups of `op`, an op of the Program.
-  std::int32_t add_representative(const Op& op, std::int32_t stage);
+  /// Adds between `begin` and `end` what stands for all groups of `op`, an op of the Program: of the flows within a node, and of those
+  /// between nodes with paths of one length, the slowest, and the first group's own among equals.
+  void add_representatives(const Op& op, std::int32_t stage, std::int32_t begin, std::int32_t end);
 
  private:
   std::int32_t real_path(const Route& route);
-  Activity slowest_transfer(const Op& op, std::int32_t stage);
+  std::vector<Activity> representatives_of(const Op& op, std::int32_t stage);
 
   const Program& program_;
   const Cluster& cluster_;
   GraphBuilder& builder_;
   Placement placement_;
-  std::map<const Op*, Activity> representatives_;  ///< the same for each microbatch
+  std::map<const Op*, std::vector<Activity>> representatives_;  ///< the same for each microbatch
 };
 
 }  // namespace portolan

@@ -98,9 +98,11 @@ std::int32_t Unfolder::expected_arrivals(const Op& op) const {
 }
 
 void Unfolder::make_meeting(Meeting& made, const UnitState& state, const Op& op) {
-  const std::int32_t stage = coordinate(state.place, Axis::kPipeline);
+  made.begin = builder_.add_join();
+  made.end = builder_.add_join();
+  builder_.add_edge(made.begin, made.end);
   if (costed_.fidelity == Fidelity::kFolded) {
-    made.begin = made.end = flows_.add_representative(op, stage);
+    flows_.add_representatives(op, coordinate(state.place, Axis::kPipeline), made.begin, made.end);
     return;
   }
   std::vector<FlowSet> sets;
@@ -114,9 +116,6 @@ void Unfolder::make_meeting(Meeting& made, const UnitState& state, const Op& op)
       sets.push_back(flows_.group_of(op, place));
     }
   }
-  made.begin = builder_.add_join();
-  made.end = builder_.add_join();
-  builder_.add_edge(made.begin, made.end);
   for (const FlowSet& set : sets) {
     flows_.add_transfers(set, made.begin, made.end);
   }

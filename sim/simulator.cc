@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "sim/activity_order.h"
 #include "sim/fluid_engine.h"
+#include "sim/solver_depth.h"
 
 namespace portolan {
 namespace {
@@ -97,6 +100,7 @@ class Simulation {
 
 Result<ActivityTimes> simulate(const ActivityGraph& graph) {
   PORTOLAN_TRY(const GraphBounds bounds, check_and_bound(graph));
+  PORTOLAN_CHECK_OK(check_solver_depth(graph));
   FluidEngine& engine = FluidEngine::of_this_process();
   if (!engine.belongs_to_this_thread()) {
     return device_error(

@@ -33,7 +33,7 @@ PropertiesHandle memory_access() {
 Result<FileHandle> create_hdf5_image() {
   const PropertiesHandle access = memory_access();
   const PropertiesHandle creation(H5Pcreate(H5P_FILE_CREATE));
-  if (!access.is_open() || !creation.is_open() || H5Pset_userblock(creation.id(), kUserBlockBytes) < 0 ||
+  if (!access.is_open() || !creation.is_open() ||
       H5Pset_obj_track_times(creation.id(), false) < 0) {
     return bad_input("HDF5: cannot set the properties of a file");
   }

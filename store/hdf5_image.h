@@ -8,13 +8,10 @@
 
 namespace portolan {
 
-/// Bytes before the HDF5 signature, left to their owner (HDF5's "user block"). The smallest that HDF5 allows.
-inline constexpr std::size_t kUserBlockBytes = 512;
-
-/// A new, empty HDF5 file in memory, with a user block of zeros. Equal calls give equal bytes: no times are kept.
+/// A new, empty HDF5 file in memory. Equal calls give equal bytes: no times are kept.
 Result<FileHandle> create_hdf5_image();
 
-/// The file's bytes, user block included. Closes the file; everything opened within it must be closed before.
+/// The file's bytes. Closes the file; everything opened within it must be closed before.
 Result<std::string> take_hdf5_image(FileHandle file);
 
 /// Opens a copy of `image`, for reading only. `name` is for the message.

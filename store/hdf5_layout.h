@@ -39,6 +39,10 @@ inline hid_t hdf5_file_type<std::int64_t>() {
   return H5T_STD_I64LE;
 }
 template <>
+inline hid_t hdf5_file_type<std::uint32_t>() {
+  return H5T_STD_U32LE;
+}
+template <>
 inline hid_t hdf5_file_type<std::uint64_t>() {
   return H5T_STD_U64LE;
 }
@@ -60,6 +64,10 @@ inline hid_t hdf5_memory_type<std::int32_t>() {
 template <>
 inline hid_t hdf5_memory_type<std::int64_t>() {
   return H5T_NATIVE_INT64;
+}
+template <>
+inline hid_t hdf5_memory_type<std::uint32_t>() {
+  return H5T_NATIVE_UINT32;
 }
 template <>
 inline hid_t hdf5_memory_type<std::uint64_t>() {

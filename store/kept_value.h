@@ -32,6 +32,8 @@ struct KeptValue<std::int32_t> : KeptAsIs<std::int32_t> {};
 template <>
 struct KeptValue<std::int64_t> : KeptAsIs<std::int64_t> {};
 template <>
+struct KeptValue<std::uint32_t> : KeptAsIs<std::uint32_t> {};
+template <>
 struct KeptValue<std::uint64_t> : KeptAsIs<std::uint64_t> {};
 
 template <typename Unit, typename Representation>
@@ -73,8 +75,8 @@ struct KeptValue<Axis> : KeptCode<Axis, kNumAxes> {};
 /// Bit g is kernel group g.
 template <>
 struct KeptValue<RecomputeSet> {
-  using Raw = std::uint8_t;
-  static_assert(kNumKernelGroups <= 8);
+  using Raw = std::uint32_t;
+  static_assert(kNumKernelGroups <= 32);
   static Raw raw(const RecomputeSet& set) { return static_cast<Raw>(set.to_ulong()); }
   static bool restore(Raw raw, RecomputeSet& set) {
     set = RecomputeSet(raw);
@@ -104,9 +106,10 @@ static_assert(static_cast<int>(Axis::kPipeline) == 4);
 static_assert(static_cast<int>(KernelGroup::kNorm1) == 0);
 static_assert(static_cast<int>(KernelGroup::kQkv) == 1);
 static_assert(static_cast<int>(KernelGroup::kAttentionCore) == 2);
-static_assert(static_cast<int>(KernelGroup::kProjection) == 3);
-static_assert(static_cast<int>(KernelGroup::kNorm2) == 4);
-static_assert(static_cast<int>(KernelGroup::kMlp) == 5);
-static_assert(static_cast<int>(KernelGroup::kOther) == 6);
+static_assert(static_cast<int>(KernelGroup::kAttentionContext) == 3);
+static_assert(static_cast<int>(KernelGroup::kProjection) == 4);
+static_assert(static_cast<int>(KernelGroup::kNorm2) == 5);
+static_assert(static_cast<int>(KernelGroup::kMlp) == 6);
+static_assert(static_cast<int>(KernelGroup::kOther) == 7);
 
 }  // namespace portolan

@@ -43,16 +43,15 @@ Result<std::string> format_run(const RunRecord& run, std::string_view name) {
   Hdf5Writer writer(std::move(file), std::string(name));
   writer.attribute(kRunFormatVersionName, kRunFormatVersion);
   visit_run(writer, run);
-  PORTOLAN_TRY(std::string image, std::move(writer).finish());
-  seal_image(image);
-  return image;
+  PORTOLAN_TRY(const std::string image, std::move(writer).finish());
+  return seal(image);
 }
 
 Result<RunRecord> parse_run(std::string_view content, std::string_view name) {
-  PORTOLAN_CHECK_OK(check_seal(content, name));
+  PORTOLAN_TRY(const std::string_view payload, open_seal(content, name));
   const SilencedHdf5Errors silenced;
-  PORTOLAN_TRY(FileHandle file, open_hdf5_image(content, name));
-  Hdf5Reader reader(std::move(file), std::string(name), content.size());
+  PORTOLAN_TRY(FileHandle file, open_hdf5_image(payload, name));
+  Hdf5Reader reader(std::move(file), std::string(name), payload.size());
   std::int32_t version = 0;
   reader.attribute(kRunFormatVersionName, version);
   if (reader.is_good() && version != kRunFormatVersion) {

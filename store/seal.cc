@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cassert>
 #include <charconv>
 #include <cstddef>
 
 #include "base/sha256.h"
-#include "store/hdf5_image.h"
+#include "store/hdf5_content.h"
 
 namespace portolan {
 
@@ -19,54 +18,54 @@ constexpr std::string_view kSizeKey = "payload_bytes ";
 constexpr std::string_view kHdf5Signature = "\x89HDF\r\n\x1a\n";
 
 std::string seal_of(std::string_view payload) {
-  std::string seal =
+  std::string text =
       fmt::format("{}{}{}\nsha256 {}\n", kTitle, kSizeKey, payload.size(), sha256_hex(payload));
-  assert(seal.size() <= kUserBlockBytes);
-  seal.resize(kUserBlockBytes, '\0');
-  return seal;
+  assert(text.size() <= kSealBytes);
+  text.resize(kSealBytes, '\0');
+  return text;
 }
 
 /// What the seal says of the payload's size; 0 where it says nothing readable.
-std::size_t promised_payload_bytes(std::string_view seal) {
+std::size_t promised_payload_bytes(std::string_view text) {
   std::size_t size = 0;
-  seal.remove_prefix(kTitle.size());
-  if (seal.starts_with(kSizeKey)) {
-    seal.remove_prefix(kSizeKey.size());
-    std::from_chars(seal.data(), seal.data() + seal.size(), size);
+  text.remove_prefix(kTitle.size());
+  if (text.starts_with(kSizeKey)) {
+    text.remove_prefix(kSizeKey.size());
+    std::from_chars(text.data(), text.data() + text.size(), size);
   }
   return size;
 }
 
 }  // namespace
 
-void seal_image(std::string& image) {
-  assert(image.size() >= kUserBlockBytes);
-  const std::string seal = seal_of(std::string_view(image).substr(kUserBlockBytes));
-  std::copy(seal.begin(), seal.end(), image.begin());
+std::string seal(std::string_view payload) {
+  std::string content = seal_of(payload);
+  content += payload;
+  return content;
 }
 
-Result<void> check_seal(std::string_view image, std::string_view name) {
-  if (image.empty()) {
+Result<std::string_view> open_seal(std::string_view content, std::string_view name) {
+  if (content.empty()) {
     return bad_input(fmt::format("{}: is empty, not a run file", name));
   }
-  if (image.starts_with(kHdf5Signature)) {
+  if (content.starts_with(kHdf5Signature)) {
     return bad_input(fmt::format("{}: an HDF5 file, but not a run file (it has no seal)", name));
   }
-  if (!image.starts_with(kTitle)) {
+  if (!content.starts_with(kTitle)) {
     return bad_input(fmt::format("{}: not a run file", name));
   }
-  if (image.size() <= kUserBlockBytes) {
-    return bad_input(fmt::format("{}: truncated: {} bytes", name, image.size()));
+  if (content.size() <= kSealBytes) {
+    return bad_input(fmt::format("{}: truncated: {} bytes", name, content.size()));
   }
-  const std::string_view seal = image.substr(0, kUserBlockBytes);
-  const std::string_view payload = image.substr(kUserBlockBytes);
-  if (const std::size_t promised = promised_payload_bytes(seal); promised > payload.size()) {
+  const std::string_view found = content.substr(0, kSealBytes);
+  const std::string_view payload = content.substr(kSealBytes);
+  if (const std::size_t promised = promised_payload_bytes(found); promised > payload.size()) {
     return bad_input(fmt::format("{}: truncated: {} of {} bytes", name, payload.size(), promised));
   }
-  if (seal != seal_of(payload)) {
+  if (found != seal_of(payload)) {
     return bad_input(fmt::format("{}: damaged: its content is not what its SHA-256 says", name));
   }
-  return {};
+  return payload;
 }
 
 }  // namespace portolan

@@ -1,0 +1,75 @@
+#include "sim/solver_depth.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <vector>
+
+namespace portolan {
+namespace {
+
+/// Measured on x86-64: 10,000 links fit into 1 MiB, 100,000 do not fit into 8 MiB.
+constexpr std::size_t kBytesPerLink = 128;
+/// What everything below the solver needs.
+constexpr std::size_t kReservedBytes = 256 * 1024;
+
+/// Links that some path ties together have one representative.
+class LinkGroups {
+ public:
+  explicit LinkGroups(std::size_t num_links) : parent_(num_links), size_(num_links, 1) {
+    std::iota(parent_.begin(), parent_.end(), std::size_t{0});
+  }
+
+  void tie(std::size_t a, std::size_t b) {
+    a = representative(a);
+    b = representative(b);
+    if (a == b) return;
+    if (size_[a] < size_[b]) std::swap(a, b);
+    parent_[b] = a;
+    size_[a] += size_[b];
+  }
+
+  std::size_t largest() const { return size_.empty() ? 0 : *std::ranges::max_element(size_); }
+
+ private:
+  std::size_t representative(std::size_t link) {
+    while (parent_[link] != link) {
+      parent_[link] = parent_[parent_[link]];
+      link = parent_[link];
+    }
+    return link;
+  }
+
+  std::vector<std::size_t> parent_;
+  std::vector<std::size_t> size_;
+};
+
+}  // namespace
+
+Result<void> check_solver_depth(const ActivityGraph& graph) {
+  rlimit stack{};
+  if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY) return {};
+  const auto fits = [&stack](std::size_t num_links) {
+    return num_links * kBytesPerLink + kReservedBytes <= stack.rlim_cur;
+  };
+  if (fits(graph.links.size())) return {};
+  LinkGroups groups(graph.links.size());
+  for (std::size_t path = 0; path + 1 < graph.path_offsets.size(); ++path) {
+    const std::span<const std::int32_t> links = graph.links_of_path(static_cast<std::int32_t>(path));
+    for (const std::int32_t link : links) {
+      groups.tie(static_cast<std::size_t>(links.front()), static_cast<std::size_t>(link));
+    }
+  }
+  if (fits(groups.largest())) return {};
+  return bad_input(fmt::format(
+      "{} links tied together by paths need {} KiB of stack, the limit is {} KiB: raise it (ulimit "
+      "-s) or use a coarser fidelity",
+      groups.largest(), (groups.largest() * kBytesPerLink + kReservedBytes) / 1024, stack.rlim_cur / 1024));
+}
+
+}  // namespace portolan

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <vector>
+
+#include "plan/scenario.h"
+#include "plan/simulate.h"
+#include "topology/cluster.h"
+
+namespace portolan {
+
+/// 64 nodes of 8 GPUs, 8 network cards each, two pods of 32 nodes, 16 spines; round figures.
+Hardware round_dgx(std::int64_t num_nodes);
+
+/// A GPT with 16 layers whose batch keeps every strategy below legal. Features as megatron-2022.
+Scenario round_scenario(std::int64_t num_nodes);
+
+/// Legal strategies of a grid over degrees, schedule, microbatch, ZeRO and axis order.
+std::vector<Strategy> strategy_grid(const Scenario& scenario);
+
+/// One rung on SimGrid. Fails the test on error.
+Estimate simulated(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy, Fidelity fidelity);
+
+}  // namespace portolan

@@ -1,0 +1,123 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "plan/closed_form.h"
+#include "tests/property/rungs/rung_scenarios.h"
+
+namespace portolan {
+namespace {
+
+double apart(const Estimate& a, const Estimate& b) { return std::abs(a.step_time / b.step_time - 1); }
+
+Cluster cluster_of(const Scenario& scenario) {
+  Result<Cluster> cluster = Cluster::build(scenario.hardware);
+  EXPECT_TRUE(cluster);
+  return *std::move(cluster);
+}
+
+/// One in `step`: 512 GPUs in full take a tenth of a second each.
+std::vector<Strategy> every(std::size_t step, const std::vector<Strategy>& grid) {
+  std::vector<Strategy> some;
+  for (std::size_t i = 0; i < grid.size(); i += step) {
+    some.push_back(grid[i]);
+  }
+  return some;
+}
+
+TEST(Rungs, FoldedAndFullAgreeOnAHomogeneousCluster) {
+  for (std::int64_t num_nodes : {1, 2, 8, 64}) {
+    const Scenario scenario = round_scenario(num_nodes);
+    const Cluster cluster = cluster_of(scenario);
+    for (const Strategy& strategy : every(num_nodes == 64 ? 5 : 1, strategy_grid(scenario))) {
+      const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+      const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
+      EXPECT_LE(apart(folded, full), 1e-4) << num_nodes << " nodes, " << short_name(strategy) << ": folded " << folded.step_time.value
+                                           << " full " << full.step_time.value;
+    }
+  }
+}
+
+// The trunks are the bottleneck: what folding must get right is how many alike flows share each.
+TEST(Rungs, FoldedAndFullAgreeOnOversubscribedTrunks) {
+  Scenario scenario = round_scenario(64);
+  scenario.hardware.trunk.bandwidth.value = BytesPerSecond(10e9);
+  const Cluster cluster = cluster_of(scenario);
+  for (const Strategy& strategy : every(5, strategy_grid(scenario))) {
+    const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+    const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
+    EXPECT_LE(apart(folded, full), 1e-2) << short_name(strategy) << ": folded " << folded.step_time.value << " full " << full.step_time.value;
+  }
+}
+
+TEST(Rungs, FullAndExplicitAgreeOnTwoNodes) {
+  const Scenario scenario = round_scenario(2);
+  const Cluster cluster = cluster_of(scenario);
+  for (const Strategy& strategy : strategy_grid(scenario)) {
+    const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
+    const Estimate whole = simulated(scenario, cluster, strategy, Fidelity::kExplicit);
+    EXPECT_LE(apart(full, whole), 5e-3) << short_name(strategy) << ": full " << full.step_time.value << " explicit " << whole.step_time.value;
+  }
+}
+
+// One stage: compute, synchronisation and optimizer follow each other.
+TEST(Rungs, ClosedFormIsExactWhereNothingOverlaps) {
+  for (std::int64_t num_nodes : {1, 2, 64}) {
+    const Scenario scenario = round_scenario(num_nodes);
+    const Cluster cluster = cluster_of(scenario);
+    ClosedForm closed_form(scenario, cluster);
+    for (const Strategy& strategy : strategy_grid(scenario)) {
+      if (strategy.pipeline_parallel == 1) {
+        const Estimate formula = closed_form.evaluate(strategy);
+        const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+        EXPECT_LE(apart(formula, folded), 1e-9) << short_name(strategy) << ": formula " << formula.step_time.value << " folded " << folded.step_time.value;
+      }
+    }
+  }
+}
+
+TEST(Rungs, ClosedFormIsCloseElsewhere) {
+  const Scenario scenario = round_scenario(8);
+  const Cluster cluster = cluster_of(scenario);
+  ClosedForm closed_form(scenario, cluster);
+  for (const Strategy& strategy : strategy_grid(scenario)) {
+    const Estimate formula = closed_form.evaluate(strategy);
+    const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+    EXPECT_LE(apart(formula, folded), 0.03) << short_name(strategy) << ": formula " << formula.step_time.value << " folded " << folded.step_time.value;
+  }
+}
+
+TEST(Rungs, BreakdownSumsToTheStep) {
+  const Scenario scenario = round_scenario(2);
+  const Cluster cluster = cluster_of(scenario);
+  for (const Strategy& strategy : strategy_grid(scenario)) {
+    for (Fidelity fidelity : {Fidelity::kFolded, Fidelity::kFull, Fidelity::kExplicit}) {
+      const Estimate estimate = simulated(scenario, cluster, strategy, fidelity);
+      EXPECT_NEAR(estimate.breakdown.total() / estimate.step_time, 1, 1e-9) << fidelity_name(fidelity) << " " << short_name(strategy);
+    }
+  }
+}
+
+// Slower links never make a step shorter, where one axis alone uses the links: with two, a later start can avoid a collision.
+TEST(Rungs, MonotoneInBandwidthAndLatency) {
+  const Scenario base = round_scenario(2);
+  const Cluster cluster = cluster_of(base);
+  Scenario slow = base;
+  slow.hardware.nic.bandwidth.value = base.hardware.nic.bandwidth.value / 2;
+  Scenario late = base;
+  late.hardware.nic.latency.value = base.hardware.nic.latency.value * 10;
+  late.hardware.inter_node_step.value = base.hardware.inter_node_step.value * 10;
+  const Cluster slow_cluster = cluster_of(slow);
+  const Cluster late_cluster = cluster_of(late);
+  for (const Strategy& strategy : strategy_grid(base)) {
+    if (strategy.pipeline_parallel > 1 && strategy.data_parallel > 1) {
+      continue;
+    }
+    const Seconds step = simulated(base, cluster, strategy, Fidelity::kFull).step_time;
+    EXPECT_GE(simulated(slow, slow_cluster, strategy, Fidelity::kFull).step_time * (1 + 1e-12), step) << short_name(strategy);
+    EXPECT_GE(simulated(late, late_cluster, strategy, Fidelity::kFull).step_time * (1 + 1e-12), step) << short_name(strategy);
+  }
+}
+
+}  // namespace
+}  // namespace portolan
