@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "catalog/json/run_json.h"
+#include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "plan/divergence.h"

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "base/file.h"
-#include "catalog/json/estimate_json.h"
+#include "cli/json_output.h"
 #include "catalog/plan_json.h"
 #include "catalog/strategy_text.h"
 #include "cli/evaluation.h"

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <memory>
 
-#include "catalog/json/estimate_json.h"
+#include "cli/json_output.h"
 #include "catalog/strategy_text.h"
 #include "cli/evaluation.h"
 #include "cli/session.h"

@@ -2,20 +2,19 @@
 
 #include <algorithm>
 
-#include "base/random.h"
-
 namespace portolan {
 
-void initial_values(const Buffer& buffer, std::uint64_t seed, std::span<float> values) {
-  switch (buffer.init) {
+InitialValues::InitialValues(const Buffer& buffer, std::uint64_t seed)
+    : stream_(seed, buffer.name), init_(buffer.init), init_std_(buffer.init_std) {}
+
+void InitialValues::next(std::span<float> values) {
+  switch (init_) {
     case ParameterInit::kNormal:
-    case ParameterInit::kScaledNormal: {
-      RandomStream stream(seed, buffer.name);
+    case ParameterInit::kScaledNormal:
       for (float& value : values) {
-        value = static_cast<float>(buffer.init_std * stream.next_normal());
+        value = static_cast<float>(init_std_ * stream_.next_normal());
       }
       return;
-    }
     case ParameterInit::kOnes:
       std::fill(values.begin(), values.end(), 1.0F);
       return;

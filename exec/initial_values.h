@@ -3,12 +3,24 @@
 #include <cstdint>
 #include <span>
 
+#include "base/random.h"
 #include "plan/program.h"
 
 namespace portolan {
 
-/// Fills `values` with what `buffer` holds before the first step. Random values depend on the seed and the buffer's name
-/// alone, so that a parameter begins alike wherever it is placed. Precondition: values.size() * 4 == buffer.bytes.
-void initial_values(const Buffer& buffer, std::uint64_t seed, std::span<float> values);
+/// What a buffer holds before the first step, in runs, so that no copy of it is needed. Random values depend on the
+/// seed and the buffer's name alone: a parameter begins alike wherever it is placed.
+class InitialValues {
+ public:
+  InitialValues(const Buffer& buffer, std::uint64_t seed);
+
+  /// The next values.size() values.
+  void next(std::span<float> values);
+
+ private:
+  RandomStream stream_;
+  ParameterInit init_;
+  double init_std_;
+};
 
 }  // namespace portolan

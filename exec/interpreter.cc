@@ -1,6 +1,7 @@
 #include "exec/interpreter.h"
 
 #include <algorithm>
+#include <array>
 
 #include "exec/initial_values.h"
 
@@ -40,16 +41,22 @@ Result<void> Interpreter::prepare() {
 }
 
 Result<void> Interpreter::set_initial_values() {
-  std::vector<float> values;
+  std::array<float, 4096> values{};
   const std::vector<Buffer>& buffers = parts_.script.source->buffers;
   for (std::size_t b = 0; b < buffers.size(); ++b) {
     if (!buffers[b].persistent) {
       continue;
     }
-    values.resize(static_cast<std::size_t>(buffers[b].bytes.value) / sizeof(float));
-    initial_values(buffers[b], parts_.training.seed, values);
-    const std::int64_t offset = parts_.script.arena.offset(static_cast<std::int32_t>(b), 0);
-    PORTOLAN_CHECK_OK(parts_.device.write(arena_ + offset, std::as_bytes(std::span<const float>(values))));
+    InitialValues source(buffers[b], parts_.training.seed);
+    std::byte* destination = arena_ + parts_.script.arena.offset(static_cast<std::int32_t>(b), 0);
+    for (std::int64_t left = buffers[b].bytes.value; left > 0;) {
+      source.next(values);
+      const auto whole = std::as_bytes(std::span<const float>(values));
+      const auto run = whole.first(std::min(whole.size(), static_cast<std::size_t>(left)));
+      PORTOLAN_CHECK_OK(parts_.device.write(destination, run));
+      destination += run.size();
+      left -= static_cast<std::int64_t>(run.size());
+    }
   }
   return {};
 }

@@ -61,6 +61,7 @@ struct RunMeasurement {
   std::vector<MeasuredKind> by_kind;    ///< of every rank
   std::int32_t slowest_rank = 0;        ///< the one that waits least: its kinds make up the step
   std::vector<RankMemory> memory;
+  double stretch = 1;                   ///< wall over processor time of compute, median step, most disturbed rank
   bool valid = false;                   ///< whether the times say something about the program
   std::string invalid_reason;           ///< empty when valid
 };

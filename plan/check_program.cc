@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
+#include <cmath>
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "plan/program.h"
+#include "plan/rehearse.h"
 
 namespace portolan {
 
@@ -43,7 +46,7 @@ class StageCheck {
     const Op& op = stage_.templates[t].ops[o];
     const std::string where = fmt::format("templates[{}].ops[{}]", t, o);
     if (!in_range(op.lane, program_.lanes.size())) {
-      return fail(where + ".lane", fmt::format("{} (allowed: 0 to {})", op.lane, program_.lanes.size() - 1));
+      return fail(where + ".lane", fmt::format("{} (allowed: 0 to {})", op.lane, std::ssize(program_.lanes) - 1));
     }
     const bool compute_lane = program_.lanes[static_cast<std::size_t>(op.lane)].kind == Lane::Kind::kCompute;
     if (compute_lane != (op.kind == OpKind::kCompute)) {
@@ -58,9 +61,13 @@ class StageCheck {
       }
     }
     for (const Kernel& kernel : op.kernels) {
+      if (kernel.kind == KernelKind::kTensorAllReduce || kernel.bytes.value < 0 || !(kernel.flops.value >= 0) || std::isinf(kernel.flops.value)) {
+        return fail(where + ".kernels", fmt::format("{} of {} FLOPs and {} B (allowed: no collective, neither below 0)", kernel_name(kernel.kind),
+                                                    kernel.flops.value, kernel.bytes.value));
+      }
       for (const Operand& operand : kernel.operands) {
         if (!in_range(operand.tensor, stage_.buffers.size())) {
-          return fail(where + ".kernels", fmt::format("operand {} is no buffer (allowed: 0 to {})", operand.tensor, stage_.buffers.size() - 1));
+          return fail(where + ".kernels", fmt::format("operand {} is no buffer (allowed: 0 to {})", operand.tensor, std::ssize(stage_.buffers) - 1));
         }
       }
     }
@@ -83,6 +90,9 @@ class StageCheck {
       if (op.axis != Axis::kPipeline || op.peer_offset == 0 || peer < 0 || peer >= num_stages) {
         return fail(where + ".peer_offset", fmt::format("{} leads to stage {} (allowed: 0 to {}, another stage)", op.peer_offset, peer, num_stages - 1));
       }
+    }
+    if (op.kind == OpKind::kCollective && op.group == GroupKind::kAxis && op.axis == Axis::kPipeline) {
+      return fail(where + ".axis", "a collective joins ranks of one stage, or the first and the last stage");
     }
     if (op.group == GroupKind::kFirstAndLastStage && stage_index != 0 && stage_index != num_stages - 1) {
       return fail(where + ".group", "first and last stage only");
@@ -112,10 +122,13 @@ class StageCheck {
     if (!buffer.persistent && (!step_exists(buffer.first) || !step_exists(buffer.last))) {
       return fail(where, "its first or last step does not exist");
     }
+    if (!buffer.persistent && key(buffer.last) < key(buffer.first)) {
+      return fail(where, "its last step comes before its first");
+    }
     return {};
   }
 
-  static auto key(const Step& step) { return std::tuple(step.template_index, step.op, step.kernel); }
+  static std::tuple<std::int32_t, std::int32_t, std::int32_t> key(const Step& step) { return {step.template_index, step.op, step.kernel}; }
 
   Found check_use(std::int32_t index, const Step& step) const {
     const Buffer& buffer = stage_.buffers[static_cast<std::size_t>(index)];
@@ -145,14 +158,14 @@ class StageCheck {
     return {};
   }
 
-  /// Each (template, microbatch) at most once, and a buffer's first template before its last.
+  /// Each (template, microbatch) at most once; templates that a buffer spans once for each microbatch, the first before the last.
   Found check_order() const {
     std::map<std::pair<std::int32_t, std::int32_t>, std::size_t> seen;
     for (std::size_t i = 0; i < stage_.order.size(); ++i) {
       const Slot& slot = stage_.order[i];
       const std::string where = fmt::format("order[{}]", i);
       if (!in_range(slot.template_index, stage_.templates.size())) {
-        return fail(where, fmt::format("template {} (allowed: 0 to {})", slot.template_index, static_cast<std::int64_t>(stage_.templates.size()) - 1));
+        return fail(where, fmt::format("template {} (allowed: 0 to {})", slot.template_index, std::ssize(stage_.templates) - 1));
       }
       if (slot.microbatch < 0 || slot.microbatch >= program_.num_microbatches) {
         return fail(where, fmt::format("microbatch {} (allowed: 0 to {})", slot.microbatch, program_.num_microbatches - 1));
@@ -177,7 +190,7 @@ class StageCheck {
     for (std::int32_t m = 0; m < program_.num_microbatches; ++m) {
       const auto opening = seen.find({first, m});
       const auto closing = seen.find({last, m});
-      if ((opening == seen.end()) != (closing == seen.end()) || (opening != seen.end() && opening->second > closing->second)) {
+      if (opening == seen.end() || closing == seen.end() || opening->second > closing->second) {
         return fail("order", fmt::format("microbatch {} needs \"{}\" once before \"{}\" once", m,
                                          stage_.templates[static_cast<std::size_t>(first)].name,
                                          stage_.templates[static_cast<std::size_t>(last)].name));
@@ -191,129 +204,20 @@ class StageCheck {
   std::string place_;
 };
 
-/// Runs the stages of one replica against each other without time: ops complete in any order that lanes and
-/// predecessors allow, a send with its receive and a shared collective with its partner. What cannot complete is a deadlock.
-class Rehearsal {
- public:
-  explicit Rehearsal(const Program& program) : program_(program), stages_(program.stages.size()) {
-    for (std::size_t s = 0; s < stages_.size(); ++s) {
-      enter_slot(s);
-    }
-  }
-
-  Found run() {
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (std::size_t s = 0; s < stages_.size(); ++s) {
-        moved |= advance(s);
-      }
-    }
-    for (std::size_t s = 0; s < stages_.size(); ++s) {
-      const Progress& progress = stages_[s];
-      const auto& order = program_.stages[s].order;
-      if (progress.slot < order.size()) {
-        const Slot& slot = order[progress.slot];
-        const Template& t = program_.stages[s].templates[static_cast<std::size_t>(slot.template_index)];
-        return bad_input(fmt::format("program.stages[{}].order[{}]: deadlock: \"{}\" of microbatch {} waits for ever at op {} ({})", s, progress.slot,
-                                     t.name, slot.microbatch, progress.op, op_kind_name(t.ops[progress.op].kind)));
-      }
-      if (!progress.outstanding.empty()) {
-        return bad_input(fmt::format("program.stages[{}]: a send on channel {} of microbatch {} is never received", s,
-                                     std::get<1>(*progress.outstanding.begin()), std::get<2>(*progress.outstanding.begin())));
-      }
-    }
-    return {};
-  }
-
- private:
-  using Message = std::tuple<bool, std::int32_t, std::int32_t>;  ///< collective, channel or lane, microbatch or occurrence
-
-  /// A rank goes through its ops in list order; sends are posted and complete with their receive.
-  struct Progress {
-    std::size_t slot = 0;
-    std::size_t op = 0;
-    std::set<Message> outstanding;  ///< posted sends not received yet
-    std::map<std::int32_t, std::int32_t> occurrences;
-  };
-
-  void enter_slot(std::size_t s) {
-    Progress& progress = stages_[s];
-    const Stage& stage = program_.stages[s];
-    while (progress.slot < stage.order.size() &&
-           progress.op >= stage.templates[static_cast<std::size_t>(stage.order[progress.slot].template_index)].ops.size()) {
-      ++progress.slot;
-      progress.op = 0;
-    }
-  }
-
-  /// Whether compute may begin: sends that it waits for are received.
-  bool sends_done(const Progress& progress, const Op& op) const {
-    const bool waits = std::any_of(op.predecessors.begin(), op.predecessors.end(), [](const Predecessor& p) { return p.kind == Predecessor::Kind::kAllOps; });
-    return !waits || progress.outstanding.empty();
-  }
-
-  bool receive(std::size_t s, const Op& op, std::int32_t microbatch) {
-    const auto peer = static_cast<std::size_t>(static_cast<std::int32_t>(s) + op.peer_offset);
-    return stages_[peer].outstanding.erase({false, op.channel, microbatch}) == 1;
-  }
-
-  /// Both end stages must arrive; the first posts, the second completes both.
-  bool meet(std::size_t s, Progress& progress, const Op& op) {
-    if (op.group != GroupKind::kFirstAndLastStage || stages_.size() == 1) {
-      return true;
-    }
-    const Message message{true, op.lane, progress.occurrences[op.lane]};
-    Progress& peer = stages_[s == 0 ? stages_.size() - 1 : 0];
-    if (met_.erase(message) == 1) {
-      ++progress.occurrences[op.lane];
-      return true;
-    }
-    if (peer.outstanding.erase(message) == 1) {
-      met_.insert(message);
-      ++progress.occurrences[op.lane];
-      return true;
-    }
-    progress.outstanding.insert(message);
-    return false;
-  }
-
-  bool advance(std::size_t s) {
-    Progress& progress = stages_[s];
-    const Stage& stage = program_.stages[s];
-    bool moved = false;
-    while (progress.slot < stage.order.size()) {
-      const Slot& slot = stage.order[progress.slot];
-      const Op& op = stage.templates[static_cast<std::size_t>(slot.template_index)].ops[progress.op];
-      if (op.kind == OpKind::kCompute && !sends_done(progress, op)) {
-        return moved;
-      }
-      if (op.kind == OpKind::kReceive && !receive(s, op, slot.microbatch)) {
-        return moved;
-      }
-      if (op.kind == OpKind::kCollective && !meet(s, progress, op)) {
-        return moved;
-      }
-      if (op.kind == OpKind::kSend) {
-        progress.outstanding.insert({false, op.channel, slot.microbatch});
-      }
-      ++progress.op;
-      enter_slot(s);
-      moved = true;
-    }
-    return moved;
-  }
-
-  const Program& program_;
-  std::vector<Progress> stages_;
-  std::set<Message> met_;
-};
-
-}  // namespace
-
-Result<void> check_program(const Program& program) {
+/// Degrees, axis order, sizes and lanes.
+Found check_frame(const Program& program) {
+  constexpr std::int64_t kMostRanks = 1 << 24;
+  std::int64_t ranks = 1;
   for (std::int32_t degree : program.degrees) {
-    if (degree < 1 || degree > 1'000'000) {
-      return bad_input(fmt::format("program.degrees: {} (allowed: 1 to 1000000)", degree));
+    if (degree < 1 || degree > kMostRanks / ranks) {
+      return bad_input(fmt::format("program.degrees: {} (allowed: 1 or more, {} ranks in all)", degree, kMostRanks));
+    }
+    ranks *= degree;
+  }
+  std::array<bool, kNumAxes> seen{};
+  for (Axis axis : program.axis_order) {
+    if (!in_range(static_cast<std::int64_t>(axis), seen.size()) || std::exchange(seen[static_cast<std::size_t>(axis)], true)) {
+      return bad_input("program.axis_order: an axis is missing or named twice");
     }
   }
   const auto num_stages = static_cast<std::size_t>(program.degrees[static_cast<std::size_t>(Axis::kPipeline)]);
@@ -323,10 +227,20 @@ Result<void> check_program(const Program& program) {
   if (program.num_microbatches < 1 || program.microbatch_size < 1 || program.sequence_length < 1) {
     return bad_input("program: microbatches, microbatch size and sequence length must be 1 or more");
   }
-  for (std::size_t s = 0; s < num_stages; ++s) {
+  if (program.lanes.empty() || program.lanes.front().kind != Lane::Kind::kCompute) {
+    return bad_input("program.lanes: the first lane must be the compute lane");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_program(const Program& program) {
+  PORTOLAN_CHECK_OK(check_frame(program));
+  for (std::size_t s = 0; s < program.stages.size(); ++s) {
     PORTOLAN_CHECK_OK(StageCheck(program, s).run());
   }
-  return Rehearsal(program).run();
+  return rehearse(program);
 }
 
 }  // namespace portolan

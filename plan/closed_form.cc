@@ -4,6 +4,7 @@
 
 #include "plan/communication_flows.h"
 #include "plan/legality.h"
+#include "plan/pipeline_time.h"
 
 namespace portolan {
 
@@ -22,6 +23,15 @@ Seconds sum(const std::vector<Seconds>& times) {
     total += time;
   }
   return total;
+}
+
+/// Distance in ranks of neighbours in a tensor-parallel group: decides which links it uses.
+std::int32_t tensor_stride(const Strategy& s) {
+  std::int32_t stride = 1;
+  for (std::size_t i = 0; s.axis_order[i] != Axis::kTensor; ++i) {
+    stride *= s.axis_order[i] == Axis::kData ? s.data_parallel : s.axis_order[i] == Axis::kPipeline ? s.pipeline_parallel : 1;
+  }
+  return stride;
 }
 
 /// Flows of all groups together, so that rails and replicas that share links slow each other.
@@ -49,7 +59,7 @@ ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
     : scenario_(scenario), cluster_(cluster), model_flops_(model_flops_per_sequence(scenario.model, scenario.sequence_length)) {}
 
 const BlockCosts& ClosedForm::blocks(const Strategy& s) {
-  const BlockKey key{s.tensor_parallel, s.microbatch_size, s.recompute.all_layers.to_ulong(), s.precision, s.axis_order.front()};
+  const BlockKey key{s.tensor_parallel, s.microbatch_size, s.recompute.all_layers.to_ulong(), s.precision, tensor_stride(s)};
   const auto found = blocks_.find(key);
   if (found != blocks_.end()) {
     return found->second;
@@ -127,11 +137,9 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
   const double m = num_microbatches(scenario_, s);
   const std::vector<Seconds>& c = machine_costs.sends;
   Pipeline result;
-  Seconds fill_forward, fill_backward, longest_forward, longest_backward, longest_both;
+  std::vector<StagePass> passes_of_stages;
   for (std::size_t i = 0; i < p; ++i) {
     BlockTime time = costs.layer * static_cast<double>(layers[i]);
-    const Seconds before = i > 0 ? c[i - 1] : Seconds(0);
-    const Seconds after = i + 1 < p ? c[i] : Seconds(0);
     if (i == 0) {
       time = time + costs.embedding;
     } else {
@@ -142,16 +150,12 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
     } else {
       time.tensor_backward += machine_costs.gather;
     }
-    const Seconds wait = std::max(before, after);
-    fill_forward += time.whole_forward();
-    fill_backward += time.whole_backward();
-    longest_forward = std::max(longest_forward, time.whole_forward() + wait);
-    longest_backward = std::max(longest_backward, time.whole_backward() + wait);
-    longest_both = std::max(longest_both, time.whole_forward() + time.whole_backward() + before + after);
+    passes_of_stages.push_back({time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : Seconds(0)});
     result.stages.push_back(time);
   }
-  const Seconds steady = s.schedule == ScheduleKind::kGPipe ? longest_forward + longest_backward : longest_both;
-  const Seconds passes = fill_forward + fill_backward + sum(c) * 2.0 + steady * (m - 1);
+  const Seconds passes = pipeline_time(passes_of_stages, {.schedule = s.schedule,
+                                                          .num_microbatches = num_microbatches(scenario_, s),
+                                                          .blocking_sends = scenario_.software.blocking_sends.value});
   result.sends = sum(c) * 2.0 + ((p > 1 ? c[0] : Seconds(0)) * (m - 1));
 
   // A stage synchronises when its own backwards are done: stage i that much before stage 0.

@@ -49,7 +49,7 @@ struct RunRecord {
   std::string ranks_as;       ///< "threads"
   Estimate predicted;         ///< made before the first step
   Timeline predicted_timeline;
-  std::vector<Seconds> step_times;        ///< of each step, slowest rank
+  std::vector<Seconds> step_times;        ///< of each step after the warm-up, slowest rank
   std::vector<double> losses;             ///< mean token loss of each step's training batch
   std::vector<double> heldout_losses;     ///< before the first step and after the last
   Timeline measured_timeline;             ///< the median step

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <map>
 #include <tuple>
@@ -23,7 +24,7 @@ struct Meeting {
 };
 
 /// Identity of a communication among all units: those that take part look it up under one key.
-using MeetingKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t>;
+using MeetingKey = std::array<std::int32_t, 6>;
 
 class Unfolder {
  public:
@@ -77,14 +78,13 @@ MeetingKey Unfolder::meeting_key(UnitState& state, const Slot& slot, const Op& o
   const std::int32_t s = coordinate(state.place, Axis::kPipeline);
   constexpr std::int32_t kPointToPoint = -1, kEndStages = -2;
   if (op.kind != OpKind::kCollective) {
-    return {kPointToPoint, op.channel, slot.microbatch, d, k};
+    return {kPointToPoint, op.channel, slot.microbatch, d, k, 0};
   }
   if (op.group == GroupKind::kFirstAndLastStage) {
-    return {kEndStages, op.lane, state.occurrences[op.lane]++, d, k};
+    return {kEndStages, op.lane, state.occurrences[op.lane]++, d, k, 0};
   }
   const std::int32_t own = op.axis == Axis::kData ? k : d;
-  const std::int32_t identity = (slot.template_index << 12) + op_index;
-  return {s, identity, slot.microbatch, own, static_cast<std::int32_t>(op.axis)};
+  return {s, slot.template_index, slot.microbatch, own, static_cast<std::int32_t>(op.axis), op_index};
 }
 
 std::int32_t Unfolder::expected_arrivals(const Op& op) const {
@@ -225,7 +225,7 @@ Result<UnfoldedProgram> Unfolder::run() {
   for (const auto& [key, met] : meetings_) {
     if (met.num_arrivals != met.num_expected) {
       return bad_input(fmt::format("program: a communication (channel or stage {}, microbatch {}) is joined by {} of {} ranks",
-                                   std::get<1>(key), std::get<2>(key), met.num_arrivals, met.num_expected));
+                                   key[1], key[2], met.num_arrivals, met.num_expected));
     }
   }
   result_.graph = builder_.finish(static_cast<std::int32_t>(result_.units.size()));

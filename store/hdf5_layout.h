@@ -11,13 +11,17 @@ namespace portolan {
 template <typename Row, typename Field>
 struct Column {
   const char* name;
-  Field Row::* field;
+  Field Row::*field;
 };
 template <typename Row, typename Field>
 Column(const char*, Field Row::*) -> Column<Row, Field>;
 
-/// Bytes of a chunk before compression. Small enough for HDF5's chunk cache of 1 MiB; larger ones compress no better.
+/// Bytes of a chunk before compression. Small enough for HDF5's chunk cache of 1 MiB; larger ones compress no
+/// better.
 inline constexpr std::size_t kChunkBytes = std::size_t{512} * 1024;
+/// Longest text that is an attribute (HDF5 keeps attributes below 64 KiB); a longer one is a dataset of
+/// bytes.
+inline constexpr std::size_t kMaxAttributeTextBytes = std::size_t{32} * 1024;
 /// Longest text in a column of texts: the column is as wide as its longest text.
 inline constexpr std::size_t kMaxColumnTextBytes = 4096;
 /// Largest column before compression: 268 million numbers of 8 bytes.

@@ -25,8 +25,8 @@ bool has_known_filters(hid_t creation) {
     unsigned flags = 0;
     std::size_t num_values = 0;
     unsigned config = 0;
-    const H5Z_filter_t filter = H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &num_values,
-                                               nullptr, 0, nullptr, &config);
+    const H5Z_filter_t filter =
+        H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &num_values, nullptr, 0, nullptr, &config);
     if (filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_DEFLATE) {
       return false;
     }
@@ -108,28 +108,23 @@ void Hdf5Reader::attribute(const char* name, std::string& text) {
     return;
   }
   if (H5Aexists(group_.id(), name) <= 0) {
-    return fail(name, "missing");
+    return bytes(name, text);
   }
   const AttributeHandle attribute(H5Aopen(group_.id(), name, H5P_DEFAULT));
   const TypeHandle type(H5Aget_type(attribute.id()));
   const SpaceHandle space(H5Aget_space(attribute.id()));
   const H5S_class_t extent = H5Sget_simple_extent_type(space.id());
+  const std::size_t size = H5Tget_size(type.id());
   if (!type.is_open() || !is_fixed_text(type.id()) || (extent != H5S_SCALAR && extent != H5S_NULL)) {
     return fail(name, "has the wrong type");
   }
-  if (extent == H5S_NULL) {
-    text.clear();
-    return;
+  if (size > kMaxAttributeTextBytes) {
+    return fail(name, fmt::format("claims {} bytes, too many", size));
   }
-  const std::size_t size = H5Tget_size(type.id());
-  if (size > file_bytes_) {
-    return fail(name, fmt::format("claims {} bytes, more than the file has", size));
+  text.assign(extent == H5S_NULL ? 0 : size, '\0');
+  if (!text.empty() && H5Aread(attribute.id(), type.id(), text.data()) < 0) {
+    fail(name, "cannot be read");
   }
-  std::string read(size, '\0');
-  if (H5Aread(attribute.id(), type.id(), read.data()) < 0) {
-    return fail(name, "cannot be read");
-  }
-  text = std::move(read);
 }
 
 std::optional<Hdf5Reader::OpenColumn> Hdf5Reader::open_column(const char* name) {

@@ -16,9 +16,10 @@
 
 namespace portolan {
 
-/// Reads values from groups of an open HDF5 file that may hold anything: what is asked for must be there, through
-/// hard links, with the exact type, and no larger than what is stored can unpack to. The first failure is kept
-/// and all later calls do nothing (see Hdf5Writer); values read after it are left as they were.
+/// Reads values from groups of an open HDF5 file that may hold anything: what is asked for must be there,
+/// through hard links, with the exact type, and no larger than what is stored can unpack to. The first
+/// failure is kept and all later calls do nothing (see Hdf5Writer); values read after it are left as they
+/// were.
 class Hdf5Reader {
  public:
   /// `name` leads every message. `file_bytes`: the size of the file, which bounds what it can hold.

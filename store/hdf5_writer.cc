@@ -78,6 +78,9 @@ void Hdf5Writer::write_attribute(const char* name, hid_t file_type, hid_t memory
 }
 
 void Hdf5Writer::attribute(const char* name, const std::string& text) {
+  if (text.size() > kMaxAttributeTextBytes) {
+    return bytes(name, text);
+  }
   const TypeHandle type = text_type(std::max<std::size_t>(text.size(), 1));
   if (!type.is_open()) {
     return fail(name, "HDF5 cannot make the text's type");
@@ -99,13 +102,13 @@ void Hdf5Writer::write_column(const char* name, const Elements& elements) {
   if (!space.is_open() || !creation.is_open()) {
     return fail(name, "HDF5 cannot set the properties of the dataset");
   }
-  const DatasetHandle dataset(H5Dcreate2(group_.id(), name, elements.file_type, space.id(), H5P_DEFAULT,
-                                         creation.id(), H5P_DEFAULT));
+  const DatasetHandle dataset(
+      H5Dcreate2(group_.id(), name, elements.file_type, space.id(), H5P_DEFAULT, creation.id(), H5P_DEFAULT));
   if (!dataset.is_open()) {
     return fail(name, "HDF5 cannot create the dataset");
   }
-  if (length > 0 && H5Dwrite(dataset.id(), elements.memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                             elements.data) < 0) {
+  if (length > 0 &&
+      H5Dwrite(dataset.id(), elements.memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, elements.data) < 0) {
     fail(name, "HDF5 cannot write the dataset");
   }
 }

@@ -38,7 +38,7 @@ class Hdf5Writer {
     const Raw raw = KeptValue<T>::raw(value);
     write_attribute(name, hdf5_file_type<Raw>(), hdf5_memory_type<Raw>(), &raw);
   }
-  /// Any bytes.
+  /// Any bytes; as a dataset where they are more than kMaxAttributeTextBytes.
   void attribute(const char* name, const std::string& text);
 
   /// A dataset of one dimension.

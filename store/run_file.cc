@@ -19,6 +19,9 @@ namespace portolan {
 
 namespace {
 
+/// What read_file reads (base/file.h).
+constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
+
 /// Placement's precondition, which a reader of the file must be able to trust.
 bool names_each_axis_once(const std::array<Axis, kNumAxes>& order) {
   std::bitset<kNumAxes> seen;
@@ -55,7 +58,8 @@ Result<RunRecord> parse_run(std::string_view content, std::string_view name) {
   std::int32_t version = 0;
   reader.attribute(kRunFormatVersionName, version);
   if (reader.is_good() && version != kRunFormatVersion) {
-    reader.fail(kRunFormatVersionName, fmt::format("is {}, this program reads {}", version, kRunFormatVersion));
+    reader.fail(kRunFormatVersionName,
+                fmt::format("is {}, this program reads {}", version, kRunFormatVersion));
   }
   RunRecord run;
   visit_run(reader, run);
@@ -68,6 +72,10 @@ Result<RunRecord> parse_run(std::string_view content, std::string_view name) {
 
 Result<void> write_run(const std::filesystem::path& path, const RunRecord& run) {
   PORTOLAN_TRY(const std::string content, format_run(run, path.string()));
+  if (content.size() > kMaxFileBytes) {
+    return bad_input(fmt::format("{}: the run takes {} bytes, and a file over 1 GiB would not be read",
+                                 path.string(), content.size()));
+  }
   return write_file_atomically(path, content);
 }
 

@@ -7,9 +7,9 @@
 
 namespace portolan {
 
-/// Where each field of a run stands in its HDF5 file, written once: with an Hdf5Writer it writes a const value,
-/// with an Hdf5Reader it fills one. docs/run-file.md is the same list for people; a change of either is a new
-/// format version.
+/// Where each field of a run stands in its HDF5 file, written once: with an Hdf5Writer it writes a const
+/// value, with an Hdf5Reader it fills one. docs/run-file.md is the same list for people; a change of either
+/// is a new format version.
 inline constexpr std::int32_t kRunFormatVersion = 1;
 inline constexpr const char* kRunFormatVersionName = "format_version";
 
@@ -66,14 +66,13 @@ void visit_estimate(Archive& archive, Value& estimate) {
   archive.group("strategy", [&] { visit_strategy(archive, estimate.strategy); });
   archive.group("breakdown", [&] { visit_breakdown(archive, estimate.breakdown); });
   archive.group("stage_memory", [&] {
-    archive.table(estimate.stage_memory,                                           //
-                  Column{"allocated_bytes", &StageMemory::allocated},              //
-                  Column{"reserved_bytes", &StageMemory::reserved},                //
-                  Column{"parameters_bytes", &StageMemory::parameters},            //
-                  Column{"gradients_bytes", &StageMemory::gradients},              //
-                  Column{"optimizer_states_bytes", &StageMemory::optimizer_states},  //
-                  Column{"activations_bytes", &StageMemory::activations},          //
-                  Column{"workspace_bytes", &StageMemory::workspace},              //
+    archive.table(estimate.stage_memory, Column{"allocated_bytes", &StageMemory::allocated},
+                  Column{"reserved_bytes", &StageMemory::reserved},
+                  Column{"parameters_bytes", &StageMemory::parameters},
+                  Column{"gradients_bytes", &StageMemory::gradients},
+                  Column{"optimizer_states_bytes", &StageMemory::optimizer_states},
+                  Column{"activations_bytes", &StageMemory::activations},
+                  Column{"workspace_bytes", &StageMemory::workspace},
                   Column{"communication_bytes", &StageMemory::communication});
   });
 }
@@ -81,10 +80,8 @@ void visit_estimate(Archive& archive, Value& estimate) {
 template <typename Archive, typename Value>
 void visit_timeline(Archive& archive, Value& timeline) {
   archive.attribute("makespan_s", timeline.makespan);
-  archive.table(timeline.entries,                          //
-                Column{"op_id", &TimelineEntry::op_id},    //
-                Column{"rank", &TimelineEntry::rank},      //
-                Column{"start_s", &TimelineEntry::start},  //
+  archive.table(timeline.entries, Column{"op_id", &TimelineEntry::op_id},
+                Column{"rank", &TimelineEntry::rank}, Column{"start_s", &TimelineEntry::start},
                 Column{"end_s", &TimelineEntry::end});
 }
 
@@ -95,17 +92,13 @@ void visit_measured(Archive& archive, Value& run) {
   archive.column("heldout_losses", run.heldout_losses);
   archive.group("timeline", [&] { visit_timeline(archive, run.measured_timeline); });
   archive.group("by_kind", [&] {
-    archive.table(run.by_kind,                               //
-                  Column{"kind", &KindTime::kind},           //
-                  Column{"predicted_s", &KindTime::predicted},  //
+    archive.table(run.by_kind, Column{"kind", &KindTime::kind}, Column{"predicted_s", &KindTime::predicted},
                   Column{"measured_s", &KindTime::measured});
   });
   archive.group("memory", [&] {
-    archive.table(run.memory,                                               //
-                  Column{"rank", &RankMemory::rank},                        //
-                  Column{"predicted_live_bytes", &RankMemory::predicted_live},  //
-                  Column{"live_bytes", &RankMemory::live},                  //
-                  Column{"arena_bytes", &RankMemory::arena},                //
+    archive.table(run.memory, Column{"rank", &RankMemory::rank},
+                  Column{"predicted_live_bytes", &RankMemory::predicted_live},
+                  Column{"live_bytes", &RankMemory::live}, Column{"arena_bytes", &RankMemory::arena},
                   Column{"rss_bytes", &RankMemory::rss});
   });
 }

@@ -7,7 +7,6 @@
 #include <cstddef>
 
 #include "base/sha256.h"
-#include "store/hdf5_content.h"
 
 namespace portolan {
 

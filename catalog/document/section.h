@@ -93,6 +93,8 @@ class DocumentSection {
     }
   }
 
+  const DocumentValue& value() const { return value_; }
+  const DocumentNode& node() const { return value_.node(); }
   bool has(std::string_view key) const { return find_entry(value_.node(), key) != nullptr; }
   /// Keys that nobody names are no mistake: files of others carry more than we read.
   void allow_other_keys() { used_.assign(used_.size(), true); }

@@ -1,6 +1,7 @@
 #include "catalog/document/yaml_parser.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <memory>

@@ -11,6 +11,7 @@
 #include "store/run_file.h"
 #include "tests/unit/store/altered_image.h"
 #include "tests/unit/store/sample_run.h"
+#include "tests/unit/store/scratch_folder.h"
 
 namespace portolan {
 namespace {
@@ -36,13 +37,13 @@ void claim_dataset(hid_t file, const char* path, hsize_t length, hsize_t chunk) 
   const PropertiesHandle creation(H5Pcreate(H5P_DATASET_CREATE));
   H5Pset_chunk(creation.id(), 1, &chunk);
   const SpaceHandle space(H5Screate_simple(1, &length, nullptr));
-  DatasetHandle(
-      H5Dcreate2(file, path, H5T_IEEE_F64LE, space.id(), H5P_DEFAULT, creation.id(), H5P_DEFAULT));
+  DatasetHandle(H5Dcreate2(file, path, H5T_IEEE_F64LE, space.id(), H5P_DEFAULT, creation.id(), H5P_DEFAULT));
 }
 
 template <typename Raw>
 void overwrite_attribute(hid_t file, const char* group, const char* name, Raw raw, hid_t type) {
-  const AttributeHandle attribute(H5Aopen_by_name(file, group, name, H5P_DEFAULT, H5P_DEFAULT));
+  const GroupHandle holder(H5Gopen2(file, group, H5P_DEFAULT));
+  const AttributeHandle attribute(H5Aopen(holder.id(), name, H5P_DEFAULT));
   ASSERT_GE(H5Awrite(attribute.id(), type, &raw), 0);
 }
 
@@ -139,8 +140,10 @@ TEST(AlteredRunFile, OtherLayoutsAreRefused) {
   H5Pset_external(external.id(), "/etc/hostname", 0, H5F_UNLIMITED);
   const std::string lead = std::string("run.h5: ") + path + ": ";
   EXPECT_EQ(message_after([&](hid_t f) { put(f, line.id(), H5P_DEFAULT); }), lead + "is not chunked");
-  EXPECT_EQ(message_after([&](hid_t f) { put(f, square.id(), H5P_DEFAULT); }), lead + "has not one dimension");
-  EXPECT_EQ(message_after([&](hid_t f) { put(f, scalar.id(), H5P_DEFAULT); }), lead + "has not one dimension");
+  EXPECT_EQ(message_after([&](hid_t f) { put(f, square.id(), H5P_DEFAULT); }),
+            lead + "has not one dimension");
+  EXPECT_EQ(message_after([&](hid_t f) { put(f, scalar.id(), H5P_DEFAULT); }),
+            lead + "has not one dimension");
   EXPECT_EQ(message_after([&](hid_t f) { put(f, line.id(), checksummed.id()); }),
             lead + "is packed in a way that is not read (shuffle and gzip are)");
   EXPECT_EQ(message_after([&](hid_t f) { put(f, line.id(), external.id()); }), lead + "is not chunked");
@@ -202,6 +205,18 @@ TEST(AlteredRunFile, FurtherContentIsIgnored) {
             "no error");
 }
 
+/// The seal is HDF5's user block: any program that reads HDF5 reads the file from disk.
+TEST(SealedRunFile, IsAnHdf5FileToOthers) {
+  const ScratchFolder folder;
+  const auto path = folder / "run.h5";
+  ASSERT_TRUE(write_run(path, sample_run()));
+  const FileHandle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
+  const DatasetHandle dataset(H5Dopen2(file.id(), "/measured/losses", H5P_DEFAULT));
+  std::vector<double> losses(sample_run().losses.size());
+  ASSERT_GE(H5Dread(dataset.id(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, losses.data()), 0);
+  EXPECT_EQ(losses, sample_run().losses);
+}
+
 TEST(RefusedRecord, WhatCouldNotBeReadIsNotWritten) {
   const auto message_of = [](const RunRecord& run) {
     const auto content = format_run(run, "run.h5");
@@ -209,7 +224,8 @@ TEST(RefusedRecord, WhatCouldNotBeReadIsNotWritten) {
   };
   RunRecord run = sample_run();
   run.by_kind[0].kind = std::string("a\0b", 3);
-  EXPECT_EQ(message_of(run), "run.h5: /measured/by_kind/kind: a text holds a NUL byte, which pads the column");
+  EXPECT_EQ(message_of(run),
+            "run.h5: /measured/by_kind/kind: a text holds a NUL byte, which pads the column");
   run.by_kind[0].kind = std::string(4097, 'k');
   EXPECT_EQ(message_of(run), "run.h5: /measured/by_kind/kind: a text of 4097 bytes: at most 4096");
   run = sample_run();

@@ -14,7 +14,7 @@ FileHandle open_for_writing(const std::string& content) {
   const std::string image = content.substr(kSealBytes);
   const PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
   H5Pset_fapl_core(access.id(), std::size_t{1} << 20, false);
-  H5Pset_libver_bounds(access.id(), H5F_LIBVER_V18, H5F_LIBVER_V18);
+  H5Pset_libver_bounds(access.id(), H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
   H5Pset_file_image(access.id(), const_cast<char*>(image.data()), image.size());
   return FileHandle(H5Fopen("/dev/null/altered-image", H5F_ACC_RDWR, access.id()));
 }
@@ -82,8 +82,8 @@ void replace_dataset(hid_t file, const std::string& path, hid_t type, hsize_t le
 void replace_attribute(hid_t file, const Place& place, hid_t type) {
   H5Adelete_by_name(file, place.group.c_str(), place.name.c_str(), H5P_DEFAULT);
   const SpaceHandle space(H5Screate(H5S_SCALAR));
-  AttributeHandle(H5Acreate_by_name(file, place.group.c_str(), place.name.c_str(), type, space.id(), H5P_DEFAULT,
-                                    H5P_DEFAULT, H5P_DEFAULT));
+  AttributeHandle(H5Acreate_by_name(file, place.group.c_str(), place.name.c_str(), type, space.id(),
+                                    H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
 }
 
 }  // namespace portolan

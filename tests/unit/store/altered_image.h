@@ -8,8 +8,8 @@
 
 namespace portolan {
 
-/// A run file's content after `alter` changed it through HDF5, sealed anew: sound HDF5 that need not be a run.
-/// Empty where HDF5 fails.
+/// A run file's content after `alter` changed it through HDF5, sealed anew: sound HDF5 that need not be a
+/// run. Empty where HDF5 fails.
 std::string altered_image(const std::string& image, const std::function<void(hid_t file)>& alter);
 
 /// One thing in a run file: "/measured/timeline" and "op_id".

@@ -71,7 +71,7 @@ TEST(KilledWriter, LeavesTheOldRunOrTheNewOrNothing) {
     ASSERT_GT(child, 0);
     const fs::path temporary = temporary_path_of(path, child);
     EXPECT_TRUE(await_file(temporary));
-    std::this_thread::sleep_for(std::chrono::microseconds(random.next_below(round % 4 == 0 ? 100'000 : 1'500)));
+    std::this_thread::sleep_for(std::chrono::microseconds(random.next_below(round % 4 == 0 ? 100'000 : 400)));
     ASSERT_TRUE(kill_writer(child));
 
     num_in_the_middle += fs::exists(temporary);

@@ -33,10 +33,10 @@ RunRecord round_trip(const RunRecord& run) {
 
 TEST(RunFile, EveryFieldComesBack) {
   ASSERT_FALSE(sample_run() == RunRecord());
-  EXPECT_EQ(round_trip(sample_run()), sample_run());
+  EXPECT_TRUE(round_trip(sample_run()) == sample_run());
 }
 
-TEST(RunFile, AnEmptyRecordComesBack) { EXPECT_EQ(round_trip(RunRecord()), RunRecord()); }
+TEST(RunFile, AnEmptyRecordComesBack) { EXPECT_TRUE(round_trip(RunRecord()) == RunRecord()); }
 
 TEST(RunFile, GoesThroughADiskFileAndLeavesNothingElse) {
   const ScratchFolder folder;
@@ -46,7 +46,7 @@ TEST(RunFile, GoesThroughADiskFileAndLeavesNothingElse) {
     ASSERT_TRUE(written) << written.error().message;
     const auto read = read_run(path);
     ASSERT_TRUE(read) << read.error().message;
-    EXPECT_EQ(*read, run);
+    EXPECT_TRUE(*read == run);
     EXPECT_FALSE(std::filesystem::exists(temporary_path_for(path)));
   }
 }
@@ -71,7 +71,7 @@ TEST(RunFile, AFileReadAndWrittenAgainIsTheSameFile) {
 TEST(RunFile, NumbersComeBackToTheBit) {
   using Limits = std::numeric_limits<double>;
   RunRecord run;
-  run.losses = {Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(), -0.0,
+  run.losses = {Limits::quiet_NaN(),  Limits::infinity(), -Limits::infinity(), -0.0,
                 Limits::denorm_min(), Limits::max(),      Limits::lowest()};
   run.predicted.cost = Limits::quiet_NaN();
   run.provenance.seed = std::numeric_limits<std::uint64_t>::max();
@@ -81,7 +81,8 @@ TEST(RunFile, NumbersComeBackToTheBit) {
   for (std::size_t i = 0; i < run.losses.size(); ++i) {
     EXPECT_EQ(std::bit_cast<std::uint64_t>(read.losses[i]), std::bit_cast<std::uint64_t>(run.losses[i])) << i;
   }
-  EXPECT_EQ(std::bit_cast<std::uint64_t>(read.predicted.cost), std::bit_cast<std::uint64_t>(run.predicted.cost));
+  EXPECT_EQ(std::bit_cast<std::uint64_t>(read.predicted.cost),
+            std::bit_cast<std::uint64_t>(run.predicted.cost));
   EXPECT_EQ(read.provenance.seed, run.provenance.seed);
   EXPECT_EQ(read.predicted.peak_memory, run.predicted.peak_memory);
 }
@@ -103,7 +104,7 @@ TEST(RunFile, TextsComeBackWhateverTheirBytes) {
     run.provenance.machine = text;
     run.invalid_reason = text;
     run.predicted.strategy.offload = text;
-    EXPECT_EQ(round_trip(run), run) << text.size() << " bytes";
+    EXPECT_TRUE(round_trip(run) == run) << text.size() << " bytes";
   }
 }
 
@@ -112,19 +113,19 @@ TEST(RunFile, KindsOfUnequalLengthComeBack) {
   run.by_kind = {{"", Seconds(1), Seconds(2)},
                  {std::string(4096, 'k'), Seconds(3), Seconds(4)},
                  {"\u8239", Seconds(5), Seconds(6)}};
-  EXPECT_EQ(round_trip(run), run);
+  EXPECT_TRUE(round_trip(run) == run);
   run.by_kind = {{"", Seconds(1), Seconds(2)}};
-  EXPECT_EQ(round_trip(run), run);
+  EXPECT_TRUE(round_trip(run) == run);
 }
 
 TEST(RunFile, LengthsAroundAChunkComeBack) {
   constexpr std::size_t kChunk = 65'536;  // entries of 8 bytes
   for (const std::size_t length : {std::size_t{1}, kChunk - 1, kChunk, kChunk + 1, 2 * kChunk}) {
-    EXPECT_EQ(round_trip(run_with_timeline(length)), run_with_timeline(length)) << length;
+    EXPECT_TRUE(round_trip(run_with_timeline(length)) == run_with_timeline(length)) << length;
   }
   RunRecord zeros;
   zeros.losses.resize(3'000'000);  // packs as well as anything can
-  EXPECT_EQ(round_trip(zeros), zeros);
+  EXPECT_TRUE(round_trip(zeros) == zeros);
 }
 
 TEST(RunFile, AMillionEntriesStaySmall) {
@@ -142,9 +143,9 @@ TEST(RunFile, AMillionEntriesStaySmall) {
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_TRUE(*read == run);
   const auto size = static_cast<double>(std::filesystem::file_size(path));
-  std::cout << "write " << kRawMegabytes / std::chrono::duration<double>(between - start).count() << " MB/s, read "
-            << kRawMegabytes / std::chrono::duration<double>(end - between).count() << " MB/s, "
-            << size / kNumEntries << " bytes an entry (24 raw)\n";
+  std::cout << "write " << kRawMegabytes / std::chrono::duration<double>(between - start).count()
+            << " MB/s, read " << kRawMegabytes / std::chrono::duration<double>(end - between).count()
+            << " MB/s, " << size / kNumEntries << " bytes an entry (24 raw)\n";
   EXPECT_LT(size, 13.0 * kNumEntries);
 }
 

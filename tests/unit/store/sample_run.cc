@@ -20,9 +20,9 @@ GradientAggregation sample_aggregation() {
 
 Strategy sample_strategy() {
   Strategy strategy;
-  auto& [tensor, pipeline, data, context, expert, virtual_stages, sequence_parallel, microbatch_size, schedule,
-         zero_stage, zero_group, recompute, aggregation, precision, offload, layers_per_stage, axis_order] =
-      strategy;
+  auto& [tensor, pipeline, data, context, expert, virtual_stages, sequence_parallel, microbatch_size,
+         schedule, zero_stage, zero_group, recompute, aggregation, precision, offload, layers_per_stage,
+         axis_order] = strategy;
   tensor = 8;
   pipeline = 4;
   data = 16;
@@ -47,8 +47,8 @@ Strategy sample_strategy() {
 
 StageMemory sample_stage_memory(std::int64_t first) {
   StageMemory memory;
-  auto& [allocated, reserved, parameters, gradients, optimizer_states, activations, workspace, communication] =
-      memory;
+  auto& [allocated, reserved, parameters, gradients, optimizer_states, activations, workspace,
+         communication] = memory;
   for (Bytes* part : {&allocated, &reserved, &parameters, &gradients, &optimizer_states, &activations,
                       &workspace, &communication}) {
     *part = Bytes(first++);
@@ -58,14 +58,15 @@ StageMemory sample_stage_memory(std::int64_t first) {
 
 Estimate sample_estimate() {
   Estimate estimate;
-  auto& [strategy, step_time, breakdown, stage_memory, peak_memory, mfu, hfu, tokens_per_s, energy, cost, hash] =
-      estimate;
+  auto& [strategy, step_time, breakdown, stage_memory, peak_memory, mfu, hfu, tokens_per_s, energy, cost,
+         hash] = estimate;
   strategy = sample_strategy();
   step_time = Seconds(1.0 / 3);
-  auto& [compute, recompute, tensor, pipeline, data, context, expert, offload, bubble, optimizer, other] = breakdown;
+  auto& [compute, recompute, tensor, pipeline, data, context, expert, offload, bubble, optimizer, other] =
+      breakdown;
   double part = 0.1;
-  for (Seconds* time :
-       {&compute, &recompute, &tensor, &pipeline, &data, &context, &expert, &offload, &bubble, &optimizer, &other}) {
+  for (Seconds* time : {&compute, &recompute, &tensor, &pipeline, &data, &context, &expert, &offload, &bubble,
+                        &optimizer, &other}) {
     *time = Seconds(part /= 3);
   }
   stage_memory = {sample_stage_memory(1), sample_stage_memory(std::int64_t{1} << 62)};
@@ -141,7 +142,8 @@ RunRecord run_with_timeline(std::size_t num_entries) {
     // Clock readings are whole nanoseconds.
     const Seconds start = now + Seconds(1e-9 * static_cast<double>(random.next_below(2'000)));
     now = start + Seconds(1e-9 * static_cast<double>(20'000 + random.next_below(5'000)));
-    entries.push_back({static_cast<std::int64_t>(position), static_cast<std::int32_t>(i / per_rank), start, now});
+    entries.push_back(
+        {static_cast<std::int64_t>(position), static_cast<std::int32_t>(i / per_rank), start, now});
   }
   run.measured_timeline.makespan = now;
   return run;

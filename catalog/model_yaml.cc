@@ -1,0 +1,88 @@
+#include "catalog/model_yaml.h"
+
+#include "catalog/document/load.h"
+#include "catalog/document/section.h"
+#include "catalog/document/yaml_parser.h"
+#include "catalog/json/notated.h"
+
+namespace portolan {
+
+namespace {
+
+constexpr WholeRange kSize{1, std::int64_t{1} << 24};
+
+void read_config(DocumentSection& section, TransformerConfig& config) {
+  if (config.name.empty()) {
+    section.required("name", config.name);
+  } else {
+    section.optional("name", config.name);
+  }
+  section.required("num_layers", config.num_layers, kSize);
+  section.required("hidden_size", config.hidden_size, kSize);
+  section.required("num_heads", config.num_heads, kSize);
+  config.num_kv_heads = config.num_heads;
+  section.optional("num_kv_heads", config.num_kv_heads, kSize);  // default num_heads: no grouped queries
+  section.optional("activation", config.activation);             // default gelu
+  if (config.activation == Activation::kGelu) {
+    config.ffn_size = 4 * config.hidden_size;
+    section.optional("ffn_size", config.ffn_size, kSize);  // default 4 hidden_size with gelu
+  } else {
+    section.required("ffn_size", config.ffn_size, kSize);  // SwiGLU's two halves are each this wide
+  }
+  section.required("vocab_size", config.vocab_size, kSize);        // before padding
+  section.required("max_positions", config.max_positions, kSize);  // longest sequence
+  section.optional("normalization", config.normalization);         // default layer_norm
+  section.optional("position", config.position);                   // default learned
+  section.optional("linear_bias", config.linear_bias);             // default true
+  section.optional("tied_embeddings", config.tied_embeddings);     // default true
+  section.optional("norm_epsilon", config.norm_epsilon);           // default 1e-5
+  section.optional("rotary_theta", config.rotary_theta);           // default 10000
+  section.optional("initializer_std", config.initializer_std);     // default 0.02
+}
+
+}  // namespace
+
+JsonValue to_json(const TransformerConfig& config) {
+  return NotatedObject(Notation::kNumbers)
+      .set("name", config.name)
+      .set("num_layers", config.num_layers)
+      .set("hidden_size", config.hidden_size)
+      .set("num_heads", config.num_heads)
+      .set("num_kv_heads", config.num_kv_heads)
+      .set("ffn_size", config.ffn_size)
+      .set("vocab_size", config.vocab_size)
+      .set("max_positions", config.max_positions)
+      .set("normalization", config.normalization)
+      .set("activation", config.activation)
+      .set("position", config.position)
+      .set("linear_bias", config.linear_bias)
+      .set("tied_embeddings", config.tied_embeddings)
+      .set("norm_epsilon", config.norm_epsilon)
+      .set("rotary_theta", config.rotary_theta)
+      .set("initializer_std", config.initializer_std)
+      .take();
+}
+
+Result<TransformerConfig> model_from(const DocumentNode& root, std::string_view default_name) {
+  TransformerConfig config;
+  config.name = default_name;
+  PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_config(section, config); }));
+  if (const auto problem = find_problem(config)) {
+    return problem_at(root, problem->key, problem->message);
+  }
+  return config;
+}
+
+Result<TransformerConfig> read_model_text(std::string_view text, std::string_view file) {
+  PORTOLAN_TRY(const DocumentNode root, parse_yaml(text, file));
+  return model_from(root);
+}
+
+Result<TransformerConfig> read_model(const std::filesystem::path& path) {
+  PORTOLAN_TRY(const std::string text, read_regular_file(path));
+  return read_model_text(text, path.string());
+}
+
+std::string write_model(const TransformerConfig& config) { return write_yaml(to_json(config)); }
+
+}  // namespace portolan

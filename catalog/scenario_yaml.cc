@@ -1,0 +1,145 @@
+#include "catalog/scenario_yaml.h"
+
+#include <fmt/format.h>
+
+#include "catalog/document/load.h"
+#include "catalog/document/section.h"
+#include "catalog/document/yaml_parser.h"
+#include "catalog/hardware_yaml.h"
+#include "catalog/json/notated.h"
+#include "catalog/json/strategy_json.h"
+#include "catalog/model_yaml.h"
+#include "catalog/scenario_files.h"
+#include "catalog/software_yaml.h"
+
+namespace portolan {
+
+namespace {
+
+constexpr WholeRange kBatch{1, std::int64_t{1} << 32};
+
+void read_training(DocumentSection& section, TrainingOptions& training) {
+  constexpr NumberRange kPositive{1e-300, 1e6};
+  constexpr NumberRange kBelowOne{0, 0.999999999};
+  section.optional("learning_rate", training.learning_rate, kPositive);
+  section.optional("adam_beta1", training.adam_beta1, kBelowOne);
+  section.optional("adam_beta2", training.adam_beta2, kBelowOne);
+  section.optional("adam_epsilon", training.adam_epsilon, kPositive);
+  section.optional("weight_decay", training.weight_decay, NumberRange{0, 1e6});
+  section.optional("seed", training.seed);
+  section.optional("heldout_batches", training.heldout_batches, WholeRange{0, 1'000'000});
+}
+
+JsonValue write_training(const TrainingOptions& training) {
+  return NotatedObject(Notation::kNumbers)
+      .set("learning_rate", training.learning_rate)
+      .set("adam_beta1", training.adam_beta1)
+      .set("adam_beta2", training.adam_beta2)
+      .set("adam_epsilon", training.adam_epsilon)
+      .set("weight_decay", training.weight_decay)
+      .set("seed", training.seed)
+      .set("heldout_batches", training.heldout_batches)
+      .take();
+}
+
+/// All keys but the three parts, which load_part reads.
+void read_question(DocumentSection& section, Scenario& scenario) {
+  for (const char* part : {"model", "model_overrides", "hardware", "hardware_overrides", "software", "software_overrides"}) {
+    section.optional_value(part, [](const DocumentValue& /*value*/) {});
+  }
+  section.optional("name", scenario.name);  // default: the file's name
+  section.required("sequence_length", scenario.sequence_length, WholeRange{1, std::int64_t{1} << 24});
+  section.required("global_batch", scenario.global_batch, kBatch);
+  section.optional("num_gpus", scenario.num_gpus, WholeRange{1, 1'000'000});  // default: all of the hardware
+  section.optional("precision", scenario.precision);                          // default bf16
+  section.optional("objective", scenario.objective);                          // default time
+  section.optional_section("strategy", [&](DocumentSection& inner) { read_constraints(inner, scenario.constraints); });
+  section.optional_section("training", [&](DocumentSection& inner) { read_training(inner, scenario.training); });
+}
+
+/// Figures that are fine by themselves but not together.
+Result<void> cross_check(const DocumentNode& root, const Scenario& scenario) {
+  if (scenario.model.position == PositionEncoding::kLearned && scenario.sequence_length > scenario.model.max_positions) {
+    return problem_at(root, "sequence_length",
+                      fmt::format("\"{}\" is longer than the learned positions of model {} (allowed: 1 to {})",
+                                  scenario.sequence_length, printable(scenario.model.name), scenario.model.max_positions));
+  }
+  if (scenario.num_gpus > scenario.hardware.num_gpus()) {
+    return problem_at(root, "num_gpus",
+                      fmt::format("\"{}\" is more than hardware {} has (allowed: 1 to {})", scenario.num_gpus,
+                                  printable(scenario.hardware.name), scenario.hardware.num_gpus()));
+  }
+  const auto& peaks = scenario.hardware.device.peak;
+  const auto check_precision = [&](const char* key, Precision precision) -> Result<void> {
+    if (peaks.contains(precision)) {
+      return {};
+    }
+    std::string known;
+    for (const auto& [each, rate] : peaks) {
+      known += known.empty() ? "" : ", ";
+      known += precision_name(each);
+    }
+    return problem_at(root, key, fmt::format("\"{}\" has no peak in hardware {} (allowed: {})", precision_name(precision),
+                                             printable(scenario.hardware.name), known));
+  };
+  PORTOLAN_CHECK_OK(check_precision("precision", scenario.precision));
+  if (scenario.constraints.precision) {
+    return check_precision("strategy.precision", *scenario.constraints.precision);
+  }
+  return {};
+}
+
+Result<Scenario> resolve(const DocumentNode& root, const ScenarioSources& sources, Scenario scenario) {
+  PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_question(section, scenario); }));
+  PORTOLAN_TRY(const DocumentNode model, load_part(root, kModelPart, sources));
+  // A model written out in the scenario needs no name of its own.
+  PORTOLAN_TRY(scenario.model, model_from(model, model.origin->prefix.empty() ? "" : scenario.name));
+  PORTOLAN_TRY(const DocumentNode hardware, load_part(root, kHardwarePart, sources));
+  PORTOLAN_TRY(scenario.hardware, hardware_from(hardware));
+  PORTOLAN_TRY(const DocumentNode software, load_part(root, kSoftwarePart, sources));
+  PORTOLAN_TRY(scenario.software, software_from(software));
+  if (scenario.num_gpus == 0) {
+    scenario.num_gpus = scenario.hardware.num_gpus();
+  }
+  PORTOLAN_CHECK_OK(cross_check(root, scenario));
+  return scenario;
+}
+
+}  // namespace
+
+JsonValue to_json(const Scenario& scenario, Notation notation) {
+  return NotatedObject(notation)
+      .set("name", scenario.name)
+      .set("sequence_length", scenario.sequence_length)
+      .set("global_batch", scenario.global_batch)
+      .set("num_gpus", scenario.num_gpus)
+      .set("precision", scenario.precision)
+      .set("objective", scenario.objective)
+      .set_json("strategy", to_json(scenario.constraints, notation))
+      .set_json("training", write_training(scenario.training))
+      .set_json("model", to_json(scenario.model))
+      .set_json("hardware", to_json(scenario.hardware, notation))
+      .set_json("software", to_json(scenario.software, notation))
+      .take();
+}
+
+Result<Scenario> scenario_from(const DocumentNode& root) { return resolve(root, {}, {}); }
+
+Result<Scenario> read_scenario_text(std::string_view text, const std::filesystem::path& file, const CatalogPaths& paths,
+                                    const std::optional<std::filesystem::path>& hardware_file) {
+  PORTOLAN_TRY(const DocumentNode root, parse_yaml(text, file.string()));
+  Scenario scenario;
+  scenario.name = file.stem().string();
+  return resolve(root, {.paths = paths, .folder = file.parent_path(), .hardware_file = hardware_file},
+                 std::move(scenario));
+}
+
+Result<Scenario> read_scenario(const std::filesystem::path& path, const CatalogPaths& paths,
+                               const std::optional<std::filesystem::path>& hardware_file) {
+  PORTOLAN_TRY(const std::string text, read_regular_file(path));
+  return read_scenario_text(text, path, paths, hardware_file);
+}
+
+std::string write_scenario(const Scenario& scenario) { return write_yaml(to_json(scenario, Notation::kUnits)); }
+
+}  // namespace portolan

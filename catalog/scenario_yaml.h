@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "catalog/catalog_paths.h"
+#include "catalog/document/node.h"
+#include "catalog/json/json_value.h"
+#include "plan/scenario.h"
+
+namespace portolan {
+
+/// A scenario file with everything it names resolved (docs/scenario-files.md lists its keys). `hardware_file`
+/// is used instead of the hardware that the scenario names; its hardware_overrides still apply.
+/// Errors (kBadInput), one line with file, line and key: those of the files named; a name that no catalog
+/// folder has; figures that contradict each other.
+Result<Scenario> read_scenario(const std::filesystem::path& path, const CatalogPaths& paths,
+                               const std::optional<std::filesystem::path>& hardware_file = std::nullopt);
+/// The same from text; `file` is the name in messages, and relative paths start from its folder.
+Result<Scenario> read_scenario_text(std::string_view text, const std::filesystem::path& file,
+                                    const CatalogPaths& paths,
+                                    const std::optional<std::filesystem::path>& hardware_file = std::nullopt);
+/// YAML with the model, the hardware and the software written out, which reads back to an equal value.
+std::string write_scenario(const Scenario& scenario);
+
+/// A scenario that is all there, such as a plan file's.
+Result<Scenario> scenario_from(const DocumentNode& root);
+JsonValue to_json(const Scenario& scenario, Notation notation = Notation::kNumbers);
+
+}  // namespace portolan

@@ -1,0 +1,77 @@
+#include "catalog/software_yaml.h"
+
+#include "catalog/document/load.h"
+#include "catalog/document/section.h"
+#include "catalog/document/yaml_parser.h"
+#include "catalog/json/notated.h"
+
+namespace portolan {
+
+namespace {
+
+void read_profile(DocumentSection& section, SoftwareProfile& software) {
+  section.required("name", software.name);
+  section.optional("vocab_padding", software.vocab_padding, WholeRange{1, 1 << 20});
+  section.optional("dropout", software.dropout);
+  section.optional("logits_in_fp32", software.logits_in_fp32);
+  section.optional("fused_gradient_accumulation", software.fused_gradient_accumulation);
+  section.optional("fused_softmax", software.fused_softmax);
+  section.optional("gradient_bytes", software.gradient_bytes, WholeRange{0, 4});
+  section.optional("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter, WholeRange{0, 64});
+  section.optional("recompute_whole_group", software.recompute_whole_group);
+  section.optional("scatter_gather_pipeline", software.scatter_gather_pipeline);
+  section.optional("blocking_sends", software.blocking_sends);
+  section.optional("receive_prefetch", software.receive_prefetch, WholeRange{0, 1024});
+  section.optional("framework_memory", software.framework_memory);
+}
+
+}  // namespace
+
+JsonValue to_json(const SoftwareProfile& software, Notation notation) {
+  return NotatedObject(notation)
+      .set("name", software.name)
+      .set("vocab_padding", software.vocab_padding)
+      .set("dropout", software.dropout)
+      .set("logits_in_fp32", software.logits_in_fp32)
+      .set("fused_gradient_accumulation", software.fused_gradient_accumulation)
+      .set("fused_softmax", software.fused_softmax)
+      .set("gradient_bytes", software.gradient_bytes)
+      .set("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter)
+      .set("recompute_whole_group", software.recompute_whole_group)
+      .set("scatter_gather_pipeline", software.scatter_gather_pipeline)
+      .set("blocking_sends", software.blocking_sends)
+      .set("receive_prefetch", software.receive_prefetch)
+      .set("framework_memory", software.framework_memory)
+      .take();
+}
+
+Result<SoftwareProfile> software_from(const DocumentNode& root) {
+  SoftwareProfile software;
+  PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_profile(section, software); }));
+  const std::int64_t width = software.gradient_bytes.value;
+  if (width != 0 && width != 2 && width != 4) {
+    return problem_at(root, "gradient_bytes", "\"" + std::to_string(width) + "\" is not a width (allowed: 0, 2, 4)");
+  }
+  if (software.optimizer_bytes_per_parameter.value % 4 != 0) {
+    return problem_at(root, "optimizer_bytes_per_parameter",
+                      "\"" + std::to_string(software.optimizer_bytes_per_parameter.value) +
+                          "\" is not a number of fp32 values (allowed: 0 to 64 in steps of 4)");
+  }
+  return software;
+}
+
+Result<SoftwareProfile> read_software_text(std::string_view text, std::string_view file) {
+  PORTOLAN_TRY(const DocumentNode root, parse_yaml(text, file));
+  return software_from(root);
+}
+
+Result<SoftwareProfile> read_software(const std::filesystem::path& path) {
+  PORTOLAN_TRY(const std::string text, read_regular_file(path));
+  return read_software_text(text, path.string());
+}
+
+std::string write_software(const SoftwareProfile& software) {
+  return write_yaml(to_json(software, Notation::kUnits));
+}
+
+}  // namespace portolan

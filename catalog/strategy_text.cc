@@ -1,0 +1,305 @@
+#include "catalog/strategy_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "base/parse_quantity.h"
+#include "catalog/document/node.h"
+#include "catalog/words.h"
+
+namespace portolan {
+
+namespace {
+
+constexpr std::int64_t kMostRanks = 1'000'000;
+
+std::string_view trim(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  return first == std::string_view::npos ? std::string_view()
+                                         : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t end = text.find(separator); end != std::string_view::npos; end = text.find(separator)) {
+    parts.push_back(trim(text.substr(0, end)));
+    text.remove_prefix(end + 1);
+  }
+  parts.push_back(trim(text));
+  return parts;
+}
+
+Error refused(std::string_view value, std::string_view message) {
+  return bad_input(fmt::format("\"{}\" {}", printable(value), message));
+}
+
+Result<std::int64_t> parse_whole(std::string_view value, std::int64_t least, std::int64_t most) {
+  const Result<std::int64_t> number = parse_integer(value);
+  if (!number) {
+    return refused(value, fmt::format("is not a whole number (allowed: {} to {})", least, most));
+  }
+  if (*number < least || *number > most) {
+    return refused(value, fmt::format("is out of range (allowed: {} to {})", least, most));
+  }
+  return *number;
+}
+
+template <std::int64_t least, std::int64_t most>
+Result<std::int32_t> parse_count(std::string_view value) {
+  PORTOLAN_TRY(const std::int64_t number, parse_whole(value, least, most));
+  return static_cast<std::int32_t>(number);
+}
+
+Result<std::int64_t> parse_microbatch(std::string_view value) { return parse_whole(value, 1, kMostRanks); }
+
+Result<bool> parse_flag(std::string_view value) {
+  if (value != "true" && value != "false" && value != "1" && value != "0") {
+    return refused(value, "is not known (allowed: true, false)");
+  }
+  return value == "true" || value == "1";
+}
+
+template <typename Enum>
+Result<Enum> parse_word(std::string_view value) {
+  if (const std::optional<Enum> found = find_word<Enum>(value)) {
+    return *found;
+  }
+  return refused(value, fmt::format("is not known (allowed: {})", list_words(words<Enum>())));
+}
+
+Result<Bytes> parse_bucket(std::string_view value) { return value == "0" ? Result<Bytes>(Bytes(0)) : parse_bytes(value); }
+
+/// Compression and offload: the plan knows none yet.
+Result<std::string> parse_none(std::string_view value) {
+  if (value != "none") {
+    return refused(value, "is not available yet (allowed: none)");
+  }
+  return std::string(value);
+}
+
+Result<std::vector<std::int32_t>> parse_layers(std::string_view value) {
+  std::vector<std::int32_t> layers;
+  for (std::string_view part : split(value, ':')) {
+    const Result<std::int64_t> count = parse_integer(part);
+    if (!count || *count < 1 || *count > kMostRanks) {
+      return refused(value, "is not a number of layers for each stage (allowed: such as 2:10:10:10)");
+    }
+    layers.push_back(static_cast<std::int32_t>(*count));
+  }
+  return layers;
+}
+
+Result<RecomputeSet> parse_recompute_set(std::string_view text) {
+  if (const std::optional<RecomputeSet> known = find_recompute(text)) {
+    return *known;
+  }
+  if (text == "optimal" || text.starts_with("block:")) {
+    return refused(text, "is not available yet (allowed: none, selective, full)");
+  }
+  RecomputeSet set;
+  for (std::string_view part : split(text, '+')) {
+    const std::optional<KernelGroup> group = find_word<KernelGroup>(part);
+    if (!group) {
+      return refused(text, fmt::format("is not known (allowed: none, selective, full, or of {} joined by \"+\")",
+                                       list_words(words<KernelGroup>())));
+    }
+    set.set(static_cast<std::size_t>(*group));
+  }
+  return set;
+}
+
+std::string write_recompute_set(const RecomputeSet& set) {
+  for (const char* name : {"none", "selective", "full"}) {
+    if (find_recompute(name) == set) {
+      return name;
+    }
+  }
+  std::string text;
+  for (std::size_t i = 0; i < set.size(); ++i) {
+    if (set.test(i)) {
+      text += text.empty() ? "" : "+";
+      text += words<KernelGroup>()[i];
+    }
+  }
+  return text;
+}
+
+template <typename T>
+Result<void> assign(std::optional<T>& field, Result<T> parsed) {
+  if (!parsed) {
+    return parsed.error();
+  }
+  field = std::move(*parsed);
+  return {};
+}
+
+using Setter = Result<void> (*)(StrategyConstraints&, std::string_view);
+
+/// A word of --strategy and what it does to the constraints.
+struct StrategyWord {
+  std::string_view word;
+  Setter set;
+};
+
+template <auto member, auto parse>
+constexpr Setter setter() {
+  return [](StrategyConstraints& constraints, std::string_view value) {
+    return assign(constraints.*member, parse(value));
+  };
+}
+
+using C = StrategyConstraints;
+constexpr std::array<StrategyWord, 19> kWords{{
+    {"tp", setter<&C::tensor_parallel, &parse_count<1, kMostRanks>>()},
+    {"pp", setter<&C::pipeline_parallel, &parse_count<1, kMostRanks>>()},
+    {"dp", setter<&C::data_parallel, &parse_count<1, kMostRanks>>()},
+    {"cp", setter<&C::context_parallel, &parse_count<1, kMostRanks>>()},
+    {"ep", setter<&C::expert_parallel, &parse_count<1, kMostRanks>>()},
+    {"virtual_stages", setter<&C::virtual_stages, &parse_count<1, 1000>>()},
+    {"sequence_parallel", setter<&C::sequence_parallel, &parse_flag>()},
+    {"microbatch", setter<&C::microbatch_size, &parse_microbatch>()},
+    {"schedule", setter<&C::schedule, &parse_word<ScheduleKind>>()},
+    {"zero", setter<&C::zero_stage, &parse_count<0, 3>>()},
+    {"zero_group", setter<&C::zero_group, &parse_count<0, kMostRanks>>()},
+    {"recompute", setter<&C::recompute, &parse_recompute>()},
+    {"aggregation", setter<&C::aggregation, &parse_word<CollectiveAlgorithm>>()},
+    {"bucket", setter<&C::bucket, &parse_bucket>()},
+    {"compression", setter<&C::compression, &parse_none>()},
+    {"axis_order", setter<&C::axis_order, &parse_axis_order>()},
+    {"precision", setter<&C::precision, &parse_word<Precision>>()},
+    {"offload", setter<&C::offload, &parse_none>()},
+    {"layers", setter<&C::layers_per_stage, &parse_layers>()},
+}};
+
+std::vector<std::string_view> all_words() {
+  std::vector<std::string_view> all;
+  for (const StrategyWord& known : kWords) {
+    all.push_back(known.word);
+  }
+  return all;
+}
+
+}  // namespace
+
+Result<Recompute> parse_recompute(std::string_view text) {
+  Recompute recompute;
+  std::vector<std::string_view> layers = text.starts_with("block:") ? std::vector{text} : split(text, ':');
+  const bool per_layer = layers.size() > 1;
+  if (per_layer && layers.back().empty()) {
+    layers.pop_back();  // "full:" is the list of a model of one layer
+  }
+  for (std::string_view layer : layers) {
+    PORTOLAN_TRY(const RecomputeSet set, parse_recompute_set(layer));
+    recompute.per_layer.push_back(set);
+  }
+  if (!per_layer) {
+    recompute.all_layers = recompute.per_layer.front();
+    recompute.per_layer.clear();
+  }
+  return recompute;
+}
+
+std::string write_recompute(const Recompute& recompute) {
+  if (recompute.per_layer.empty()) {
+    return write_recompute_set(recompute.all_layers);
+  }
+  std::string text;
+  for (const RecomputeSet& set : recompute.per_layer) {
+    text += (text.empty() ? "" : ":") + write_recompute_set(set);
+  }
+  return recompute.per_layer.size() == 1 ? text + ":" : text;
+}
+
+Result<std::array<Axis, kNumAxes>> parse_axis_order(std::string_view text) {
+  std::vector<Axis> order;
+  const auto contains = [&](Axis axis) { return std::find(order.begin(), order.end(), axis) != order.end(); };
+  for (std::string_view part : split(text, '-')) {
+    const std::optional<Axis> axis = find_word<Axis>(part);
+    if (!axis) {
+      return refused(text, fmt::format("is not an order of axes (allowed: of {}, joined by \"-\")",
+                                       list_words(words<Axis>())));
+    }
+    if (contains(*axis)) {
+      return refused(text, fmt::format("names {} twice", part));
+    }
+    order.push_back(*axis);
+  }
+  for (Axis axis : Strategy{}.axis_order) {
+    if (!contains(axis)) {
+      order.push_back(axis);
+    }
+  }
+  std::array<Axis, kNumAxes> complete{};
+  std::copy(order.begin(), order.end(), complete.begin());
+  return complete;
+}
+
+std::string write_axis_order(const std::array<Axis, kNumAxes>& order) {
+  std::string text;
+  for (Axis axis : order) {
+    text += text.empty() ? "" : "-";
+    text += axis_name(axis);
+  }
+  return text;
+}
+
+Result<void> set_strategy_word(StrategyConstraints& constraints, std::string_view word, std::string_view value) {
+  for (const StrategyWord& known : kWords) {
+    if (known.word == word) {
+      return known.set(constraints, value);
+    }
+  }
+  const std::vector<std::string_view> all = all_words();
+  const std::string_view nearest = nearest_word(all, word);
+  return bad_input(nearest.empty() ? fmt::format("unknown word (allowed: {})", list_words(all))
+                                   : fmt::format("unknown word (did you mean \"{}\"?)", nearest));
+}
+
+Result<void> check_degrees(const StrategyConstraints& constraints) {
+  std::int64_t ranks = 1;
+  for (const auto& degree : {constraints.tensor_parallel, constraints.pipeline_parallel, constraints.data_parallel,
+                             constraints.context_parallel}) {
+    ranks *= degree.value_or(1);
+    if (ranks > kMostRanks) {
+      return bad_input(fmt::format("tp x pp x dp x cp is over {} ranks", kMostRanks));
+    }
+  }
+  return {};
+}
+
+Result<StrategyConstraints> parse_strategy(std::string_view text) {
+  constexpr std::size_t kLongest = 1 << 20;
+  StrategyConstraints constraints;
+  if (trim(text).empty()) {
+    return constraints;
+  }
+  if (text.size() > kLongest) {
+    return bad_input(fmt::format("strategy: is {} bytes (allowed: up to {})", text.size(), kLongest));
+  }
+  std::set<std::string_view> seen;
+  for (std::string_view part : split(text, ',')) {
+    const std::size_t equals = part.find('=');
+    if (equals == std::string_view::npos || equals == 0) {
+      return bad_input(fmt::format("strategy: \"{}\" is not WORD=VALUE (try \"tp=8,pp=4\")", printable(part)));
+    }
+    const std::string_view word = trim(part.substr(0, equals));
+    if (!seen.insert(word).second) {
+      return bad_input(fmt::format("strategy.{}: is there twice", printable(word)));
+    }
+    if (const auto done = set_strategy_word(constraints, word, trim(part.substr(equals + 1))); !done) {
+      return bad_input(fmt::format("strategy.{}: {}", printable(word), done.error().message));
+    }
+  }
+  if (const auto checked = check_degrees(constraints); !checked) {
+    return bad_input(fmt::format("strategy: {}", checked.error().message));
+  }
+  return constraints;
+}
+
+}  // namespace portolan

@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/file.h"
+#include "base/parse_quantity.h"
+#include "catalog/hardware_yaml.h"
+#include "cli/json_output.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "exec/calibration.h"
+
+namespace portolan {
+
+namespace {
+
+struct CalibrateArguments {
+  std::string device = "host";
+  std::string out;
+};
+
+Result<void> calibrate(const Session& session, const CalibrateArguments& arguments) {
+  if (arguments.device != "host") {
+    const std::string message = fmt::format("--device: \"{}\" (allowed: host)", arguments.device);
+    return arguments.device == "cuda" ? infeasible(message) : bad_input(message);
+  }
+  const std::filesystem::path folder = std::filesystem::absolute(arguments.out).parent_path();
+  if (!std::filesystem::is_directory(folder)) {
+    return bad_input(fmt::format("--out: {}: no such folder", folder.string()));
+  }
+  if (session.shows_progress()) {
+    fmt::print(stderr, "measuring this machine, about half a minute ...\r");
+  }
+  PORTOLAN_TRY(const Calibration calibration, calibrate_host({}));
+  const Hardware& hardware = calibration.hardware;
+  PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_hardware(hardware)));
+  const CalibrationOutput output{.gemm_points = hardware.device.gemm_points.size(),
+                                 .collective_points = hardware.collective_points.size(),
+                                 .noise_pct = calibration.noise_pct};
+  if (session.json()) {
+    session.print_json(calibration_json(output));
+    return {};
+  }
+  session.print(fmt::format("{} ranks of one core each, {} a core at best, {} memory a core\n", hardware.gpus_per_node,
+                            format_flops_per_second(hardware.device.peak.begin()->second.value), format_bytes(hardware.device.memory.value)));
+  session.print(fmt::format("{} matrix products, {} rates of other kernels, {} collectives and sends; noise {:.1f}%\n", output.gemm_points,
+                            hardware.device.kernel_rates.size(), output.collective_points, output.noise_pct));
+  session.print(fmt::format("hardware: {}\n", arguments.out));
+  return {};
+}
+
+}  // namespace
+
+void add_calibrate_verb(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<CalibrateArguments>();
+  CLI::App* verb = app.add_subcommand("calibrate", "Measure this machine into a hardware file");
+  verb->footer("Example: portolan calibrate --device host --out build/this-machine.yaml");
+  verb->add_option("--device", arguments->device, "host")->type_name("NAME");
+  verb->add_option("--out", arguments->out, "Hardware file to write")->type_name("FILE")->required();
+  session.add_common_options(*verb);
+  verb->callback([&session, arguments] { session.run([&] { return calibrate(session, *arguments); }); });
+}
+
+}  // namespace portolan

@@ -1,0 +1,186 @@
+#include "cli/json_output.h"
+
+#include <nlohmann/json.hpp>
+
+namespace portolan {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json strategy_object(const Strategy& s) {
+  Json order = Json::array();
+  for (Axis axis : s.axis_order) {
+    order.push_back(axis_name(axis));
+  }
+  return {{"tp", s.tensor_parallel},
+          {"pp", s.pipeline_parallel},
+          {"dp", s.data_parallel},
+          {"cp", s.context_parallel},
+          {"ep", s.expert_parallel},
+          {"virtual_stages", s.virtual_stages},
+          {"sequence_parallel", s.sequence_parallel},
+          {"microbatch", s.microbatch_size},
+          {"schedule", schedule_name(s.schedule)},
+          {"zero", s.zero_stage},
+          {"zero_group", s.zero_group},
+          {"recompute", recompute_name(s.recompute)},
+          {"aggregation", algorithm_name(s.gradient_aggregation.algorithm)},
+          {"bucket", s.gradient_aggregation.bucket.value},
+          {"compression", s.gradient_aggregation.compression},
+          {"axis_order", order},
+          {"precision", precision_name(s.precision)},
+          {"offload", s.offload},
+          {"layers", s.layers_per_stage.empty() ? Json(nullptr) : Json(s.layers_per_stage)}};
+}
+
+Json breakdown_object(const Breakdown& b) {
+  return {{"compute", b.compute.value},
+          {"recompute", b.recompute.value},
+          {"exposed_tensor", b.exposed_tensor.value},
+          {"exposed_pipeline", b.exposed_pipeline.value},
+          {"exposed_data", b.exposed_data.value},
+          {"exposed_context", b.exposed_context.value},
+          {"exposed_expert", b.exposed_expert.value},
+          {"offload", b.offload.value},
+          {"bubble", b.bubble.value},
+          {"optimizer", b.optimizer.value},
+          {"other", b.other.value}};
+}
+
+Json estimate_object(const Estimate& e) {
+  Json stages = Json::array();
+  for (const StageMemory& m : e.stage_memory) {
+    stages.push_back({{"allocated_bytes", m.allocated.value},
+                      {"reserved_bytes", m.reserved.value},
+                      {"interval_bytes", nullptr},
+                      {"parameter_bytes", m.parameters.value},
+                      {"gradient_bytes", m.gradients.value},
+                      {"optimizer_state_bytes", m.optimizer_states.value},
+                      {"activation_bytes", m.activations.value}});
+  }
+  return {{"strategy", strategy_object(e.strategy)},
+          {"step_time_s", e.step_time.value},
+          {"step_time_interval_s", nullptr},
+          {"breakdown_s", breakdown_object(e.breakdown)},
+          {"stage_memory", stages},
+          {"peak_memory_bytes", e.peak_memory.value},
+          {"mfu_pct", e.mfu_pct},
+          {"hfu_pct", e.hfu_pct},
+          {"tokens_per_s", e.tokens_per_s},
+          {"energy_j", e.energy.value > 0 ? Json(e.energy.value) : Json(nullptr)},
+          {"cost", e.cost > 0 ? Json(e.cost) : Json(nullptr)},
+          {"program_hash", e.program_hash.empty() ? Json(nullptr) : Json(e.program_hash)}};
+}
+
+Json estimate_array(const std::vector<Estimate>& estimates, std::size_t count) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < std::min(count, estimates.size()); ++i) {
+    list.push_back(estimate_object(estimates[i]));
+  }
+  return list;
+}
+
+Json times(const std::vector<Seconds>& list) {
+  Json out = Json::array();
+  for (Seconds time : list) {
+    out.push_back(time.value);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string search_json(const SearchResult& result, const SearchOutput& output) {
+  Json pruned = Json::object();
+  for (std::size_t i = 0; i < result.num_rejected.size(); ++i) {
+    if (result.num_rejected[i] > 0) {
+      pruned[std::string(reject_reason_name(static_cast<RejectReason>(i)))] = result.num_rejected[i];
+    }
+  }
+  const Json object = {{"candidates",
+                        {{"enumerated", result.num_enumerated},
+                         {"pruned", pruned},
+                         {"feasible", result.num_feasible},
+                         {"simulated", result.num_simulated}}},
+                       {"wall_s", output.wall_s},
+                       {"evaluations_per_s", output.wall_s > 0 ? Json(static_cast<double>(result.num_enumerated) / output.wall_s) : Json(nullptr)},
+                       {"best", estimate_object(result.ranking.front())},
+                       {"ranking", estimate_array(result.ranking, output.top)},
+                       {"pareto", estimate_array(result.pareto, result.pareto.size())}};
+  return object.dump(2);
+}
+
+std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons, const Estimate* winner) {
+  const Json object = {{"verdict", verdict.rejection ? "rejected" : "feasible"},
+                       {"reasons", reasons},
+                       {"estimate", verdict.estimate ? estimate_object(*verdict.estimate) : Json(nullptr)},
+                       {"winner", winner != nullptr ? estimate_object(*winner) : Json(nullptr)}};
+  return object.dump(2);
+}
+
+std::string simulation_json(const Simulation& simulation, const std::string& fidelity, double wall_s) {
+  const Json object = {{"estimate", estimate_object(simulation.estimate)},
+                       {"fidelity", fidelity},
+                       {"activities", simulation.num_activities},
+                       {"wall_s", wall_s}};
+  return object.dump(2);
+}
+
+std::string run_json(const RunRecord& record) {
+  Json memory = Json::array();
+  for (const RankMemory& m : record.memory) {
+    memory.push_back({{"rank", m.rank}, {"live_bytes", m.live.value}, {"arena_bytes", m.arena.value}, {"rss_bytes", m.rss.value}});
+  }
+  const Seconds step = median(record.step_times);
+  const double tokens = record.predicted.tokens_per_s * record.predicted.step_time.value;
+  const Json object = {{"median_step_s", step.value},
+                       {"mad_step_s", median_absolute_deviation(record.step_times).value},
+                       {"step_s", times(record.step_times)},
+                       {"loss", record.losses},
+                       {"heldout_loss", record.heldout_losses},
+                       {"tokens_per_s", step.value > 0 ? Json(tokens / step.value) : Json(nullptr)},
+                       {"memory", memory},
+                       {"valid", record.valid},
+                       {"invalid_reason", record.valid ? Json(nullptr) : Json(record.invalid_reason)},
+                       {"program_hash", record.program_hash}};
+  return object.dump(2);
+}
+
+std::string divergence_json(const Divergence& divergence, const RunRecord& record) {
+  Json memory = Json::array();
+  for (const MemoryDivergence& m : divergence.memory) {
+    memory.push_back({{"rank", m.rank},
+                      {"predicted_bytes", m.predicted.value},
+                      {"measured_bytes", m.measured.value},
+                      {"divergence_pct", optional_number(m.divergence_pct)}});
+  }
+  Json kinds = Json::array();
+  for (const KindDivergence& k : divergence.by_kind) {
+    kinds.push_back({{"kind", k.kind},
+                     {"predicted_s", k.predicted.value},
+                     {"measured_s", k.measured.value},
+                     {"divergence_pct", optional_number(k.divergence_pct)}});
+  }
+  const StepDivergence& step = divergence.step;
+  const Json object = {{"step_time",
+                        {{"predicted_s", step.predicted.value},
+                         {"measured_s", step.measured.value},
+                         {"divergence_pct", optional_number(step.divergence_pct)},
+                         {"noise_pct", step.noise_pct},
+                         {"valid", divergence.valid}}},
+                       {"memory", memory},
+                       {"by_kind", kinds},
+                       {"invalid_reason", divergence.valid ? Json(nullptr) : Json(divergence.invalid_reason)},
+                       {"program_hash", record.program_hash}};
+  return object.dump(2);
+}
+
+std::string calibration_json(const CalibrationOutput& output) {
+  const Json object = {{"gemm_points", output.gemm_points}, {"collective_points", output.collective_points}, {"noise_pct", output.noise_pct}};
+  return object.dump(2);
+}
+
+}  // namespace portolan

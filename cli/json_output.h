@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plan/divergence.h"
+#include "plan/run_record.h"
+#include "plan/search.h"
+#include "plan/simulate.h"
+
+namespace portolan {
+
+/// What --json prints: one object, keys as documented in docs/command-line.md. What is not computed is null.
+
+struct SearchOutput {
+  std::size_t top = 5;
+  double wall_s = 0;
+};
+std::string search_json(const SearchResult& result, const SearchOutput& output);
+std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons, const Estimate* winner);
+std::string simulation_json(const Simulation& simulation, const std::string& fidelity, double wall_s);
+std::string run_json(const RunRecord& record);
+std::string divergence_json(const Divergence& divergence, const RunRecord& record);
+
+struct CalibrationOutput {
+  std::size_t gemm_points = 0;
+  std::size_t collective_points = 0;
+  double noise_pct = 0;
+};
+std::string calibration_json(const CalibrationOutput& output);
+
+}  // namespace portolan

@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+
+#include "base/parse_quantity.h"
+#include "exec/host/host_kernels.h"
+#include "exec/rank_ensemble.h"
+#include "exec/rank_place.h"
+#include "exec/resident_memory.h"
+
+namespace portolan {
+
+namespace {
+
+/// Threads of one process; more ranks than any machine has cores are a mistake in the plan.
+constexpr std::int32_t kMostRanks = 1024;
+
+Result<void> check_op(const Op& op, const Stage& stage) {
+  if (op.kind != OpKind::kCompute) {
+    return check_host_communication(op, stage);
+  }
+  for (const Kernel& kernel : op.kernels) {
+    PORTOLAN_CHECK_OK(check_host_kernel(kernel, stage));
+    if (kernel.kind == KernelKind::kLoadTokens) {
+      const std::string& name = stage.buffers[static_cast<std::size_t>(kernel.operands.front().tensor)].name;
+      if (text_role(name) == TextRole::kNone) {
+        return bad_input(fmt::format("program: load_tokens into buffer \"{}\" (allowed: a name that ends in tokens or targets)", name));
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> check_text(const Program& program, const RunOptions& options) {
+  if (options.dataset == nullptr) {
+    return bad_input("no text to train on");
+  }
+  if (options.dataset->sequence_length() != program.sequence_length) {
+    return bad_input(fmt::format("text in windows of {} tokens (needed: the plan's sequence length, {})",
+                                 options.dataset->sequence_length(), program.sequence_length));
+  }
+  return {};
+}
+
+Result<void> check_memory(const Program& program) {
+  Bytes needed;
+  for (std::int32_t rank = 0; rank < program.num_ranks(); ++rank) {
+    needed += plan_arena(program.stages[static_cast<std::size_t>(stage_of(program, rank))], program.num_microbatches).size;
+  }
+  const auto available = available_memory();
+  if (available && needed > *available) {
+    return infeasible(fmt::format("{} needed by {} rank{} on this machine, {} there", format_bytes(needed), program.num_ranks(),
+                                  program.num_ranks() == 1 ? "" : "s", format_bytes(*available)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_runnable(const Plan& plan, const RunOptions& options) {
+  const Program& program = plan.program;
+  PORTOLAN_CHECK_OK(check_program(program));
+  if (options.num_steps < 1) {
+    return bad_input(fmt::format("{} steps (allowed: 1 or more)", options.num_steps));
+  }
+  if (program.num_ranks() > kMostRanks) {
+    return infeasible(fmt::format("{} ranks as threads of one process (allowed: up to {})", program.num_ranks(), kMostRanks));
+  }
+  PORTOLAN_CHECK_OK(check_axes(program));
+  for (const Stage& stage : program.stages) {
+    for (const Template& t : stage.templates) {
+      for (const Op& op : t.ops) {
+        PORTOLAN_CHECK_OK(check_op(op, stage));
+      }
+    }
+  }
+  PORTOLAN_CHECK_OK(check_text(program, options));
+  return check_memory(program);
+}
+
+}  // namespace portolan

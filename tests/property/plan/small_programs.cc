@@ -1,0 +1,64 @@
+#include "small_programs.h"
+
+#include "plan/legality.h"
+#include "plan/search.h"
+#include "sample_scenarios.h"
+
+namespace portolan {
+
+std::vector<Scenario> small_scenarios() {
+  std::vector<Scenario> scenarios;
+  for (const std::int64_t num_gpus : {1, 2, 4, 8}) {
+    Scenario plain = tiny_scenario(num_gpus);
+    Scenario gathering = plain;
+    gathering.software.scatter_gather_pipeline.value = true;
+    Scenario blocking = gathering;
+    blocking.software.blocking_sends.value = true;
+    Scenario narrow = blocking;
+    narrow.model = tiny_llama();
+    narrow.precision = Precision::kBf16;
+    narrow.software = megatron_like_profile();
+    Scenario unfused = plain;
+    unfused.model = tiny_llama();
+    unfused.model.linear_bias = true;
+    unfused.model.tied_embeddings = true;
+    unfused.software.dropout.value = true;
+    unfused.software.fused_softmax.value = false;
+    unfused.software.fused_gradient_accumulation.value = false;
+    scenarios.insert(scenarios.end(), {plain, gathering, blocking, narrow, unfused});
+  }
+  return scenarios;
+}
+
+std::vector<Strategy> legal_strategies(const Scenario& scenario) {
+  std::vector<Strategy> legal;
+  for (Strategy& strategy : enumerate_strategies(scenario, {})) {
+    if (!find_rejection(scenario, strategy)) {
+      legal.push_back(std::move(strategy));
+    }
+  }
+  return legal;
+}
+
+ScenarioAndStrategy small_pipeline(const SmallPipeline& pipeline) {
+  ScenarioAndStrategy made{.scenario = tiny_scenario(pipeline.num_stages), .strategy = {}};
+  made.scenario.model.num_layers = pipeline.num_stages;
+  made.scenario.global_batch = pipeline.num_microbatches;
+  made.strategy = sample_strategy(made.scenario, {.pipeline = pipeline.num_stages});
+  made.strategy.schedule = pipeline.schedule;
+  return made;
+}
+
+std::vector<SmallPipeline> small_pipelines(std::int32_t max_stages, std::int32_t max_microbatches) {
+  std::vector<SmallPipeline> pipelines;
+  for (std::int32_t p = 1; p <= max_stages; ++p) {
+    for (std::int32_t m = 1; m <= max_microbatches; ++m) {
+      for (const ScheduleKind schedule : {ScheduleKind::kGPipe, ScheduleKind::kOneFOneB}) {
+        pipelines.push_back({p, m, schedule});
+      }
+    }
+  }
+  return pipelines;
+}
+
+}  // namespace portolan

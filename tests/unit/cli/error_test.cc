@@ -1,0 +1,90 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/unit/cli/command.h"
+
+namespace portolan {
+namespace {
+
+struct Refused {
+  std::string arguments;
+  int exit_code;
+  std::string message;  ///< part of the one line on standard error
+};
+
+void expect_refused(const Refused& row) {
+  const CommandResult result = portolan_command(row.arguments);
+  EXPECT_EQ(result.exit_code, row.exit_code) << row.arguments << "\n" << result.err;
+  EXPECT_NE(result.err.find(row.message), std::string::npos) << row.arguments << "\n" << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << row.arguments << "\n" << result.err;
+  EXPECT_EQ(result.out, "") << row.arguments;
+}
+
+TEST(CommandLine, RefusesBadArguments) {
+  const std::vector<Refused> table = {
+      {"", 2, "subcommand"},
+      {"fly", 2, "fly"},
+      {"plan", 2, "SCENARIO"},
+      {"plan nowhere.yaml", 2, "nowhere.yaml: no such file"},
+      {"plan scenarios", 2, "scenarios: is a folder"},
+      {"plan gpt3-175b-512xa100 --objective beauty", 2, "\"beauty\" (allowed: time, memory, energy, cost)"},
+      {"plan gpt3-175b-512xa100 --objective cost", 2, "gives no price_per_gpu_hour"},
+      {"plan gpt3-175b-512xa100 --strategy tq=8", 2, "tq"},
+      {"plan small-gpt-this-machine", 2, "portolan calibrate"},
+      {"simulate gpt3-175b-512xa100 --strategy tp=8,pp=8,dp=8,microbatch=1,schedule=1f1b,recompute=full,zero=0 --fidelity perfect", 2,
+       "\"perfect\" (allowed: closed-form, folded, full, explicit)"},
+      {"simulate gpt3-175b-512xa100 --fidelity replicas", 2, "not available yet"},
+      {"calibrate --device abacus --out /tmp/x.yaml", 2, "\"abacus\" (allowed: host)"},
+      {"run nowhere.json", 2, "nowhere.json: no such file"},
+      {"compare README.md", 2, "README.md"},
+  };
+  for (const Refused& row : table) {
+    expect_refused(row);
+  }
+}
+
+// A candidate that cannot be: exit 1 with the numbers.
+TEST(CommandLine, CallsCandidatesInfeasible) {
+  const std::string simulate = "simulate gpt3-175b-512xa100 --strategy microbatch=1,schedule=1f1b,recompute=full,zero=0,axis_order=tensor-data-pipeline,";
+  const std::vector<Refused> table = {
+      {simulate + "tp=64,pp=8,dp=1", 1, "96 attention heads are not divisible by tp 64"},
+      {simulate + "tp=8,pp=64,dp=8", 1, "tp 8 x pp 64 x dp 8 = 4096 ranks exceed the 512 GPUs"},
+      {simulate + "tp=4,pp=128,dp=1", 1, "96 layers are fewer than pp 128 stages"},
+      {simulate + "tp=8,pp=8,dp=8,microbatch=5", 2, "microbatch"},
+      {simulate + "tp=1,pp=4,dp=128", 1, "GiB needed, 80.0 GiB there, stage 0"},
+      {simulate + "tp=8,pp=8,dp=8,cp=2", 1, "not available yet"},
+  };
+  for (const Refused& row : table) {
+    expect_refused(row);
+  }
+}
+
+TEST(CommandLine, WhyExplainsInfeasibleCandidatesWithExitZero) {
+  const CommandResult result = portolan_command("why gpt3-175b-512xa100 --strategy tp=1,pp=4,dp=128,microbatch=1 --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto json = result.json();
+  EXPECT_EQ(json["verdict"], "rejected");
+  EXPECT_NE(json["reasons"][0].get<std::string>().find("80.0 GiB there"), std::string::npos) << json["reasons"];
+  EXPECT_LT(json["winner"]["step_time_s"].get<double>(), json["estimate"]["step_time_s"].get<double>() * 100);
+}
+
+TEST(CommandLine, LeavesNothingHalfWritten) {
+  const ScratchFolder scratch;
+  EXPECT_EQ(portolan_command("plan gpt3-175b-512xa100 --strategy tp=7 --out " + scratch.file("plan.json")).exit_code, 1);
+  EXPECT_EQ(scratch.num_files(), 0U);
+}
+
+TEST(CommandLine, HelpHasAnExample) {
+  for (const char* verb : {"plan", "why", "simulate", "calibrate", "run", "compare"}) {
+    const CommandResult result = portolan_command(std::string(verb) + " --help");
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_NE(result.out.find("Example: portolan " + std::string(verb)), std::string::npos) << result.out;
+  }
+  EXPECT_EQ(portolan_command("--version").out.substr(0, 9), "portolan ");
+}
+
+}  // namespace
+}  // namespace portolan

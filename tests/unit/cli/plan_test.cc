@@ -1,0 +1,111 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "tests/unit/cli/command.h"
+
+namespace portolan {
+namespace {
+
+constexpr const char* kOneTrillion = "simulate scenarios/megatron-1t-512xa100.yaml --strategy tp=8,pp=64,dp=1,microbatch=1,schedule=1f1b,recompute=full,zero=0 --json";
+
+// Published: 94.42 s (Korthikanti et al. 2022, arXiv 2205.05198, Table 5, 1T, full recomputation). Nothing is fitted.
+TEST(Plan, OneTrillionParametersWithinAQuarterOfThePublishedStep) {
+  const CommandResult result = portolan_command(kOneTrillion);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const double step_s = result.json()["estimate"]["step_time_s"];
+  EXPECT_NEAR(step_s / 94.42, 1, 0.25);
+}
+
+TEST(Plan, RungsAgreeOnTheCommandLine) {
+  const auto step_of = [](const std::string& rung) {
+    return portolan_command(std::string(kOneTrillion) + " --fidelity " + rung).json()["estimate"]["step_time_s"].get<double>();
+  };
+  const double folded = step_of("folded");
+  EXPECT_NEAR(step_of("full") / folded, 1, 1e-4);
+  EXPECT_NEAR(step_of("closed-form") / folded, 1, 0.03);
+}
+
+class SmallPlan : public testing::Test {
+ protected:
+  // Few candidates, so that the search is quick.
+  void SetUp() override {
+    const CommandResult result = portolan_command(plan_into("plan.json"));
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    best_ = result.json()["best"];
+    plan_ = nlohmann::ordered_json::parse(content_of(scratch_.file("plan.json")));
+  }
+  std::string plan_into(const std::string& name) const {
+    return "plan gpt3-175b-512xa100 --strategy tp=8,pp=8,microbatch=6,schedule=1f1b,recompute=full --json --out " + scratch_.file(name);
+  }
+  nlohmann::json simulated(const std::string& file, const std::string& rung) const {
+    const CommandResult result = portolan_command("simulate " + file + " --json --fidelity " + rung);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.exit_code == 0 ? result.json() : nlohmann::json();
+  }
+
+  ScratchFolder scratch_;
+  nlohmann::json best_;
+  nlohmann::ordered_json plan_;
+};
+
+TEST_F(SmallPlan, PlanFilesAreByteIdentical) {
+  ASSERT_EQ(portolan_command(plan_into("again.json")).exit_code, 0);
+  EXPECT_EQ(content_of(scratch_.file("plan.json")), content_of(scratch_.file("again.json")));
+}
+
+TEST_F(SmallPlan, SimulatingThePlanGivesThePlannedStep) {
+  const auto full = simulated(scratch_.file("plan.json"), "full");
+  EXPECT_EQ(full["estimate"]["step_time_s"], best_["step_time_s"]);
+  EXPECT_EQ(full["estimate"]["program_hash"], best_["program_hash"]);
+}
+
+TEST_F(SmallPlan, BreakdownSumsToTheStep) {
+  double sum = 0;
+  for (const auto& [term, seconds] : best_["breakdown_s"].items()) {
+    sum += seconds.get<double>();
+  }
+  EXPECT_NEAR(sum / best_["step_time_s"].get<double>(), 1, 1e-9);
+}
+
+// Two microbatches change places in every order list: legal, another Program, the same time.
+TEST_F(SmallPlan, AShuffledOrderListIsFollowed) {
+  for (auto& stage : plan_["program"]["stages"]) {
+    for (auto& slot : stage["order"]) {
+      const std::string name = slot[0];
+      if (name == "forward 0" || name == "backward 0") {
+        slot[1] = slot[1] == 0 ? 1 : slot[1] == 1 ? 0 : slot[1].get<int>();
+      }
+    }
+  }
+  const auto shuffled = simulated(scratch_.write("shuffled.json", plan_.dump()), "folded");
+  EXPECT_NE(shuffled["estimate"]["program_hash"], best_["program_hash"]);
+  EXPECT_NEAR(shuffled["estimate"]["step_time_s"].get<double>() / best_["step_time_s"].get<double>(), 1, 1e-4);
+}
+
+// All forwards before all backwards is GPipe, whatever the strategy in the file is called: its bubble is the simulated one.
+TEST_F(SmallPlan, AnOrderListOfAnotherScheduleIsFollowed) {
+  for (auto& stage : plan_["program"]["stages"]) {
+    auto& order = stage["order"];
+    std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+      const auto place = [](const std::string& name) { return name == "zero_gradients" ? 0 : name == "forward 0" ? 1 : name == "backward 0" ? 2 : 3; };
+      return place(a[0]) < place(b[0]);
+    });
+  }
+  const auto gpipe = simulated(scratch_.write("gpipe.json", plan_.dump()), "folded");
+  const double memory = gpipe["estimate"]["peak_memory_bytes"].get<double>();
+  EXPECT_GT(memory, best_["peak_memory_bytes"].get<double>()) << "all microbatches are in flight";
+}
+
+TEST_F(SmallPlan, AnIllegalOrderListIsRefused) {
+  auto& order = plan_["program"]["stages"][0]["order"];
+  order.erase(order.begin() + 1);
+  const CommandResult result = portolan_command("simulate " + scratch_.write("broken.json", plan_.dump()));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("stages[0]"), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace portolan
