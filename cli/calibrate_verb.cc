@@ -29,10 +29,14 @@ Result<void> calibrate(const Session& session, const CalibrateArguments& argumen
   if (!std::filesystem::is_directory(folder)) {
     return bad_input(fmt::format("--out: {}: no such folder", folder.string()));
   }
+  CalibrationOptions options;
   if (session.shows_progress()) {
-    fmt::print(stderr, "measuring this machine, about half a minute ...\r");
+    options.on_progress = [](double share, const std::string& what) { fmt::print(stderr, "\r\033[K{:3.0f}% {}", 100 * share, what); };
   }
-  PORTOLAN_TRY(const Calibration calibration, calibrate_host({}));
+  PORTOLAN_TRY(const HostCalibration calibration, calibrate_host(options));
+  if (session.shows_progress()) {
+    fmt::print(stderr, "\r\033[K");
+  }
   const Hardware& hardware = calibration.hardware;
   PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_hardware(hardware)));
   const CalibrationOutput output{.gemm_points = hardware.device.gemm_points.size(),
@@ -46,6 +50,9 @@ Result<void> calibrate(const Session& session, const CalibrateArguments& argumen
                             format_flops_per_second(hardware.device.peak.begin()->second.value), format_bytes(hardware.device.memory.value)));
   session.print(fmt::format("{} matrix products, {} rates of other kernels, {} collectives and sends; noise {:.1f}%\n", output.gemm_points,
                             hardware.device.kernel_rates.size(), output.collective_points, output.noise_pct));
+  if (calibration.stretch > 1.1) {
+    session.print(fmt::format("WARNING: wall over processor time was {:.2f}: other work was on the cores, the rates are too low\n", calibration.stretch));
+  }
   session.print(fmt::format("hardware: {}\n", arguments.out));
   return {};
 }

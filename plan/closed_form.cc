@@ -173,8 +173,11 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
                                              : data_collective(machine_costs, s, CollectiveKind::kAllGather, Bytes(parameters * costs.options.compute_bytes));
     // One kernel's time for the mean tensor, as often as there are tensors.
     const auto per_tensor = [&](KernelKind kind, std::int64_t elements, std::int64_t bytes) {
-      return kernel_cost.time({.kind = kind, .shape = {.rows = elements / tensors}, .flops = {}, .bytes = Bytes(bytes / tensors), .operands = {}}) *
-             static_cast<double>(tensors);
+      const auto of_one = [&](std::int64_t size) {
+        return kernel_cost.time({.kind = kind, .shape = {.rows = elements / tensors}, .flops = {}, .bytes = Bytes(size), .operands = {}});
+      };
+      const std::int64_t larger = bytes % tensors;
+      return of_one(bytes / tensors) * static_cast<double>(tensors - larger) + of_one(bytes / tensors + 1) * static_cast<double>(larger);
     };
     const std::int64_t state = scenario_.software.optimizer_bytes_per_parameter.value;
     const std::int64_t update_bytes = parameters / shards * (2 * costs.options.compute_bytes + costs.options.gradient_bytes + 2 * state);

@@ -22,31 +22,46 @@ Seconds gpipe_time(const std::vector<StagePass>& stages, const PipelineShape& sh
   return fill + (slowest_forward + slowest_backward) * (shape.num_microbatches - 1);
 }
 
-Seconds one_f_one_b_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
-  Seconds upstream;    // once through the stages before i, there and back, with the sends to i
-  Seconds downstream;  // once through those after it
-  for (const StagePass& stage : stages) {
-    downstream += stage.forward + stage.backward + stage.send * 2.0;
+/// How long a stage waits between a forward and its backward.
+struct RoundTrips {
+  Seconds first;  ///< of the first microbatch, while the stage and those after it warm up
+  Seconds last;   ///< of the last microbatch, while they drain
+};
+
+/// A stage k behind i begins to turn round only after its own warm-up forwards, which come from i one by one.
+RoundTrips round_trips(const std::vector<StagePass>& stages, std::size_t i, std::int32_t num_microbatches) {
+  const Seconds forward = stages[i].forward + send_before(stages, i);
+  const Seconds backward = stages[i].backward + stages[i].send;
+  RoundTrips trips;
+  Seconds there_and_back;
+  for (std::size_t k = i; k < stages.size(); ++k) {
+    if (k > i) {
+      there_and_back += stages[k].forward + stages[k].backward + stages[k - 1].send * 2.0;
+    }
+    const auto behind = static_cast<std::int32_t>(stages.size() - k) - 1;
+    const std::int32_t warm_up = std::min(behind, num_microbatches - 1);
+    trips.first = std::max(trips.first, forward * warm_up + there_and_back + stages[k].send);
+    trips.last = std::max(trips.last, backward * warm_up + there_and_back + stages[k].send);
   }
+  return trips;
+}
+
+Seconds one_f_one_b_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
+  Seconds upstream;  // once through the stages before i, there and back, with the sends to i
   Seconds longest;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const StagePass& stage = stages[i];
     const Seconds before = send_before(stages, i);
-    const bool last = i + 1 == stages.size();
     const auto behind = static_cast<std::int32_t>(stages.size() - i) - 1;
     const std::int32_t warm_up = std::min(behind, shape.num_microbatches - 1);
     const std::int32_t steady = shape.num_microbatches - 1 - warm_up;
-    downstream -= stage.forward + stage.backward;
+    const RoundTrips trips = round_trips(stages, i, shape.num_microbatches);
     const Seconds forwards = (stage.forward + before) * warm_up;
     const Seconds backwards = (stage.backward + stage.send) * warm_up;
-    // From the end of the first forward to its backward, and of the last.
-    const Seconds first_wait = last ? Seconds(0) : std::max(downstream, forwards + stage.send);
-    const Seconds last_wait = last ? Seconds(0) : std::max(downstream, backwards + stage.send);
-    const Seconds waits = steady > 0 ? first_wait + last_wait : std::max(first_wait + backwards, forwards + last_wait);
+    const Seconds waits = steady > 0 ? trips.first + trips.last : std::max(trips.first + backwards, forwards + trips.last);
     const Seconds pair = stage.forward + stage.backward + before + stage.send;
     longest = std::max(longest, upstream + stage.forward + stage.backward + waits + pair * steady);
     upstream += stage.forward + stage.backward + stage.send * 2.0;
-    downstream -= stage.send * 2.0;
   }
   return longest;
 }

@@ -24,10 +24,10 @@ struct PipelineShape {
 /// From the first forward to the last backward of all stages, where a receive is posted when the compute before it is done.
 ///
 /// GPipe: a direction fills in sum(pass + send) and then takes m - 1 times its slowest stage; exact.
-/// 1F1B: the longest, over stages i, of a path that waits for no stage but through i: fill and drain of the stages before it,
-/// its own passes, and twice the round trip through the stages after it (until the first backward, after the last
-/// forward), less what stage i does meanwhile. Exact for equal stages with free sends, where it is the
-/// (m + p - 1)(f + b) of arXiv 2104.04473, section 2.2; below 2 % off for stages 30 % apart with sends of a fifth of a forward.
+/// 1F1B: the longest, over stages i, of the fill and drain of the stages before i, its own passes, and the round trips through the
+/// stages after it: until the first backward comes back to i and after its last forward. Exact for equal stages with free
+/// sends, where it is the (m + p - 1)(f + b) of arXiv 2104.04473, section 2.2. An estimate otherwise, since a path may turn more
+/// than once: within 2 % for stages 30 % apart with sends of a fifth of a forward, 6 % for stages that differ tenfold.
 /// Preconditions: `stages` is not empty, num_microbatches >= 1.
 Seconds pipeline_time(const std::vector<StagePass>& stages, const PipelineShape& shape);
 

@@ -85,14 +85,12 @@ std::string short_name(const Strategy& s) {
     name += fmt::format(" zero{}", s.zero_stage);
   }
   if (s.axis_order != Strategy{}.axis_order) {
-    std::string order;
+    name += " order";
     for (Axis axis : s.axis_order) {
       if (axis == Axis::kTensor || axis == Axis::kData || axis == Axis::kPipeline) {
-        order += (order.empty() ? " " : "-");
-        order += axis_name(axis);
+        name += fmt::format(" {}", axis_name(axis));
       }
     }
-    name += order;
   }
   if (!s.layers_per_stage.empty()) {
     name += fmt::format(" layers={}", fmt::join(s.layers_per_stage, ":"));

@@ -110,10 +110,22 @@ std::string breakdown_table(const Estimate& estimate, std::size_t width) {
 std::string memory_table(const Estimate& estimate, std::size_t width) {
   const std::vector<Column> columns{{.header = "stage"},     {.header = "reserved"},  {.header = "parameters"}, {.header = "gradients"},
                                     {.header = "optimizer"}, {.header = "activations"}};
+  // Of a deep pipeline the ends and the fullest stage: between them memory falls evenly.
+  const auto& stages = estimate.stage_memory;
+  constexpr std::size_t kShown = 8;
+  const auto fullest = static_cast<std::size_t>(
+      std::max_element(stages.begin(), stages.end(), [](const StageMemory& a, const StageMemory& b) { return a.reserved < b.reserved; }) - stages.begin());
   std::vector<std::vector<std::string>> rows;
-  for (std::size_t s = 0; s < estimate.stage_memory.size(); ++s) {
-    const StageMemory& m = estimate.stage_memory[s];
-    rows.push_back({std::to_string(s), gib(m.reserved), gib(m.parameters), gib(m.gradients), gib(m.optimizer_states), gib(m.activations)});
+  bool skipping = false;
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const bool shown = stages.size() <= kShown || s < 3 || s + 3 > stages.size() || s == fullest || s == stages.size() / 2;
+    if (shown) {
+      const StageMemory& m = stages[s];
+      rows.push_back({std::to_string(s), gib(m.reserved), gib(m.parameters), gib(m.gradients), gib(m.optimizer_states), gib(m.activations)});
+    } else if (!skipping) {
+      rows.push_back({"...", "", "", "", "", ""});
+    }
+    skipping = !shown;
   }
   return render_table(columns, rows, width);
 }

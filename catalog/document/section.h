@@ -77,11 +77,17 @@ class DocumentSection {
   void optional_list(std::string_view key, Function&& read) {
     read_list(find(Need::kOptional, key), read);
   }
-  /// Calls `read` with the value of `key`, if it is there.
+  /// Calls `read` with the value of `key`.
+  template <typename Function>
+  void value(std::string_view key, Function&& read) {
+    if (const auto found = find(Need::kRequired, key)) {
+      read(*found);
+    }
+  }
   template <typename Function>
   void optional_value(std::string_view key, Function&& read) {
-    if (const auto value = find(Need::kOptional, key)) {
-      read(*value);
+    if (const auto found = find(Need::kOptional, key)) {
+      read(*found);
     }
   }
   /// Calls `read(key, value)` for every entry, all of which then count as known.

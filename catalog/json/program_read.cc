@@ -22,6 +22,9 @@ struct Scope {
 
 /// Reads an index below `count`.
 bool read_index(const DocumentValue& value, std::int32_t& index, std::size_t count) {
+  if (count == 0) {
+    return value.refuse_value("names nothing: there is none");
+  }
   return value.read(index, WholeRange{0, static_cast<std::int64_t>(count) - 1});
 }
 
@@ -98,7 +101,7 @@ Op read_op(const DocumentValue& item, const Scope& scope, std::size_t num_ops) {
   Op op;
   DocumentSection section(item);
   section.required("kind", op.kind);
-  section.required("lane", op.lane, WholeRange{0, static_cast<std::int64_t>(scope.num_lanes) - 1});
+  section.value("lane", [&](const DocumentValue& value) { read_index(value, op.lane, scope.num_lanes); });
   section.required("phase", op.phase);
   section.optional("layer", op.layer, WholeRange{Op::kNoLayer, 1 << 24});
   read_communication(section, scope, op);

@@ -59,7 +59,7 @@ class Correspondent {
 
 std::vector<TimedCommunication> curve(std::int32_t num_ranks) {
   std::vector<TimedCommunication> list;
-  for (std::int64_t size = kSmallest; size <= kLargest; size *= 4) {
+  for (std::int64_t size = kSmallest; size <= kLargest; size *= 2) {
     list.push_back({.collective = "all_reduce", .num_ranks = num_ranks, .size = Bytes(size), .sample = {}});
     if (num_ranks == 2) {
       list.push_back({.collective = "send_receive", .num_ranks = 2, .size = Bytes(size), .sample = {}});

@@ -15,9 +15,9 @@ namespace {
 
 /// Operands that should be cold are taken from a pool of this many floats in turn: three times a 32 MiB cache.
 constexpr std::size_t kPoolFloats = 24 * 1024 * 1024;
-constexpr double kMostFlops = 5e9;  ///< of one product; a core takes some 40 ms
+constexpr double kMostFlops = 2.2e9;  ///< of one product; a core takes some 15 ms
 constexpr int kMostRepeats = 64;
-constexpr int kFewestRepeats = 4;
+constexpr int kFewestRepeats = 3;
 
 Kernel linear_kernel(KernelKind kind, std::int64_t rows, std::int64_t out, std::int64_t in) {
   Kernel kernel;

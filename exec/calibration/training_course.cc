@@ -59,7 +59,7 @@ Scenario course_scenario(const TrainingCourse& course, std::int32_t num_cores, s
   scenario.hardware.device.peak[Precision::kFp32].value = FlopsPerSecond(1);
   scenario.software.optimizer_bytes_per_parameter.value = 8;
   scenario.sequence_length = course.sequence_length;
-  scenario.global_batch = 2 * num_cores * course.microbatch_size;
+  scenario.global_batch = num_cores * course.microbatch_size;
   scenario.num_gpus = num_cores;
   scenario.precision = Precision::kFp32;
   scenario.training.seed = seed;
@@ -81,17 +81,37 @@ Result<TokenDataset> random_text(const TrainingCourse& course, std::uint64_t see
   stream.document_starts = {0};
   RandomStream random(seed, "calibration text");
   for (std::int64_t i = 0; i < 64 * course.sequence_length; ++i) {
-    stream.tokens.push_back(static_cast<std::int32_t>(random.next_below(static_cast<std::uint64_t>(course.model.vocab_size))));
+    // Few tokens are frequent and many rare, as in text: it decides what embedding rows are in a cache.
+    const double share = std::pow(random.next_uniform(), 4);
+    stream.tokens.push_back(static_cast<std::int32_t>(share * static_cast<double>(course.model.vocab_size)));
   }
   return TokenDataset::make(std::move(stream),
                             {.sequence_length = course.sequence_length, .heldout_fraction = 0, .seed = seed});
 }
 
-/// Samples of one core, those of the first step taken away; of every other step they come alike often.
-void collect(const KernelSamples& samples, std::map<const Kernel*, Sample>& into) {
-  for (const auto& [kernel, sample] : samples) {
-    into[kernel].append(sample);
+/// Steps that fit the budget if a core reached this rate: a guess is enough, as more or fewer do as well.
+std::int64_t num_steps(const Program& program, Seconds budget) {
+  constexpr double kFlopsPerSecond = 1e11;
+  double flops = 0;
+  for (const Slot& slot : program.stages.front().order) {
+    for (const Op& op : program.stages.front().templates[static_cast<std::size_t>(slot.template_index)].ops) {
+      for (const Kernel& kernel : op.kernels) {
+        flops += kernel.flops.value;
+      }
+    }
   }
+  return std::clamp(static_cast<std::int64_t>(budget.value * kFlopsPerSecond / flops), std::int64_t{3}, std::int64_t{200});
+}
+
+/// Samples of all cores, in the order of the kernels in the Program, so that results do not depend on addresses' hashes.
+std::map<const Kernel*, Sample> together(const std::vector<KernelSamples>& of_cores) {
+  std::map<const Kernel*, Sample> merged;
+  for (const KernelSamples& samples : of_cores) {
+    for (const auto& [kernel, sample] : samples) {
+      merged[kernel].append(sample);
+    }
+  }
+  return merged;
 }
 
 }  // namespace
@@ -99,26 +119,20 @@ void collect(const KernelSamples& samples, std::map<const Kernel*, Sample>& into
 std::vector<TrainingCourse> training_courses() {
   return {gpt_course({.layers = 4, .hidden = 128, .heads = 4, .vocabulary = 1024, .sequence = 128, .microbatch = 2}),
           gpt_course({.layers = 4, .hidden = 256, .heads = 8, .vocabulary = 4096, .sequence = 256}),
-          gpt_course({.layers = 2, .hidden = 512, .heads = 8, .vocabulary = 8192, .sequence = 256, .microbatch = 2}),
+          gpt_course({.layers = 2, .hidden = 512, .heads = 8, .vocabulary = 8192, .sequence = 256}),
           llama_course({.layers = 4, .hidden = 128, .heads = 4, .vocabulary = 1024, .sequence = 128, .microbatch = 2}),
           llama_course({.layers = 4, .hidden = 256, .heads = 4, .vocabulary = 4096, .sequence = 256}),
-          llama_course({.layers = 2, .hidden = 512, .heads = 8, .vocabulary = 8192, .sequence = 512})};
+          llama_course({.layers = 2, .hidden = 512, .heads = 8, .vocabulary = 6144, .sequence = 512})};
 }
 
 Result<CourseResult> run_course(const TrainingCourse& course, const CourseOptions& options) {
   const Plan plan = course_plan(course, options.num_cores, options.seed);
   PORTOLAN_TRY(const TokenDataset text, random_text(course, options.seed));
   std::vector<KernelSamples> samples(static_cast<std::size_t>(options.num_cores));
-  RunOptions run{.num_steps = 2, .dataset = &text, .num_warmup_steps = 1};
+  RunOptions run{.num_steps = 1 + num_steps(plan.program, options.budget), .dataset = &text, .num_warmup_steps = 1};
   run.decorate_device = [&](std::int32_t rank, std::unique_ptr<Device> inner) -> std::unique_ptr<Device> {
     return std::make_unique<RecordingDevice>(std::move(inner), samples[static_cast<std::size_t>(rank)]);
   };
-  PORTOLAN_TRY(const RunMeasurement trial, run_program(plan, run));
-  const double step_s = std::max(median_step_time(trial).value, 1e-4);
-  run.num_steps = 1 + std::clamp(static_cast<std::int64_t>(options.budget.value / step_s) - 3, std::int64_t{2}, std::int64_t{200});
-  for (KernelSamples& of_core : samples) {
-    of_core.clear();
-  }
   // The first step touches the arena's pages: its samples are dropped when it is over.
   run.on_step = [&](const RunProgress& progress) {
     if (progress.step == 1) {
@@ -128,14 +142,9 @@ Result<CourseResult> run_course(const TrainingCourse& course, const CourseOption
     }
   };
   PORTOLAN_TRY(const RunMeasurement measured, run_program(plan, run));
-  std::map<const Kernel*, Sample> together;
-  for (const KernelSamples& of_core : samples) {
-    collect(of_core, together);
-  }
-  CourseResult result;
-  result.stretch = measured.stretch;
-  for (auto& [kernel, sample] : together) {
-    result.kernels.push_back({*kernel, std::move(sample)});
+  CourseResult result{.kernels = {}, .stretch = measured.stretch};
+  for (auto& [kernel, sample] : together(samples)) {
+    result.kernels.push_back({*kernel, sample});
   }
   return result;
 }

@@ -117,10 +117,11 @@ TEST(PipelineTimeProperty, GPipeIsExactAlsoWithUnequalStagesAndSends) {
 
 TEST(PipelineTimeProperty, OneFOneBIsExactForEqualStagesWithFreeSendsAndCloseOtherwise) {
   EXPECT_LT(worst_difference(ScheduleKind::kOneFOneB, 0, 0), 1e-12);
-  // Found: 1.6 % for equal stages with sends of a fifth of a forward, 1.7 % with stages up to 30 % apart.
+  // spread of the stages, sends in forwards: bounds a little above what was found.
   EXPECT_LT(worst_difference(ScheduleKind::kOneFOneB, 0, 0.2), 0.02);
   EXPECT_LT(worst_difference(ScheduleKind::kOneFOneB, 0.3, 0), 0.02);
-  EXPECT_LT(worst_difference(ScheduleKind::kOneFOneB, 0.3, 0.2), 0.025);
+  EXPECT_LT(worst_difference(ScheduleKind::kOneFOneB, 0.3, 0.2), 0.02);
+  EXPECT_LT(worst_difference(ScheduleKind::kOneFOneB, 0.9, 0.2), 0.06);
 }
 
 TEST(PipelineTimeProperty, EqualStagesWithFreeSendsTakeMPlusPMinusOneTurns) {

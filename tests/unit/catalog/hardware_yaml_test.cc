@@ -1,0 +1,122 @@
+#include "catalog/hardware_yaml.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "sample_scenario.h"
+
+namespace portolan {
+namespace {
+
+/// A good file, one line a figure, so that a test can spoil one of them.
+const std::string kGood =
+    "name: two-nodes\n"
+    "num_nodes: 2\n"
+    "gpus_per_node: 4\n"
+    "nics_per_node: 2\n"
+    "device:\n"
+    "  memory: {value: 80 GiB, source: \"datasheet\"}\n"
+    "  peak: {bf16: 312 TFLOP/s}\n"
+    "  memory_bandwidth: 2039 GB/s\n"
+    "  gemm_efficiency: 0.7\n"
+    "  attention_gemm_efficiency: 0.5\n"
+    "  memory_efficiency: 0.8\n"
+    "  gemm_points:\n"
+    "    - {layout: forward, m: 256, n: 256, k: 256, rate: 65.1 GFLOP/s}\n"
+    "nvlink: {bandwidth: 300 GB/s, efficiency: 0.8}\n"
+    "nic: {bandwidth: 25 GB/s, efficiency: 0.9}\n";
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
+TEST(HardwareYaml, ReadsFiguresSourcesAndDefaults) {
+  const Result<Hardware> hardware = read_hardware_text(kGood, "folder/cluster.yaml");
+  ASSERT_TRUE(hardware) << hardware.error().message;
+  EXPECT_EQ(hardware->num_gpus(), 8);
+  EXPECT_EQ(hardware->nodes_per_pod, 2);
+  EXPECT_EQ(hardware->device.memory, (Sourced<Bytes>{Bytes(80 * kGibi), "datasheet"}));
+  EXPECT_EQ(hardware->device.memory_bandwidth.source, "cluster.yaml");
+  EXPECT_EQ(hardware->device.peak.at(Precision::kBf16).value, FlopsPerSecond(312e12));
+  EXPECT_EQ(hardware->device.gemm_points.at(0).batch, 1);
+  EXPECT_EQ(hardware->nvlink.latency.value, Seconds(0));
+}
+
+TEST(HardwareYaml, WritesWhatItReads) {
+  const Hardware hardware = sample_hardware();
+  const std::string text = write_hardware(hardware);
+  const Result<Hardware> again = read_hardware_text(text, "again.yaml");
+  ASSERT_TRUE(again) << again.error().message << "\n" << text;
+  EXPECT_EQ(*again, hardware);
+  EXPECT_NE(text.find("\n    - {layout: forward, batch: 1, m: 256, n: 256, k: 256, rate: 65100000000 FLOP/s}\n"),
+            std::string::npos);
+}
+
+struct Spoilt {
+  std::string from;
+  std::string to;
+  std::string message;
+};
+
+TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
+  const std::vector<Spoilt> table = {
+      {"bandwidth: 25 GB/s", "bandwidth: 25",
+       "h.yaml:15: nic.bandwidth: \"25\" has no unit (try \"25 GB/s\")"},
+      {"num_nodes: 2", "num_nodes: two", "h.yaml:2: num_nodes: \"two\" is not a whole number (allowed: 1 to 1000000)"},
+      {"num_nodes: 2", "num_nodes: 0", "h.yaml:2: num_nodes: \"0\" is out of range (allowed: 1 to 1000000)"},
+      {"num_nodes: 2", "num_nodes: \"2\"",
+       "h.yaml:2: num_nodes: \"2\" is a text, not a whole number (leave the quotes out)"},
+      {"num_nodes: 2", "num_nodes:", "h.yaml:2: num_nodes: nothing where a whole number is expected"},
+      {"num_nodes: 2", "num_nodes: [2]", "h.yaml:2: num_nodes: a list where a whole number is expected"},
+      {"num_nodes: 2\n", "", "h.yaml:1: key \"num_nodes\" is missing"},
+      {"num_nodes: 2", "num_node: 2", "h.yaml:2: num_node: unknown key (did you mean \"num_nodes\"?)"},
+      {"  memory_efficiency: 0.8", "  memory_efficiency: .nan",
+       "h.yaml:11: device.memory_efficiency: \".nan\" is not a finite number"},
+      {"  memory_efficiency: 0.8", "  memory_efficiency: 1.5",
+       "h.yaml:11: device.memory_efficiency: 1.5 is not allowed (must be above 0, at most 1)"},
+      {"  memory_efficiency: 0.8", "  memory_efficiency: unknown",
+       "h.yaml:11: device.memory_efficiency: unknown: run \"portolan calibrate --device host --out FILE\" and pass "
+       "--hardware FILE"},
+      {"{value: 80 GiB, source: \"datasheet\"}", "{value: 80 GiB, sauce: \"datasheet\"}",
+       "h.yaml:6: device.memory.sauce: is not a key of a figure (allowed: value, source)"},
+      {"{value: 80 GiB, source: \"datasheet\"}", "{source: \"datasheet\"}",
+       "h.yaml:6: device.memory: has no value (allowed: {value: ..., source: \"...\"})"},
+      {"value: 80 GiB", "value: 80 GX",
+       "h.yaml:6: device.memory.value: \"80 GX\" has unknown unit \"GX\" (allowed: B, kB, MB, GB, TB, KiB, MiB, GiB, "
+       "TiB)"},
+      {"layout: forward", "layout: sideways",
+       "h.yaml:13: device.gemm_points[0].layout: \"sideways\" is not known (allowed: forward, backward_input, "
+       "backward_weight, attention)"},
+      {"m: 256", "m: 99999999999999999999",
+       "h.yaml:13: device.gemm_points[0].m: \"99999999999999999999\" is not a whole number (allowed: 1 to 1000000000)"},
+      {"{bf16: 312 TFLOP/s}", "{bf17: 312 TFLOP/s}",
+       "h.yaml:7: device.peak.bf17: unknown key (did you mean \"bf16\"?)"},
+      {"{bf16: 312 TFLOP/s}", "{bf16: -1 TFLOP/s}",
+       "h.yaml:7: device.peak.bf16: \"-1 TFLOP/s\" is negative (allowed: 0 and above)"},
+      {"{bf16: 312 TFLOP/s}", "fast", "h.yaml:7: device.peak: \"fast\" is not a mapping (allowed: lines of \"key: value\")"},
+      {"nics_per_node: 2", "nics_per_node: 3",
+       "h.yaml:4: nics_per_node: 3 is not allowed (must divide gpus_per_node, 4, as each network card serves the same "
+       "number of GPUs)"},
+      {"nic: {bandwidth: 25 GB/s, efficiency: 0.9}\n", "",
+       "h.yaml:1: nic.bandwidth: 0 B/s is not allowed (must be above zero and finite)"},
+      {"name: two-nodes\n", "name: two-nodes\nname: three\n", "h.yaml:2: name: is there twice"},
+  };
+  for (const Spoilt& spoilt : table) {
+    const Result<Hardware> hardware = read_hardware_text(replaced(kGood, spoilt.from, spoilt.to), "h.yaml");
+    ASSERT_FALSE(hardware) << spoilt.to;
+    EXPECT_EQ(hardware.error().kind, ErrorKind::kBadInput);
+    EXPECT_EQ(hardware.error().message, spoilt.message);
+  }
+}
+
+TEST(HardwareYaml, ADeviceOrAMissingFileIsAnError) {
+  EXPECT_EQ(read_hardware("/nowhere.yaml").error().message, "/nowhere.yaml: no such file");
+  EXPECT_EQ(read_hardware("/dev/zero").error().message, "/dev/zero: is not a regular file");
+}
+
+}  // namespace
+}  // namespace portolan

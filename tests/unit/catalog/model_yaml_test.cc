@@ -1,0 +1,28 @@
+#include "catalog/model_yaml.h"
+
+#include <gtest/gtest.h>
+
+#include "sample_scenario.h"
+
+namespace portolan {
+namespace {
+
+TEST(ModelYaml, WritesWhatItReads) {
+  const std::string text = write_model(sample_model());
+  const Result<TransformerConfig> again = read_model_text(text, "again.yaml");
+  ASSERT_TRUE(again) << again.error().message << "\n" << text;
+  EXPECT_EQ(*again, sample_model());
+}
+
+TEST(ModelYaml, PointsToTheKeyThatCannotBe) {
+  const std::string head = "name: a\nnum_layers: 2\nvocab_size: 10\nmax_positions: 4\n";
+  EXPECT_EQ(read_model_text(head + "hidden_size: 10\nnum_heads: 3\n", "m.yaml").error().message,
+            "m.yaml:5: hidden_size: 10 is not divisible by num_heads 3");
+  EXPECT_EQ(read_model_text(head + "hidden_size: 12\nnum_heads: 3\nactivation: swiglu\n", "m.yaml").error().message,
+            "m.yaml:1: key \"ffn_size\" is missing");
+  EXPECT_EQ(read_model_text(head + "hidden_size: 12\nnum_heads: 3\nlinear_bias: yes\n", "m.yaml").error().message,
+            "m.yaml:7: linear_bias: \"yes\" is not known (allowed: true, false)");
+}
+
+}  // namespace
+}  // namespace portolan

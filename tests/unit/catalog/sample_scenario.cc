@@ -1,0 +1,124 @@
+#include "sample_scenario.h"
+
+#include "catalog/strategy_text.h"
+#include "plan/lower.h"
+
+namespace portolan {
+
+namespace {
+
+LinkSpec link(double rate, double latency, double efficiency) {
+  return {.bandwidth = {BytesPerSecond(rate), "rate: \"measured\""},
+          .latency = {Seconds(latency), "it's \\ here"},
+          .efficiency = {efficiency, "line\nbreak, # hash"}};
+}
+
+DeviceSpec device() {
+  DeviceSpec device;
+  device.memory = {Bytes(80 * kGibi + 1), "datasheet"};
+  device.peak[Precision::kFp32] = {FlopsPerSecond(19.5e12 / 3), "datasheet"};
+  device.peak[Precision::kBf16] = {FlopsPerSecond(312e12), "null"};
+  device.memory_bandwidth = {BytesPerSecond(2039e9 / 7), "m\xC3\xBCssig"};
+  device.gemm_efficiency = {0.7300000000000001, ""};
+  device.attention_gemm_efficiency = {1.0 / 3, "a"};
+  device.memory_efficiency = {0.9, " b "};
+  device.kernel_launch = {Seconds(1e-6 / 3), "c"};
+  device.gemm_points = {{.layout = GemmLayout::kForward, .batch = 1, .m = 256, .n = 256, .k = 256, .rate = FlopsPerSecond(65.1e9)},
+                        {.layout = GemmLayout::kAttention, .batch = 8, .m = 1, .n = 2, .k = 3, .rate = FlopsPerSecond(1e9 / 3)}};
+  device.kernel_rates = {{.kernel = "gelu_forward", .elements = 1024, .rate = BytesPerSecond(1e9 / 3)}};
+  device.power_busy = {Watts(400.5), "d"};
+  device.power_idle = {Watts(1.0 / 3), "e"};
+  return device;
+}
+
+}  // namespace
+
+Hardware sample_hardware() {
+  Hardware hardware;
+  hardware.name = "sample: 1";
+  hardware.num_nodes = 4;
+  hardware.gpus_per_node = 8;
+  hardware.device = device();
+  hardware.nvlink = link(300e9 / 7, 1e-6, 0.8);
+  hardware.nic = link(25e9, 3e-6, 0.96);
+  hardware.nics_per_node = 4;
+  hardware.nodes_per_pod = 2;
+  hardware.spines = 2;
+  hardware.trunk = link(50e9, 1.1e-7, 0.9);
+  hardware.intra_node_step = {Seconds(3.1e-6), "f"};
+  hardware.inter_node_step = {Seconds(1e-5), "g"};
+  hardware.collective_points = {{.collective = "all_reduce", .num_ranks = 8, .size = Bytes(1000), .time = Seconds(1.0 / 3)}};
+  hardware.price_per_gpu_hour = {1.9, "h"};
+  return hardware;
+}
+
+SoftwareProfile sample_software() {
+  SoftwareProfile software;
+  software.name = "2022";
+  software.vocab_padding = {128, "a"};
+  software.dropout = {true, "b: c"};
+  software.logits_in_fp32 = {false, "~"};
+  software.fused_gradient_accumulation = {false, "true"};
+  software.fused_softmax = {false, "- d"};
+  software.gradient_bytes = {2, "[e]"};
+  software.optimizer_bytes_per_parameter = {8, "{f}"};
+  software.recompute_whole_group = {false, "\"g\""};
+  software.scatter_gather_pipeline = {false, "'h'"};
+  software.blocking_sends = {false, "&i"};
+  software.receive_prefetch = {3, "*j"};
+  software.framework_memory = {Bytes(kGibi), "\ttab"};
+  return software;
+}
+
+TransformerConfig sample_model() {
+  TransformerConfig model;
+  model.name = "small";
+  model.num_layers = 4;
+  model.hidden_size = 64;
+  model.num_heads = 8;
+  model.num_kv_heads = 2;
+  model.ffn_size = 100;
+  model.vocab_size = 1000;
+  model.max_positions = 128;
+  model.normalization = Normalization::kRmsNorm;
+  model.activation = Activation::kSwiGlu;
+  model.position = PositionEncoding::kRotary;
+  model.linear_bias = false;
+  model.tied_embeddings = false;
+  model.norm_epsilon = 1e-6 / 3;
+  model.rotary_theta = 500000.5;
+  model.initializer_std = 0.1 / 3;
+  return model;
+}
+
+Scenario sample_scenario() {
+  Scenario scenario;
+  scenario.name = "what if?";
+  scenario.model = sample_model();
+  scenario.hardware = sample_hardware();
+  scenario.software = sample_software();
+  scenario.sequence_length = 64;
+  scenario.global_batch = 16;
+  scenario.num_gpus = 8;
+  scenario.precision = Precision::kFp32;
+  scenario.objective = Objective::kEnergy;
+  scenario.constraints = parse_strategy("tp=1,zero=0,bucket=25 MiB,layers=1:2:1,axis_order=data-tensor,recompute=mlp+qkv,offload=none").value();
+  scenario.training = {.learning_rate = 1e-4 / 3, .adam_beta1 = 0.8, .adam_beta2 = 0.99, .adam_epsilon = 1e-9,
+                       .weight_decay = 0, .seed = 18446744073709551615U, .heldout_batches = 5};
+  return scenario;
+}
+
+Plan sample_plan(int pipeline) {
+  Plan plan;
+  plan.scenario = sample_scenario();
+  plan.strategy.pipeline_parallel = pipeline;
+  plan.strategy.data_parallel = 2;
+  plan.strategy.microbatch_size = 2;
+  plan.strategy.precision = Precision::kFp32;
+  plan.strategy.recompute.all_layers = recompute_selective();
+  plan.program = lower(plan.scenario, plan.strategy);
+  plan.hash = program_hash(plan.program);
+  return plan;
+}
+
+}  // namespace portolan
