@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 #include <utility>
 
 namespace portolan {
@@ -11,6 +12,16 @@ namespace {
 
 /// Larger sizes overflow 64-bit parameter and FLOP counts long before anybody could train them.
 constexpr std::int64_t kLargestSize = std::int64_t{1} << 24;
+/// Bytes of parameters, gradients and optimizer states stay far from 2^63.
+constexpr double kMostParameters = 1e15;
+
+/// Matrices only, in floating point: the exact count may not fit 64 bits.
+double rough_num_parameters(const TransformerConfig& config) {
+  const auto h = static_cast<double>(config.hidden_size);
+  const double layer = h * (4 * h + 3 * static_cast<double>(config.ffn_size));
+  const double tables = h * (2 * static_cast<double>(config.vocab_size) + static_cast<double>(config.max_positions));
+  return static_cast<double>(config.num_layers) * layer + tables;
+}
 
 }  // namespace
 
@@ -45,11 +56,15 @@ std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
   if (!(config.norm_epsilon > 0 && config.norm_epsilon < 1)) {
     return ConfigProblem{"norm_epsilon", fmt::format("{} (allowed: between 0 and 1)", config.norm_epsilon)};
   }
-  if (!(config.rotary_theta > 1)) {
-    return ConfigProblem{"rotary_theta", fmt::format("{} (allowed: above 1)", config.rotary_theta)};
+  if (!(config.rotary_theta > 1 && std::isfinite(config.rotary_theta))) {
+    return ConfigProblem{"rotary_theta", fmt::format("{} (allowed: above 1, finite)", config.rotary_theta)};
   }
   if (!(config.initializer_std > 0 && config.initializer_std < 10)) {
     return ConfigProblem{"initializer_std", fmt::format("{} (allowed: between 0 and 10)", config.initializer_std)};
+  }
+  if (const double parameters = rough_num_parameters(config); parameters > kMostParameters) {
+    return ConfigProblem{"num_layers", fmt::format("{} make {:.2g} parameters with these sizes (allowed: {:.0g} in all)", config.num_layers,
+                                                   parameters, kMostParameters)};
   }
   return std::nullopt;
 }

@@ -68,7 +68,10 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
     for (std::int32_t pp : either(c.pipeline_parallel, degrees)) {
       const std::int64_t product = std::int64_t{tp} * pp;
       const bool whole = product > 0 && scenario.num_gpus % product == 0;
-      if (!c.data_parallel && !whole && !(c.tensor_parallel && c.pipeline_parallel)) {
+      // A degree that was asked for and cannot be stays in once, so that there is a verdict on it.
+      const bool tp_asked = c.tensor_parallel && scenario.num_gpus % std::max(tp, 1) != 0 && (pp == 1 || c.pipeline_parallel);
+      const bool pp_asked = c.pipeline_parallel && scenario.num_gpus % std::max(pp, 1) != 0 && (tp == 1 || c.tensor_parallel);
+      if (!whole && !c.data_parallel && !tp_asked && !pp_asked && !(c.tensor_parallel && c.pipeline_parallel)) {
         continue;  // no data-parallel degree makes these up
       }
       const auto quotient = static_cast<std::int32_t>(whole ? scenario.num_gpus / product : 1);

@@ -90,7 +90,11 @@ void DocumentBuilder::scalar(std::string_view text, bool quoted, int line) {
   place(std::move(node));
 }
 
-void DocumentBuilder::null(int line) { place(new_node(DocumentNode::Kind::kNull, line)); }
+void DocumentBuilder::null(int line) {
+  // A parser notices that a value is missing when it comes to what follows, maybe lines later.
+  const bool follows_key = !has_problem() && !frames_.empty() && frames_.back().pending;
+  place(new_node(DocumentNode::Kind::kNull, follows_key ? frames_.back().pending->line : line));
+}
 
 bool DocumentBuilder::expects_key() const {
   return !has_problem() && !frames_.empty() && frames_.back().node.kind == DocumentNode::Kind::kMapping &&

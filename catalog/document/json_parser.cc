@@ -10,6 +10,7 @@
 #include <string>
 
 #include "catalog/document/builder.h"
+#include "catalog/document/text_check.h"
 
 namespace portolan {
 
@@ -113,11 +114,12 @@ class JsonEvents {
   std::size_t error_position_ = 0;
 };
 
-/// What follows "parse error at line 1, column 1: " in nlohmann's message.
+/// What follows "[json.exception.parse_error.101] parse error at line 1, column 1: " in nlohmann's message.
 std::string_view reason_of(std::string_view message) {
   const std::size_t column = message.find(", column ");
-  const std::size_t colon = message.find(": ", column == std::string_view::npos ? 0 : column);
-  return colon == std::string_view::npos ? message : message.substr(colon + 2);
+  const std::string_view before = column == std::string_view::npos ? "] " : ": ";
+  const std::size_t at = message.find(before, column == std::string_view::npos ? 0 : column);
+  return at == std::string_view::npos ? message : message.substr(at + before.size());
 }
 
 Error syntax_error(std::string_view text, std::string_view file, const JsonEvents& events) {
@@ -137,6 +139,7 @@ Result<DocumentNode> parse_json(std::string_view text, std::string_view file, No
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return bad_input(fmt::format("{}: is empty", printable(file)));
   }
+  PORTOLAN_CHECK_OK(check_is_text(text, file));  // the parser takes a NUL byte for the end
   DocumentBuilder builder(std::make_shared<DocumentOrigin>(DocumentOrigin{std::string(file), "", notation}));
   int line = 1;
   JsonEvents events(builder, line);

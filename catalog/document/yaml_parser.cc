@@ -20,7 +20,7 @@ constexpr std::size_t kLargestFile = 8U << 20U;
 /// Passes yaml-cpp's events on to a DocumentBuilder.
 class YamlEvents : public YAML::EventHandler {
  public:
-  explicit YamlEvents(DocumentBuilder& builder) : builder_(builder) {}
+  YamlEvents(DocumentBuilder& builder, std::string_view text) : builder_(builder), text_(text) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++num_documents_ > 1) {
@@ -44,6 +44,9 @@ class YamlEvents : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t /*anchor*/,
                 const std::string& value) override {
     check_tag(mark, tag);
+    if (tag == "!" && !is_quote_closed(mark)) {
+      builder_.refuse(line_of(mark), "a quote is not closed");
+    }
     if (builder_.expects_key()) {
       builder_.key(value, line_of(mark));
     } else {
@@ -80,7 +83,27 @@ class YamlEvents : public YAML::EventHandler {
     }
   }
 
+  /// yaml-cpp 0.7 ends a quoted text that runs out of its indentation, or of the file, as if it were closed.
+  bool is_quote_closed(const YAML::Mark& mark) const {
+    auto at = static_cast<std::size_t>(mark.pos) + (text_.starts_with("\xEF\xBB\xBF") ? 3U : 0U);
+    const char quote = at < text_.size() ? text_[at] : ' ';
+    if (quote != '"' && quote != '\'') {
+      return true;  // a literal block, which needs no end
+    }
+    while (++at < text_.size()) {
+      if (quote == '"' && text_[at] == '\\') {
+        ++at;
+      } else if (text_[at] == quote && (quote == '"' || at + 1 == text_.size() || text_[at + 1] != quote)) {
+        return true;
+      } else if (text_[at] == quote) {
+        ++at;  // two single quotes stand for one
+      }
+    }
+    return false;
+  }
+
   DocumentBuilder& builder_;
+  std::string_view text_;
   int num_documents_ = 0;
 };
 
@@ -95,7 +118,7 @@ Result<DocumentNode> parse_yaml(std::string_view text, std::string_view file) {
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    YamlEvents events(builder);
+    YamlEvents events(builder, text);
     while (!builder.has_problem() && parser.HandleNextDocument(events)) {
     }
   } catch (const YAML::Exception& exception) {

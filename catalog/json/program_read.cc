@@ -252,7 +252,9 @@ void read_program(DocumentSection& section, Program& program) {
     inner.finish();
     program.lanes.push_back(std::move(lane));
   });
-  const Scope scope{.num_lanes = program.lanes.size(), .num_buffers = 0, .num_microbatches = program.num_microbatches};
+  // Without their number, which is then the mistake to report, any microbatch will do.
+  const std::int32_t num_microbatches = section.has("num_microbatches") ? program.num_microbatches : kMostSlots;
+  const Scope scope{.num_lanes = program.lanes.size(), .num_buffers = 0, .num_microbatches = num_microbatches};
   section.list("stages", [&](const DocumentValue& item) { program.stages.push_back(read_stage(item, scope)); });
 }
 

@@ -5,8 +5,8 @@
 
 #include "base/random.h"
 #include "exec/calibration/thread_team.h"
-#include "exec/host/host_events.h"
 #include "exec/host/host_kernels.h"
+#include "exec/host/work_clock.h"
 #include "exec/run_control.h"
 
 namespace portolan {
@@ -88,9 +88,9 @@ double time_once(const Kernel& kernel, OperandPool& pool) {
   const std::array<std::size_t, 3> sizes = operand_sizes(kernel);
   const std::array<std::byte*, 3> operands = {pool.cold(sizes[0]), pool.hot(), pool.cold(sizes[2])};
   const KernelLaunch launch{.kernel = kernel, .operands = operands, .host_data = {}, .update = {}};
-  const std::int64_t start = host_now_ns();
+  const WorkClock clock;
   const Result<void> done = run_host_kernel(launch);
-  return done ? static_cast<double>(host_now_ns() - start) * 1e-9 : 0;
+  return done ? clock.seconds() : 0;
 }
 
 /// Times one kernel over and over on one core, for about `budget_s`.

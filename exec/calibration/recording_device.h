@@ -6,23 +6,24 @@
 
 #include "exec/calibration/sample.h"
 #include "exec/device.h"
+#include "exec/host/work_clock.h"
 
 namespace portolan {
 
 /// Samples of each kernel of a Program, by its address there.
 using KernelSamples = std::unordered_map<const Kernel*, Sample>;
 
-/// Hands everything on to another device and notes how long each launch took. For devices that run a kernel when it
-/// is launched.
+/// Hands everything on to another device and notes how long each launch took. For devices that run a kernel on the
+/// calling thread when it is launched.
 class RecordingDevice final : public Device {
  public:
   /// `samples` must outlive it.
   RecordingDevice(std::unique_ptr<Device> inner, KernelSamples& samples) : inner_(std::move(inner)), samples_(samples) {}
 
   Result<void> launch(LaneId lane, const KernelLaunch& launch) override {
-    const std::int64_t start = inner_->now_ns();
+    const WorkClock clock;
     Result<void> done = inner_->launch(lane, launch);
-    samples_[&launch.kernel].add(static_cast<double>(inner_->now_ns() - start) * 1e-9);
+    samples_[&launch.kernel].add(clock.seconds());
     return done;
   }
 

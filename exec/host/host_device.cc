@@ -6,20 +6,13 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 
 #include "exec/host/host_kernels.h"
+#include "exec/host/work_clock.h"
 
 namespace portolan {
 
 namespace {
-
-/// Processor time of the calling thread.
-std::int64_t thread_cpu_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 /// Times that the calling thread was put aside though it could have gone on.
 std::int64_t involuntary_switches() {

@@ -111,6 +111,7 @@ Scenario sample_scenario() {
 Plan sample_plan(int pipeline) {
   Plan plan;
   plan.scenario = sample_scenario();
+  plan.scenario.num_gpus = 2 * pipeline;
   plan.strategy.pipeline_parallel = pipeline;
   plan.strategy.data_parallel = 2;
   plan.strategy.microbatch_size = 2;

@@ -71,7 +71,7 @@ Scenario larger_scenario(const Strategy& strategy) {
 }
 
 TEST(Memory, ResidentMemoryGrowsByTheArena) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef PORTOLAN_SANITIZED
   GTEST_SKIP() << "sanitizers keep shadow memory";
 #endif
   const TokenDataset text = made_up_text(256, 2048);

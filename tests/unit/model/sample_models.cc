@@ -1,0 +1,65 @@
+#include "sample_models.h"
+
+namespace portolan {
+
+TransformerConfig gpt(const GptSizes& sizes) {
+  TransformerConfig config;
+  config.num_layers = sizes.layers;
+  config.hidden_size = sizes.hidden;
+  config.num_heads = sizes.heads;
+  config.num_kv_heads = sizes.heads;
+  config.ffn_size = 4 * sizes.hidden;
+  config.vocab_size = sizes.vocab;
+  config.max_positions = sizes.positions;
+  return config;
+}
+
+TransformerConfig llama(const LlamaSizes& sizes) {
+  TransformerConfig config;
+  config.num_layers = sizes.layers;
+  config.hidden_size = sizes.hidden;
+  config.num_heads = sizes.heads;
+  config.num_kv_heads = sizes.kv_heads;
+  config.ffn_size = sizes.ffn;
+  config.vocab_size = 32000;
+  config.max_positions = 4096;
+  config.normalization = Normalization::kRmsNorm;
+  config.activation = Activation::kSwiGlu;
+  config.position = PositionEncoding::kRotary;
+  config.linear_bias = false;
+  config.tied_embeddings = false;
+  return config;
+}
+
+std::vector<TransformerConfig> all_styles() {
+  std::vector<TransformerConfig> styles;
+  for (unsigned bits = 0; bits < 64; ++bits) {
+    TransformerConfig config = gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8});
+    config.normalization = bits & 1U ? Normalization::kRmsNorm : Normalization::kLayerNorm;
+    config.activation = bits & 2U ? Activation::kSwiGlu : Activation::kGelu;
+    config.position = bits & 4U ? PositionEncoding::kRotary : PositionEncoding::kLearned;
+    config.num_kv_heads = bits & 8U ? 2 : 4;
+    config.linear_bias = (bits & 16U) != 0;
+    config.tied_embeddings = (bits & 32U) != 0;
+    styles.push_back(config);
+  }
+  return styles;
+}
+
+std::vector<BlockOptions> all_options() {
+  std::vector<BlockOptions> list;
+  for (unsigned bits = 0; bits < 32; ++bits) {
+    BlockOptions options;
+    options.microbatch_size = 2;
+    options.sequence_length = 4;
+    options.tensor_parallel = bits & 1U ? 2 : 1;
+    options.dropout = (bits & 2U) != 0;
+    options.fused_softmax = (bits & 4U) != 0;
+    options.fused_gradient_accumulation = (bits & 8U) != 0;
+    options.compute_bytes = bits & 16U ? 2 : 4;
+    list.push_back(options);
+  }
+  return list;
+}
+
+}  // namespace portolan

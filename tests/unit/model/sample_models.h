@@ -1,0 +1,36 @@
+#pragma once
+
+#include <vector>
+
+#include "model/block.h"
+#include "model/transformer.h"
+
+namespace portolan {
+
+/// GPT style: learned positions, layer norm, GELU, biases, tied head, MLP four times as wide.
+struct GptSizes {
+  std::int64_t layers = 0;
+  std::int64_t hidden = 0;
+  std::int64_t heads = 0;
+  std::int64_t vocab = 0;
+  std::int64_t positions = 0;
+};
+TransformerConfig gpt(const GptSizes& sizes);
+
+/// LLaMA style: rotary positions, RMS norm, SwiGLU, no biases, untied head of 32,000 words.
+struct LlamaSizes {
+  std::int64_t layers = 0;
+  std::int64_t hidden = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t ffn = 0;
+};
+TransformerConfig llama(const LlamaSizes& sizes);
+
+/// All 64 combinations of normalisation, activation, positions, grouped queries, biases and tying, in sizes of a few.
+std::vector<TransformerConfig> all_styles();
+
+/// All combinations of dropout, fusions and tensor-parallel degrees 1 and 2, for 2 sequences of 4 tokens.
+std::vector<BlockOptions> all_options();
+
+}  // namespace portolan

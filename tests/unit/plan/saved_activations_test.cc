@@ -1,0 +1,109 @@
+#include <gtest/gtest.h>
+
+#include "plan/legality.h"
+#include "plan/lower.h"
+#include "plan/memory.h"
+#include "sample_scenarios.h"
+
+namespace portolan {
+namespace {
+
+/// 3 sequences of 32 tokens in 16 bits with dropout; h 64, a 4.
+struct Korthikanti {
+  double s = 32, b = 3, h = 64, a = 4;
+  /// Mean and reciprocal deviation, 4 B each, of two layer norms: the paper neglects them (its equation 1 has no such term).
+  double statistics() const { return 2 * 2 * 4 * s * b; }
+};
+
+TransformerConfig model_of(const Korthikanti& k) {
+  TransformerConfig model = tiny_gpt();
+  model.hidden_size = static_cast<std::int64_t>(k.h);
+  model.num_heads = model.num_kv_heads = static_cast<std::int64_t>(k.a);
+  model.ffn_size = 4 * model.hidden_size;
+  model.max_positions = static_cast<std::int64_t>(k.s);
+  return model;
+}
+
+BlockOptions options_of(const Korthikanti& k, std::int64_t tensor_parallel) {
+  BlockOptions options;
+  options.microbatch_size = static_cast<std::int64_t>(k.b);
+  options.sequence_length = static_cast<std::int64_t>(k.s);
+  options.tensor_parallel = tensor_parallel;
+  options.compute_bytes = 2;
+  options.dropout = true;
+  return options;
+}
+
+double saved(const Korthikanti& k, std::int64_t tensor_parallel, const RecomputeSet& set) {
+  return static_cast<double>(saved_layer_activations(model_of(k), options_of(k, tensor_parallel), set).value);
+}
+
+TEST(SavedActivations, EqualTheFormulasOfKorthikantiEtAl) {
+  // arXiv 2205.05198, equations 1, 2 and section 5.
+  const Korthikanti k;
+  EXPECT_DOUBLE_EQ(saved(k, 1, recompute_none()), k.s * k.b * k.h * (34 + 5 * k.a * k.s / k.h) + k.statistics());
+  for (const std::int64_t t : {1, 2, 4}) {
+    const auto d = static_cast<double>(t);
+    EXPECT_DOUBLE_EQ(saved(k, t, recompute_none()), k.s * k.b * k.h * (10 + 24 / d + 5 * k.a * k.s / (k.h * d)) + k.statistics());
+    EXPECT_DOUBLE_EQ(saved(k, t, recompute_selective()), k.s * k.b * k.h * (10 + 24 / d) + k.statistics());
+    EXPECT_DOUBLE_EQ(saved(k, t, recompute_full()), 2 * k.s * k.b * k.h);
+  }
+}
+
+TEST(SavedActivations, OfGpt3AreThoseOfThePaper) {
+  // Its section 4.1: GPT-3 at s 2048, b 1 has 5 a s / h = 80: 34 + 80 = 114 times s b h.
+  const Scenario scenario = gpt3_scenario();
+  const Strategy strategy = sample_strategy(scenario, {.tensor = 1});
+  const double sbh = 2048.0 * 12288;
+  EXPECT_DOUBLE_EQ(static_cast<double>(saved_layer_activations(scenario.model, block_options(scenario, strategy), recompute_none()).value),
+                   sbh * 114 + 16 * 2048);
+}
+
+/// Bytes of the buffers of `layer` that live from forward to backward, with its input.
+Bytes spanning(const Program& program, std::size_t stage_index, std::int32_t layer) {
+  const Stage& stage = program.stages[stage_index];
+  const std::string prefix = "layer " + std::to_string(layer) + " ";
+  Bytes sum;
+  for (const Buffer& buffer : stage.buffers) {
+    const bool spans = !buffer.persistent && buffer.first.template_index != buffer.last.template_index;
+    if (spans && buffer.name.starts_with(prefix) && buffer.name != prefix + "output") {
+      sum += buffer.bytes;
+    }
+  }
+  for (const Buffer& buffer : stage.buffers) {
+    const bool is_input = layer == 0 ? buffer.name == "embedding output" : buffer.name == "layer " + std::to_string(layer - 1) + " output";
+    if (is_input) {
+      EXPECT_NE(buffer.first.template_index, buffer.last.template_index) << "the input of a layer is kept";
+      sum += buffer.bytes;
+    }
+  }
+  return sum;
+}
+
+TEST(SavedActivations, EqualTheBuffersThatSpanForwardAndBackward) {
+  for (const bool llama : {false, true}) {
+    for (const bool narrow : {false, true}) {
+      for (const bool dropout : {false, true}) {
+        for (const std::int32_t tp : {1, 2}) {
+          for (unsigned bits = 0; bits < 1U << (kNumKernelGroups - 1); ++bits) {
+            Scenario scenario = tiny_scenario(tp);
+            scenario.model = llama ? tiny_llama() : tiny_gpt();
+            scenario.precision = narrow ? Precision::kBf16 : Precision::kFp32;
+            scenario.software.dropout.value = dropout;
+            scenario.software.recompute_whole_group.value = bits % 2 == 0;
+            Strategy strategy = sample_strategy(scenario, {.tensor = tp, .microbatch = 2});
+            strategy.recompute.all_layers = RecomputeSet(bits);
+            const Program program = lower(scenario, strategy);
+            const Bytes formula = saved_layer_activations(scenario.model, block_options(scenario, strategy), strategy.recompute.all_layers);
+            for (const std::int32_t layer : {0, 2}) {
+              EXPECT_EQ(spanning(program, 0, layer), formula) << "recomputed groups " << strategy.recompute.all_layers << " layer " << layer;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace portolan
