@@ -22,7 +22,8 @@ Result<fs::path> find_in_catalog(const CatalogPaths& paths, std::string_view kin
   std::set<std::string> names;
   for (const fs::path& folder : paths.folders) {
     std::error_code code;
-    for (fs::directory_iterator entry(folder / kind, code), end; !code && entry != end; entry.increment(code)) {
+    for (fs::directory_iterator entry(folder / kind, code), end; !code && entry != end;
+         entry.increment(code)) {
       if (entry->path().extension() != ".yaml") {
         continue;
       }
@@ -32,7 +33,8 @@ Result<fs::path> find_in_catalog(const CatalogPaths& paths, std::string_view kin
       names.insert(entry->path().stem().string());
     }
   }
-  return bad_input(fmt::format("\"{}\" is not in any {}/ folder (there are: {}; or name a file)", printable(name), kind,
+  return bad_input(fmt::format("\"{}\" is not in any {}/ folder (there are: {}; or name a file)",
+                               printable(name), kind,
                                names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
 }
 

@@ -16,8 +16,8 @@ constexpr WholeRange kCount{1, 1'000'000'000};
 // Each read_... names the keys of one struct; the write_... beside it is its inverse.
 
 void read_link(DocumentSection& section, LinkSpec& link) {
-  section.required("bandwidth", link.bandwidth);  // quantity, one direction of one link
-  section.optional("latency", link.latency);      // time of one traversal, default 0 s
+  section.required("bandwidth", link.bandwidth);    // quantity, one direction of one link
+  section.optional("latency", link.latency);        // time of one traversal, default 0 s
   section.required("efficiency", link.efficiency);  // share of bandwidth that large payloads reach
 }
 
@@ -121,7 +121,8 @@ void read_device(DocumentSection& section, DeviceSpec& device) {
   section.required("attention_gemm_efficiency", device.attention_gemm_efficiency);
   section.required("memory_efficiency", device.memory_efficiency);
   section.optional("kernel_launch", device.kernel_launch);  // default 0 s
-  section.optional_list("gemm_points", [&](const DocumentValue& item) { read_gemm_point(item, device.gemm_points); });
+  section.optional_list("gemm_points",
+                        [&](const DocumentValue& item) { read_gemm_point(item, device.gemm_points); });
   section.optional_list("kernel_rates",
                         [&](const DocumentValue& item) { read_kernel_rate(item, device.kernel_rates); });
   section.optional("power_busy", device.power_busy);  // default 0 W: unknown
@@ -189,15 +190,16 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
       .set_json("trunk", write_link(hardware.trunk, notation))
       .set("intra_node_step", hardware.intra_node_step)
       .set("inter_node_step", hardware.inter_node_step)
-      .set_json("collective_points", write_list(hardware.collective_points, &write_collective_point, notation))
+      .set_json("collective_points",
+                write_list(hardware.collective_points, &write_collective_point, notation))
       .set("price_per_gpu_hour", hardware.price_per_gpu_hour)
       .take();
 }
 
 Result<Hardware> hardware_from(const DocumentNode& root) {
   Hardware hardware;
-  PORTOLAN_CHECK_OK(
-      read_document(root, [&](DocumentSection& section) { read_cluster(section, hardware); }, kUnknownHint));
+  PORTOLAN_CHECK_OK(read_document(
+      root, [&](DocumentSection& section) { read_cluster(section, hardware); }, kUnknownHint));
   if (const auto problem = find_problem(hardware)) {
     return problem_at(root, problem->key, problem->message);
   }
@@ -214,6 +216,8 @@ Result<Hardware> read_hardware(const std::filesystem::path& path) {
   return read_hardware_text(text, path.string());
 }
 
-std::string write_hardware(const Hardware& hardware) { return write_yaml(to_json(hardware, Notation::kUnits)); }
+std::string write_hardware(const Hardware& hardware) {
+  return write_yaml(to_json(hardware, Notation::kUnits));
+}
 
 }  // namespace portolan

@@ -13,7 +13,8 @@ namespace portolan {
 
 /// A hardware file (docs/scenario-files.md lists its keys with units and defaults). Errors (kBadInput), one
 /// line: what parse_yaml finds; unknown, missing and repeated keys; a value that is no quantity; what
-/// find_problem(hardware) finds, at the line of its key; a figure left "unknown" (a template for calibration).
+/// find_problem(hardware) finds, at the line of its key; a figure left "unknown" (a template for
+/// calibration).
 Result<Hardware> read_hardware(const std::filesystem::path& path);
 /// The same from text; `file` is the name in messages and of plain figures' sources.
 Result<Hardware> read_hardware_text(std::string_view text, std::string_view file);

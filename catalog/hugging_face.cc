@@ -15,8 +15,8 @@ namespace portolan {
 namespace {
 
 constexpr WholeRange kSize{1, std::int64_t{1} << 24};
-constexpr std::array<std::string_view, 6> kGelus = {"gelu_new", "gelu", "gelu_fast", "gelu_pytorch_tanh",
-                                                    "gelu_accurate", "gelu_10"};
+constexpr std::array<std::string_view, 6> kGelus = {"gelu_new",          "gelu",          "gelu_fast",
+                                                    "gelu_pytorch_tanh", "gelu_accurate", "gelu_10"};
 
 /// Our fields by the names that the model type has for them: find_problem names ours, the file has theirs.
 struct FieldName {
@@ -103,12 +103,14 @@ void read_llama(DocumentSection& section, TransformerConfig& config) {
   require_false(section, "mlp_bias");
   section.optional_value("head_dim", [&](const DocumentValue& value) {
     std::int64_t head_dim = 0;
-    if (value.node().kind == DocumentNode::Kind::kNull || !value.read(head_dim, kSize) || config.num_heads == 0) {
+    if (value.node().kind == DocumentNode::Kind::kNull || !value.read(head_dim, kSize) ||
+        config.num_heads == 0) {
       return;
     }
     if (head_dim * config.num_heads != config.hidden_size) {
-      value.refuse_value(fmt::format("is not supported (allowed: hidden_size / num_attention_heads = {} / {})",
-                                     config.hidden_size, config.num_heads));
+      value.refuse_value(
+          fmt::format("is not supported (allowed: hidden_size / num_attention_heads = {} / {})",
+                      config.hidden_size, config.num_heads));
     }
   });
 }
@@ -119,7 +121,8 @@ struct ModelType {
   void (*read)(DocumentSection&, TransformerConfig&);
   std::span<const FieldName> names;
 };
-const std::array kModelTypes{ModelType{"gpt2", &read_gpt2, kGpt2Names}, ModelType{"llama", &read_llama, kLlamaNames}};
+const std::array kModelTypes{ModelType{"gpt2", &read_gpt2, kGpt2Names},
+                             ModelType{"llama", &read_llama, kLlamaNames}};
 
 void read_config(DocumentSection& section, const ModelType*& type, TransformerConfig& config) {
   section.allow_other_keys();
@@ -150,7 +153,8 @@ Result<TransformerConfig> read_hugging_face_text(std::string_view text, const st
   PORTOLAN_TRY(const DocumentNode root, parse_json(text, file.string(), Notation::kNumbers));
   TransformerConfig config;
   const ModelType* type = nullptr;
-  PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_config(section, type, config); }));
+  PORTOLAN_CHECK_OK(
+      read_document(root, [&](DocumentSection& section) { read_config(section, type, config); }));
   if (type == nullptr) {
     return problem_at(root, "model_type", "\"\" is not supported (allowed: gpt2, llama)");
   }

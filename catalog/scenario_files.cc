@@ -40,7 +40,8 @@ Result<DocumentNode> load_file(const fs::path& path, const ScenarioPart& part) {
   return parse_yaml(text, path.string());
 }
 
-Result<fs::path> find_file(const DocumentNode& named, const ScenarioPart& part, const ScenarioSources& sources) {
+Result<fs::path> find_file(const DocumentNode& named, const ScenarioPart& part,
+                           const ScenarioSources& sources) {
   if (is_path(named.scalar)) {
     return sources.folder / named.scalar;
   }
@@ -51,7 +52,8 @@ Result<fs::path> find_file(const DocumentNode& named, const ScenarioPart& part, 
   return found;
 }
 
-Result<DocumentNode> load_named(const DocumentNode& scenario, const ScenarioPart& part, const ScenarioSources& sources) {
+Result<DocumentNode> load_named(const DocumentNode& scenario, const ScenarioPart& part,
+                                const ScenarioSources& sources) {
   if (part.key == kHardwarePart.key && sources.hardware_file) {
     return load_file(*sources.hardware_file, part);
   }
@@ -85,7 +87,8 @@ Result<DocumentNode> load_part(const DocumentNode& scenario, const ScenarioPart&
   const std::string overrides_key = fmt::format("{}_overrides", part.key);
   if (const DocumentEntry* overrides = find_entry(scenario, overrides_key)) {
     if (overrides->value.kind != DocumentNode::Kind::kMapping) {
-      return bad_input(place_message(overrides->value, overrides_key, "is not a mapping (allowed: lines of \"key: value\")"));
+      return bad_input(place_message(overrides->value, overrides_key,
+                                     "is not a mapping (allowed: lines of \"key: value\")"));
     }
     if (root.kind == DocumentNode::Kind::kMapping) {
       merge_overrides(root, rooted_at(overrides->value, overrides_key));

@@ -44,7 +44,8 @@ JsonValue write_training(const TrainingOptions& training) {
 
 /// All keys but the three parts, which load_part reads.
 void read_question(DocumentSection& section, Scenario& scenario) {
-  for (const char* part : {"model", "model_overrides", "hardware", "hardware_overrides", "software", "software_overrides"}) {
+  for (const char* part :
+       {"model", "model_overrides", "hardware", "hardware_overrides", "software", "software_overrides"}) {
     section.optional_value(part, [](const DocumentValue& /*value*/) {});
   }
   section.optional("name", scenario.name);  // default: the file's name
@@ -53,16 +54,20 @@ void read_question(DocumentSection& section, Scenario& scenario) {
   section.optional("num_gpus", scenario.num_gpus, WholeRange{1, 1'000'000});  // default: all of the hardware
   section.optional("precision", scenario.precision);                          // default bf16
   section.optional("objective", scenario.objective);                          // default time
-  section.optional_section("strategy", [&](DocumentSection& inner) { read_constraints(inner, scenario.constraints); });
-  section.optional_section("training", [&](DocumentSection& inner) { read_training(inner, scenario.training); });
+  section.optional_section("strategy",
+                           [&](DocumentSection& inner) { read_constraints(inner, scenario.constraints); });
+  section.optional_section("training",
+                           [&](DocumentSection& inner) { read_training(inner, scenario.training); });
 }
 
 /// Figures that are fine by themselves but not together.
 Result<void> cross_check(const DocumentNode& root, const Scenario& scenario) {
-  if (scenario.model.position == PositionEncoding::kLearned && scenario.sequence_length > scenario.model.max_positions) {
-    return problem_at(root, "sequence_length",
-                      fmt::format("\"{}\" is longer than the learned positions of model {} (allowed: 1 to {})",
-                                  scenario.sequence_length, printable(scenario.model.name), scenario.model.max_positions));
+  if (scenario.model.position == PositionEncoding::kLearned &&
+      scenario.sequence_length > scenario.model.max_positions) {
+    return problem_at(
+        root, "sequence_length",
+        fmt::format("\"{}\" is longer than the learned positions of model {} (allowed: 1 to {})",
+                    scenario.sequence_length, printable(scenario.model.name), scenario.model.max_positions));
   }
   if (scenario.num_gpus > scenario.hardware.num_gpus()) {
     return problem_at(root, "num_gpus",
@@ -79,8 +84,9 @@ Result<void> cross_check(const DocumentNode& root, const Scenario& scenario) {
       known += known.empty() ? "" : ", ";
       known += precision_name(each);
     }
-    return problem_at(root, key, fmt::format("\"{}\" has no peak in hardware {} (allowed: {})", precision_name(precision),
-                                             printable(scenario.hardware.name), known));
+    return problem_at(root, key,
+                      fmt::format("\"{}\" has no peak in hardware {} (allowed: {})",
+                                  precision_name(precision), printable(scenario.hardware.name), known));
   };
   PORTOLAN_CHECK_OK(check_precision("precision", scenario.precision));
   if (scenario.constraints.precision) {
@@ -125,7 +131,8 @@ JsonValue to_json(const Scenario& scenario, Notation notation) {
 
 Result<Scenario> scenario_from(const DocumentNode& root) { return resolve(root, {}, {}); }
 
-Result<Scenario> read_scenario_text(std::string_view text, const std::filesystem::path& file, const CatalogPaths& paths,
+Result<Scenario> read_scenario_text(std::string_view text, const std::filesystem::path& file,
+                                    const CatalogPaths& paths,
                                     const std::optional<std::filesystem::path>& hardware_file) {
   PORTOLAN_TRY(const DocumentNode root, parse_yaml(text, file.string()));
   Scenario scenario;
@@ -140,6 +147,8 @@ Result<Scenario> read_scenario(const std::filesystem::path& path, const CatalogP
   return read_scenario_text(text, path, paths, hardware_file);
 }
 
-std::string write_scenario(const Scenario& scenario) { return write_yaml(to_json(scenario, Notation::kUnits)); }
+std::string write_scenario(const Scenario& scenario) {
+  return write_yaml(to_json(scenario, Notation::kUnits));
+}
 
 }  // namespace portolan

@@ -17,7 +17,8 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("fused_gradient_accumulation", software.fused_gradient_accumulation);
   section.optional("fused_softmax", software.fused_softmax);
   section.optional("gradient_bytes", software.gradient_bytes, WholeRange{0, 4});
-  section.optional("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter, WholeRange{0, 64});
+  section.optional("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter,
+                   WholeRange{0, 64});
   section.optional("recompute_whole_group", software.recompute_whole_group);
   section.optional("scatter_gather_pipeline", software.scatter_gather_pipeline);
   section.optional("blocking_sends", software.blocking_sends);
@@ -50,7 +51,8 @@ Result<SoftwareProfile> software_from(const DocumentNode& root) {
   PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_profile(section, software); }));
   const std::int64_t width = software.gradient_bytes.value;
   if (width != 0 && width != 2 && width != 4) {
-    return problem_at(root, "gradient_bytes", "\"" + std::to_string(width) + "\" is not a width (allowed: 0, 2, 4)");
+    return problem_at(root, "gradient_bytes",
+                      "\"" + std::to_string(width) + "\" is not a width (allowed: 0, 2, 4)");
   }
   if (software.optimizer_bytes_per_parameter.value % 4 != 0) {
     return problem_at(root, "optimizer_bytes_per_parameter",

@@ -1,7 +1,6 @@
 #include "catalog/strategy_text.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -73,7 +72,9 @@ Result<Enum> parse_word(std::string_view value) {
   return refused(value, fmt::format("is not known (allowed: {})", list_words(words<Enum>())));
 }
 
-Result<Bytes> parse_bucket(std::string_view value) { return value == "0" ? Result<Bytes>(Bytes(0)) : parse_bytes(value); }
+Result<Bytes> parse_bucket(std::string_view value) {
+  return value == "0" ? Result<Bytes>(Bytes(0)) : parse_bytes(value);
+}
 
 /// Compression and offload: the plan knows none yet.
 Result<std::string> parse_none(std::string_view value) {
@@ -106,28 +107,13 @@ Result<RecomputeSet> parse_recompute_set(std::string_view text) {
   for (std::string_view part : split(text, '+')) {
     const std::optional<KernelGroup> group = find_word<KernelGroup>(part);
     if (!group) {
-      return refused(text, fmt::format("is not known (allowed: none, selective, full, or of {} joined by \"+\")",
-                                       list_words(words<KernelGroup>())));
+      return refused(text,
+                     fmt::format("is not known (allowed: none, selective, full, or of {} joined by \"+\")",
+                                 list_words(words<KernelGroup>())));
     }
     set.set(static_cast<std::size_t>(*group));
   }
   return set;
-}
-
-std::string write_recompute_set(const RecomputeSet& set) {
-  for (const char* name : {"none", "selective", "full"}) {
-    if (find_recompute(name) == set) {
-      return name;
-    }
-  }
-  std::string text;
-  for (std::size_t i = 0; i < set.size(); ++i) {
-    if (set.test(i)) {
-      text += text.empty() ? "" : "+";
-      text += words<KernelGroup>()[i];
-    }
-  }
-  return text;
 }
 
 template <typename T>
@@ -205,17 +191,6 @@ Result<Recompute> parse_recompute(std::string_view text) {
   return recompute;
 }
 
-std::string write_recompute(const Recompute& recompute) {
-  if (recompute.per_layer.empty()) {
-    return write_recompute_set(recompute.all_layers);
-  }
-  std::string text;
-  for (const RecomputeSet& set : recompute.per_layer) {
-    text += (text.empty() ? "" : ":") + write_recompute_set(set);
-  }
-  return recompute.per_layer.size() == 1 ? text + ":" : text;
-}
-
 Result<std::array<Axis, kNumAxes>> parse_axis_order(std::string_view text) {
   std::vector<Axis> order;
   const auto contains = [&](Axis axis) { return std::find(order.begin(), order.end(), axis) != order.end(); };
@@ -240,16 +215,8 @@ Result<std::array<Axis, kNumAxes>> parse_axis_order(std::string_view text) {
   return complete;
 }
 
-std::string write_axis_order(const std::array<Axis, kNumAxes>& order) {
-  std::string text;
-  for (Axis axis : order) {
-    text += text.empty() ? "" : "-";
-    text += axis_name(axis);
-  }
-  return text;
-}
-
-Result<void> set_strategy_word(StrategyConstraints& constraints, std::string_view word, std::string_view value) {
+Result<void> set_strategy_word(StrategyConstraints& constraints, std::string_view word,
+                               std::string_view value) {
   for (const StrategyWord& known : kWords) {
     if (known.word == word) {
       return known.set(constraints, value);
@@ -263,8 +230,8 @@ Result<void> set_strategy_word(StrategyConstraints& constraints, std::string_vie
 
 Result<void> check_degrees(const StrategyConstraints& constraints) {
   std::int64_t ranks = 1;
-  for (const auto& degree : {constraints.tensor_parallel, constraints.pipeline_parallel, constraints.data_parallel,
-                             constraints.context_parallel}) {
+  for (const auto& degree : {constraints.tensor_parallel, constraints.pipeline_parallel,
+                             constraints.data_parallel, constraints.context_parallel}) {
     ranks *= degree.value_or(1);
     if (ranks > kMostRanks) {
       return bad_input(fmt::format("tp x pp x dp x cp is over {} ranks", kMostRanks));
@@ -286,7 +253,8 @@ Result<StrategyConstraints> parse_strategy(std::string_view text) {
   for (std::string_view part : split(text, ',')) {
     const std::size_t equals = part.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      return bad_input(fmt::format("strategy: \"{}\" is not WORD=VALUE (try \"tp=8,pp=4\")", printable(part)));
+      return bad_input(
+          fmt::format("strategy: \"{}\" is not WORD=VALUE (try \"tp=8,pp=4\")", printable(part)));
     }
     const std::string_view word = trim(part.substr(0, equals));
     if (!seen.insert(word).second) {

@@ -31,7 +31,8 @@ namespace portolan {
 Result<StrategyConstraints> parse_strategy(std::string_view text);
 
 /// Fixes one word. The error has no place: the caller adds the word's.
-Result<void> set_strategy_word(StrategyConstraints& constraints, std::string_view word, std::string_view value);
+Result<void> set_strategy_word(StrategyConstraints& constraints, std::string_view word,
+                               std::string_view value);
 
 /// Degrees whose product no cluster has would overflow the number of ranks. The error has no place.
 Result<void> check_degrees(const StrategyConstraints& constraints);

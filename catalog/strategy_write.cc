@@ -11,6 +11,22 @@ namespace portolan {
 
 namespace {
 
+std::string write_recompute_set(const RecomputeSet& set) {
+  for (const char* name : {"none", "selective", "full"}) {
+    if (find_recompute(name) == set) {
+      return name;
+    }
+  }
+  std::string text;
+  for (std::size_t i = 0; i < set.size(); ++i) {
+    if (set.test(i)) {
+      text += text.empty() ? "" : "+";
+      text += words<KernelGroup>()[i];
+    }
+  }
+  return text;
+}
+
 template <std::integral Number>
 std::string text_of(Number number) {
   return fmt::format("{}", number);
@@ -20,12 +36,11 @@ std::string text_of(const std::string& text) { return text; }
 std::string text_of(Bytes size) { return size.value == 0 ? "0" : write_bytes(size); }
 std::string text_of(const Recompute& recompute) { return write_recompute(recompute); }
 std::string text_of(const std::array<Axis, kNumAxes>& order) { return write_axis_order(order); }
-std::string text_of(const std::vector<std::int32_t>& layers) { return fmt::format("{}", fmt::join(layers, ":")); }
-template <typename Enum>
-  requires std::is_enum_v<Enum>
-std::string text_of(Enum value) {
-  return std::string(word_of(value));
+std::string text_of(const std::vector<std::int32_t>& layers) {
+  return fmt::format("{}", fmt::join(layers, ":"));
 }
+template <typename Enum>
+requires std::is_enum_v<Enum> std::string text_of(Enum value) { return std::string(word_of(value)); }
 
 template <typename T>
 void append(std::string& text, std::string_view word, const std::optional<T>& field) {
@@ -35,6 +50,26 @@ void append(std::string& text, std::string_view word, const std::optional<T>& fi
 }
 
 }  // namespace
+
+std::string write_recompute(const Recompute& recompute) {
+  if (recompute.per_layer.empty()) {
+    return write_recompute_set(recompute.all_layers);
+  }
+  std::string text;
+  for (const RecomputeSet& set : recompute.per_layer) {
+    text += (text.empty() ? "" : ":") + write_recompute_set(set);
+  }
+  return recompute.per_layer.size() == 1 ? text + ":" : text;
+}
+
+std::string write_axis_order(const std::array<Axis, kNumAxes>& order) {
+  std::string text;
+  for (Axis axis : order) {
+    text += text.empty() ? "" : "-";
+    text += axis_name(axis);
+  }
+  return text;
+}
 
 std::string write_strategy(const StrategyConstraints& c) {
   std::string text;

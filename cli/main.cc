@@ -45,6 +45,14 @@ int main(int argc, char** argv) {
   portolan::add_calibrate_verb(app, session);
   portolan::add_run_verb(app, session);
   portolan::add_compare_verb(app, session);
+  const auto is_verb = [&](const std::string& word) {
+    const auto verbs = app.get_subcommands([&](CLI::App* verb) { return verb->get_name() == word; });
+    return !verbs.empty();
+  };
+  if (argc > 1 && argv[1][0] != '-' && !is_verb(argv[1])) {
+    fmt::print(stderr, "portolan: \"{}\" is no verb (allowed: plan, why, simulate, calibrate, run, compare)\n", argv[1]);
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -28,7 +28,9 @@ std::int64_t aligned(std::int64_t bytes) {
 class LifeWalk {
  public:
   LifeWalk(const Stage& stage, std::int32_t num_microbatches)
-      : stage_(stage), num_microbatches_(num_microbatches), lifetimes_(buffer_lifetimes(stage)),
+      : stage_(stage),
+        num_microbatches_(num_microbatches),
+        lifetimes_(buffer_lifetimes(stage)),
         current_(stage.buffers.size() * static_cast<std::size_t>(num_microbatches), ArenaPlan::kNone) {}
 
   std::vector<Life> run() {
@@ -69,9 +71,11 @@ class LifeWalk {
   void begin(const std::vector<std::int32_t>& buffers, std::int32_t microbatch) {
     for (const std::int32_t buffer : buffers) {
       current(buffer, microbatch) = std::ssize(lives_);
-      lives_.push_back({.buffer = buffer, .microbatch = microbatch,
+      lives_.push_back({.buffer = buffer,
+                        .microbatch = microbatch,
                         .bytes = aligned(stage_.buffers[static_cast<std::size_t>(buffer)].bytes.value),
-                        .first = now_, .last = kOpen});
+                        .first = now_,
+                        .last = kOpen});
     }
   }
 
@@ -103,7 +107,8 @@ class LifeWalk {
   std::int64_t now_ = 0;
 };
 
-/// Gives each life the lowest offset that no life before it in `order` holds meanwhile. Returns the highest address.
+/// Gives each life the lowest offset that no life before it in `order` holds meanwhile. Returns the highest
+/// address.
 std::int64_t place(std::vector<Life>& lives, const std::vector<std::size_t>& order) {
   std::vector<const Life*> by_offset;
   std::int64_t highest = 0;
@@ -155,7 +160,8 @@ ArenaPlan plan_arena(const Stage& stage, std::int32_t num_microbatches) {
   std::int64_t persistent_live = 0;
   for (std::size_t b = 0; b < stage.buffers.size(); ++b) {
     if (stage.buffers[b].persistent) {
-      std::fill_n(plan.offsets.begin() + static_cast<std::ptrdiff_t>(b * microbatches), microbatches, persistent_end);
+      std::fill_n(plan.offsets.begin() + static_cast<std::ptrdiff_t>(b * microbatches), microbatches,
+                  persistent_end);
       persistent_end += aligned(stage.buffers[b].bytes.value);
       persistent_live += stage.buffers[b].bytes.value;
     }
@@ -164,13 +170,14 @@ ArenaPlan plan_arena(const Stage& stage, std::int32_t num_microbatches) {
   std::vector<std::size_t> by_size(lives.size());
   std::iota(by_size.begin(), by_size.end(), std::size_t{0});
   std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) {
-    return std::pair(lives[a].bytes, lives[a].last - lives[a].first) > std::pair(lives[b].bytes, lives[b].last - lives[b].first);
+    return std::pair(lives[a].bytes, lives[a].last - lives[a].first) >
+           std::pair(lives[b].bytes, lives[b].last - lives[b].first);
   });
   plan.size = Bytes(persistent_end + place(lives, by_size));
   plan.live = Bytes(persistent_live + peak_live(stage, lives));
   for (const Life& life : lives) {
-    plan.offsets[static_cast<std::size_t>(life.buffer) * microbatches + static_cast<std::size_t>(life.microbatch)] =
-        persistent_end + life.offset;
+    plan.offsets[static_cast<std::size_t>(life.buffer) * microbatches +
+                 static_cast<std::size_t>(life.microbatch)] = persistent_end + life.offset;
   }
   return plan;
 }

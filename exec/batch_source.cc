@@ -5,7 +5,9 @@
 namespace portolan {
 
 BatchSource::BatchSource(const TokenDataset& dataset, const Program& program, std::int32_t replica)
-    : dataset_(dataset), sequence_length_(program.sequence_length), microbatch_size_(program.microbatch_size) {
+    : dataset_(dataset),
+      sequence_length_(program.sequence_length),
+      microbatch_size_(program.microbatch_size) {
   const std::int64_t of_replica = program.num_microbatches * microbatch_size_;
   first_sequence_ = replica * of_replica;
   global_batch_ = num_replicas(program) * of_replica;
@@ -24,7 +26,8 @@ std::span<const std::byte> BatchSource::load(TextRole role, const StepText& text
       dataset_.training_window(text.index, sequence, tokens, targets);
     } else {
       // A short held-out part is read again from its beginning.
-      dataset_.heldout_window((text.index * global_batch_ + sequence) % dataset_.num_heldout_windows(), tokens, targets);
+      dataset_.heldout_window((text.index * global_batch_ + sequence) % dataset_.num_heldout_windows(),
+                              tokens, targets);
     }
   }
   return std::as_bytes(std::span<const std::int32_t>(role == TextRole::kTargets ? targets_ : tokens_));

@@ -17,8 +17,9 @@ struct StepText {
   std::int64_t index = 0;  ///< training step, or held-out batch
 };
 
-/// The text of one rank. Sequence i of microbatch m on replica d is sequence d * microbatches * microbatch_size +
-/// m * microbatch_size + i of the global batch, so that the batch is the same however it is divided.
+/// The text of one rank. Sequence i of microbatch m on replica d is sequence d * microbatches *
+/// microbatch_size + m * microbatch_size + i of the global batch, so that the batch is the same however it is
+/// divided.
 class BatchSource {
  public:
   /// `dataset` must outlive it. Precondition: dataset.sequence_length() == program.sequence_length.

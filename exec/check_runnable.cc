@@ -22,7 +22,9 @@ Result<void> check_op(const Op& op, const Stage& stage) {
     if (kernel.kind == KernelKind::kLoadTokens) {
       const std::string& name = stage.buffers[static_cast<std::size_t>(kernel.operands.front().tensor)].name;
       if (text_role(name) == TextRole::kNone) {
-        return bad_input(fmt::format("program: load_tokens into buffer \"{}\" (allowed: a name that ends in tokens or targets)", name));
+        return bad_input(fmt::format(
+            "program: load_tokens into buffer \"{}\" (allowed: a name that ends in tokens or targets)",
+            name));
       }
     }
   }
@@ -43,12 +45,15 @@ Result<void> check_text(const Program& program, const RunOptions& options) {
 Result<void> check_memory(const Program& program) {
   Bytes needed;
   for (std::int32_t rank = 0; rank < program.num_ranks(); ++rank) {
-    needed += plan_arena(program.stages[static_cast<std::size_t>(stage_of(program, rank))], program.num_microbatches).size;
+    needed += plan_arena(program.stages[static_cast<std::size_t>(stage_of(program, rank))],
+                         program.num_microbatches)
+                  .size;
   }
   const auto available = available_memory();
   if (available && needed > *available) {
-    return infeasible(fmt::format("{} needed by {} rank{} on this machine, {} there", format_bytes(needed), program.num_ranks(),
-                                  program.num_ranks() == 1 ? "" : "s", format_bytes(*available)));
+    return infeasible(fmt::format("{} needed by {} rank{} on this machine, {} there", format_bytes(needed),
+                                  program.num_ranks(), program.num_ranks() == 1 ? "" : "s",
+                                  format_bytes(*available)));
   }
   return {};
 }
@@ -62,7 +67,8 @@ Result<void> check_runnable(const Plan& plan, const RunOptions& options) {
     return bad_input(fmt::format("{} steps (allowed: 1 or more)", options.num_steps));
   }
   if (program.num_ranks() > kMostRanks) {
-    return infeasible(fmt::format("{} ranks as threads of one process (allowed: up to {})", program.num_ranks(), kMostRanks));
+    return infeasible(fmt::format("{} ranks as threads of one process (allowed: up to {})",
+                                  program.num_ranks(), kMostRanks));
   }
   PORTOLAN_CHECK_OK(check_axes(program));
   for (const Stage& stage : program.stages) {

@@ -29,9 +29,9 @@ struct UpdateOptions {
 /// One kernel with its addresses. Valid for the call only.
 struct KernelLaunch {
   const Kernel& kernel;
-  std::span<std::byte* const> operands;   ///< in the order that model/kernel.cc documents
-  std::span<const std::byte> host_data;   ///< what kLoadTokens puts into its operand
-  UpdateOptions update;                   ///< of kAdamW
+  std::span<std::byte* const> operands;  ///< in the order that model/kernel.cc documents
+  std::span<const std::byte> host_data;  ///< what kLoadTokens puts into its operand
+  UpdateOptions update;                  ///< of kAdamW
 };
 
 /// When one op ran, on the clock of now().
@@ -43,16 +43,17 @@ struct OpTimes {
 /// What a rank spent in one step.
 struct StepUsage {
   std::array<double, kNumKernelKinds> kernel_s{};
-  double compute_wall_s = 0;              ///< inside compute ops
-  double compute_cpu_s = 0;               ///< processor time of the same ops; equal to the wall time where there is no such thing
-  double wait_s = 0;                      ///< for peers
+  double compute_wall_s = 0;  ///< inside compute ops
+  double compute_cpu_s =
+      0;              ///< processor time of the same ops; equal to the wall time where there is no such thing
+  double wait_s = 0;  ///< for peers
   std::int64_t involuntary_switches = 0;  ///< times that the rank's thread was put aside
 };
 
-/// One rank's accelerator: memory, lanes, events. Work is enqueued; it may run before the call returns (host) or
-/// later (a stream). Nothing but arena mapping and `prepare` may allocate memory. One thread uses it, but for
-/// what a communicator does on behalf of its peers. Errors (kDevice): the device failed or a wait timed out;
-/// the message says what, the caller adds rank and op.
+/// One rank's accelerator: memory, lanes, events. Work is enqueued; it may run before the call returns (host)
+/// or later (a stream). Nothing but arena mapping and `prepare` may allocate memory. One thread uses it, but
+/// for what a communicator does on behalf of its peers. Errors (kDevice): the device failed or a wait timed
+/// out; the message says what, the caller adds rank and op.
 class Device {
  public:
   virtual ~Device() = default;

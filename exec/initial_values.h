@@ -8,8 +8,8 @@
 
 namespace portolan {
 
-/// What a buffer holds before the first step, in runs, so that no copy of it is needed. Random values depend on the
-/// seed and the buffer's name alone: a parameter begins alike wherever it is placed.
+/// What a buffer holds before the first step, in runs, so that no copy of it is needed. Random values depend
+/// on the seed and the buffer's name alone: a parameter begins alike wherever it is placed.
 class InitialValues {
  public:
   InitialValues(const Buffer& buffer, std::uint64_t seed);

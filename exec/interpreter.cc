@@ -15,17 +15,20 @@ Error at_op(const RankScript& script, const ScriptOp& op, const Error& error) {
 
 template <typename T>
 std::span<T> part(std::vector<T>& list, ListRange range) {
-  return std::span(list).subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.end - range.begin));
+  return std::span(list).subspan(static_cast<std::size_t>(range.begin),
+                                 static_cast<std::size_t>(range.end - range.begin));
 }
 
 template <typename T>
 std::span<const T> part(const std::vector<T>& list, ListRange range) {
-  return std::span(list).subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.end - range.begin));
+  return std::span(list).subspan(static_cast<std::size_t>(range.begin),
+                                 static_cast<std::size_t>(range.end - range.begin));
 }
 
 }  // namespace
 
-Interpreter::Interpreter(const Parts& parts) : parts_(parts), text_(parts.dataset, parts.program, parts.script.replica) {}
+Interpreter::Interpreter(const Parts& parts)
+    : parts_(parts), text_(parts.dataset, parts.program, parts.script.replica) {}
 
 Result<void> Interpreter::prepare() {
   const RankScript& script = parts_.script;
@@ -101,8 +104,9 @@ Result<void> Interpreter::run_compute(const ScriptOp& op, EventIndex event, cons
     const TrainingOptions& training = parts_.training;
     const KernelLaunch launch{.kernel = *step.kernel,
                               .operands = part(operands_, step.operands),
-                              .host_data = step.text == TextRole::kNone ? std::span<const std::byte>{}
-                                                                        : text_.load(step.text, request.text, op.microbatch),
+                              .host_data = step.text == TextRole::kNone
+                                               ? std::span<const std::byte>{}
+                                               : text_.load(step.text, request.text, op.microbatch),
                               .update = {.learning_rate = training.learning_rate,
                                          .beta1 = training.adam_beta1,
                                          .beta2 = training.adam_beta2,

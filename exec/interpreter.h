@@ -14,12 +14,13 @@ namespace portolan {
 /// What a step is for.
 struct StepRequest {
   StepText text;
-  bool update_model = true;       ///< false: an evaluation, which leaves out what changes or synchronises the model
+  bool update_model =
+      true;  ///< false: an evaluation, which leaves out what changes or synchronises the model
   std::int64_t update_index = 1;  ///< counts updates from 1
 };
 
-/// Runs one rank's script on its device, op by op in list order. The only reader of a Program at run time; knows of no
-/// schedule, since the order list is one, and of no kernel's arithmetic.
+/// Runs one rank's script on its device, op by op in list order. The only reader of a Program at run time;
+/// knows of no schedule, since the order list is one, and of no kernel's arithmetic.
 class Interpreter {
  public:
   struct Parts {
@@ -57,8 +58,8 @@ class Interpreter {
   Parts parts_;
   BatchSource text_;
   std::byte* arena_ = nullptr;
-  std::vector<std::byte*> operands_;      ///< addresses of RankScript::operands
-  std::vector<MemorySpan> memory_;        ///< the same with sizes
+  std::vector<std::byte*> operands_;  ///< addresses of RankScript::operands
+  std::vector<MemorySpan> memory_;    ///< the same with sizes
   std::int64_t live_ = 0;
   std::int64_t live_peak_ = 0;
 };

@@ -53,7 +53,8 @@ Seconds step_time(const RankEnsemble& ensemble, std::int64_t step) {
   return Seconds(static_cast<double>(end - step_start_ns(ensemble, step)) * 1e-9);
 }
 
-void add_kinds(const RankEnsemble& ensemble, std::int32_t rank, const StepRange& steps, RunMeasurement& measurement) {
+void add_kinds(const RankEnsemble& ensemble, std::int32_t rank, const StepRange& steps,
+               RunMeasurement& measurement) {
   const StepLog& log = ensemble.log(rank);
   const auto add = [&](std::string kind, double seconds) {
     if (seconds > 0) {
@@ -66,8 +67,10 @@ void add_kinds(const RankEnsemble& ensemble, std::int32_t rank, const StepRange&
         median_over(steps, [&](std::int64_t step) { return log.usage(step).kernel_s[index]; }));
   }
   add("send_receive", median_over(steps, [&](std::int64_t step) { return log.receive_s(step); }));
-  for (const CollectiveKind kind : {CollectiveKind::kAllReduce, CollectiveKind::kReduceScatter, CollectiveKind::kAllGather}) {
-    add(std::string(collective_name(kind)), median_over(steps, [&](std::int64_t step) { return log.collective_s(step, kind); }));
+  for (const CollectiveKind kind :
+       {CollectiveKind::kAllReduce, CollectiveKind::kReduceScatter, CollectiveKind::kAllGather}) {
+    add(std::string(collective_name(kind)),
+        median_over(steps, [&](std::int64_t step) { return log.collective_s(step, kind); }));
   }
   add("wait", median_over(steps, [&](std::int64_t step) { return log.usage(step).wait_s; }));
 }
@@ -76,7 +79,8 @@ std::int32_t least_waiting_rank(const RankEnsemble& ensemble, const StepRange& s
   std::int32_t slowest = 0;
   double least = std::numeric_limits<double>::infinity();
   for (std::int32_t rank = 0; rank < ensemble.num_ranks(); ++rank) {
-    const double wait = median_over(steps, [&](std::int64_t step) { return ensemble.log(rank).usage(step).wait_s; });
+    const double wait =
+        median_over(steps, [&](std::int64_t step) { return ensemble.log(rank).usage(step).wait_s; });
     if (wait < least) {
       least = wait;
       slowest = rank;
@@ -108,7 +112,8 @@ Timeline timeline_of(const RankEnsemble& ensemble, std::int64_t step) {
     const std::vector<ScriptOp>& ops = ensemble.script(rank).ops;
     for (std::size_t i = 0; i < ops.size(); ++i) {
       const OpTimes times = ensemble.log(rank).times(step, static_cast<EventIndex>(i));
-      timeline.entries.push_back({ops[i].op_id, rank, since_start(times.start_ns), since_start(times.end_ns)});
+      timeline.entries.push_back(
+          {ops[i].op_id, rank, since_start(times.start_ns), since_start(times.end_ns)});
     }
   }
   return timeline;
@@ -135,7 +140,8 @@ double switches(const RankEnsemble& ensemble, std::int64_t step) {
 }
 
 std::string find_disturbance(const RankEnsemble& ensemble, const StepRange& steps, double stretch) {
-  if (const std::string problem = sharing_problem(ensemble.num_ranks(), ensemble.num_processors()); !problem.empty()) {
+  if (const std::string problem = sharing_problem(ensemble.num_ranks(), ensemble.num_processors());
+      !problem.empty()) {
     return problem;
   }
   if (!ensemble.pinned()) {
@@ -143,9 +149,11 @@ std::string find_disturbance(const RankEnsemble& ensemble, const StepRange& step
   }
   if (stretch > kMostStretch) {
     const double put_aside = median_over(steps, [&](std::int64_t step) { return switches(ensemble, step); });
-    return fmt::format("compute took {:.2f} times its processor time (allowed: {}), with {:.0f} involuntary context switches a step: "
-                       "other work shares the cores",
-                       stretch, kMostStretch, put_aside);
+    return fmt::format(
+        "compute took {:.2f} times its processor time (allowed: {}), with {:.0f} involuntary context "
+        "switches a step: "
+        "other work shares the cores",
+        stretch, kMostStretch, put_aside);
   }
   return "";
 }
@@ -154,7 +162,8 @@ std::string find_disturbance(const RankEnsemble& ensemble, const StepRange& step
 
 Seconds median_step_time(const RunMeasurement& measurement) {
   std::vector<double> times;
-  for (std::size_t i = static_cast<std::size_t>(measurement.num_warmup_steps); i < measurement.step_times.size(); ++i) {
+  for (std::size_t i = static_cast<std::size_t>(measurement.num_warmup_steps);
+       i < measurement.step_times.size(); ++i) {
     times.push_back(measurement.step_times[i].value);
   }
   return Seconds(median_of(std::move(times)));

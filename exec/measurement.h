@@ -5,7 +5,8 @@
 
 namespace portolan {
 
-/// Everything of a RunMeasurement but memory, from what the ranks noted. Precondition: ensemble.run() succeeded.
+/// Everything of a RunMeasurement but memory, from what the ranks noted. Precondition: ensemble.run()
+/// succeeded.
 RunMeasurement read_measurement(const RankEnsemble& ensemble, const RunOptions& options);
 
 }  // namespace portolan

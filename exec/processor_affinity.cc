@@ -22,7 +22,8 @@ std::vector<std::int32_t> allowed_processors() {
   return processors;
 }
 
-std::vector<std::int32_t> assign_processors(std::int32_t num_ranks, const std::vector<std::int32_t>& allowed) {
+std::vector<std::int32_t> assign_processors(std::int32_t num_ranks,
+                                            const std::vector<std::int32_t>& allowed) {
   std::vector<std::int32_t> assigned;
   for (std::int32_t rank = 0; rank < num_ranks; ++rank) {
     assigned.push_back(allowed[static_cast<std::size_t>(rank) % allowed.size()]);

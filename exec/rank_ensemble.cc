@@ -22,7 +22,11 @@ std::int64_t num_timed_steps(std::int64_t num_steps, std::size_t num_ops) {
 }  // namespace
 
 RankEnsemble::RankEnsemble(const Plan& plan, const RunOptions& options)
-    : plan_(plan), options_(options), control_(options.timeout), barrier_(plan.program.num_ranks()), world_(control_),
+    : plan_(plan),
+      options_(options),
+      control_(options.timeout),
+      barrier_(plan.program.num_ranks()),
+      world_(control_),
       processors_(allowed_processors()) {
   const Program& program = plan.program;
   const std::int32_t ranks = program.num_ranks();
@@ -33,22 +37,29 @@ RankEnsemble::RankEnsemble(const Plan& plan, const RunOptions& options)
     most_ops = std::max(most_ops, scripts_.back().ops.size());
   }
   for (const RankScript& script : scripts_) {
-    logs_.emplace_back(script, options.num_steps, num_timed_steps(options.num_steps, most_ops * scripts_.size()));
+    logs_.emplace_back(script, options.num_steps,
+                       num_timed_steps(options.num_steps, most_ops * scripts_.size()));
     auto device = std::make_unique<HostDevice>(control_);
     communicators_.push_back(std::make_unique<HostCommunicator>(script.rank, world_, device->events()));
     devices_.push_back(std::move(device));
     if (options.decorate_device) {
       devices_.back() = options.decorate_device(script.rank, std::move(devices_.back()));
     }
-    interpreters_.push_back(std::make_unique<Interpreter>(Interpreter::Parts{
-        .script = script, .device = *devices_.back(), .communicator = *communicators_.back(), .dataset = *options.dataset,
-        .program = program, .training = plan.scenario.training, .poison = options.poison}));
+    interpreters_.push_back(
+        std::make_unique<Interpreter>(Interpreter::Parts{.script = script,
+                                                         .device = *devices_.back(),
+                                                         .communicator = *communicators_.back(),
+                                                         .dataset = *options.dataset,
+                                                         .program = program,
+                                                         .training = plan.scenario.training,
+                                                         .poison = options.poison}));
   }
   loss_sums_.resize(scripts_.size());
   live_peaks_.resize(scripts_.size());
   losses_.resize(static_cast<std::size_t>(options.num_steps));
   heldout_losses_.reserve(2);
-  global_tokens_ = static_cast<double>(program.num_microbatches) * static_cast<double>(program.microbatch_size) *
+  global_tokens_ = static_cast<double>(program.num_microbatches) *
+                   static_cast<double>(program.microbatch_size) *
                    static_cast<double>(program.sequence_length) * num_replicas(program);
 }
 
@@ -108,10 +119,13 @@ Result<void> RankEnsemble::evaluate(std::int32_t rank, std::int64_t& generation)
     return {};
   }
   Interpreter& interpreter = *interpreters_[static_cast<std::size_t>(rank)];
+  // The losses that ranks shared last may still be being summed.
+  PORTOLAN_CHECK_OK(barrier_.arrive_and_wait(control_, generation));
   double sum = 0;
   for (std::int64_t batch = 0; batch < batches; ++batch) {
-    PORTOLAN_CHECK_OK(interpreter.run_step(
-        {.text = {.part = StepText::Part::kHeldout, .index = batch}, .update_model = false, .update_index = 1}));
+    PORTOLAN_CHECK_OK(interpreter.run_step({.text = {.part = StepText::Part::kHeldout, .index = batch},
+                                            .update_model = false,
+                                            .update_index = 1}));
     PORTOLAN_CHECK_OK(share_loss(rank, generation));
     sum += mean_loss();
     PORTOLAN_CHECK_OK(barrier_.arrive_and_wait(control_, generation));
@@ -123,7 +137,8 @@ Result<void> RankEnsemble::evaluate(std::int32_t rank, std::int64_t& generation)
 }
 
 Result<void> RankEnsemble::share_loss(std::int32_t rank, std::int64_t& generation) {
-  PORTOLAN_TRY(loss_sums_[static_cast<std::size_t>(rank)], interpreters_[static_cast<std::size_t>(rank)]->loss_sum());
+  PORTOLAN_TRY(loss_sums_[static_cast<std::size_t>(rank)],
+               interpreters_[static_cast<std::size_t>(rank)]->loss_sum());
   return barrier_.arrive_and_wait(control_, generation);
 }
 
@@ -140,14 +155,17 @@ Result<void> RankEnsemble::train_step(std::int32_t rank, std::int64_t step, std:
   const auto r = static_cast<std::size_t>(rank);
   PORTOLAN_CHECK_OK(barrier_.arrive_and_wait(control_, generation));
   const std::int64_t start_ns = devices_[r]->now_ns();
-  PORTOLAN_CHECK_OK(interpreters_[r]->run_step(
-      {.text = {.part = StepText::Part::kTraining, .index = step}, .update_model = true, .update_index = step + 1}));
+  PORTOLAN_CHECK_OK(interpreters_[r]->run_step({.text = {.part = StepText::Part::kTraining, .index = step},
+                                                .update_model = true,
+                                                .update_index = step + 1}));
   logs_[r].record(step, start_ns, *devices_[r]);
   PORTOLAN_CHECK_OK(share_loss(rank, generation));
   if (rank == 0) {
     losses_[static_cast<std::size_t>(step)] = mean_loss();
     if (options_.on_step) {
-      options_.on_step({.step = step + 1, .num_steps = options_.num_steps, .loss = losses_[static_cast<std::size_t>(step)],
+      options_.on_step({.step = step + 1,
+                        .num_steps = options_.num_steps,
+                        .loss = losses_[static_cast<std::size_t>(step)],
                         .step_time = Seconds(static_cast<double>(logs_[0].end_ns(step) - start_ns) * 1e-9)});
     }
   }

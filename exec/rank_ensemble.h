@@ -16,8 +16,8 @@
 
 namespace portolan {
 
-/// The ranks of one run as threads: everything that they need is made before the first thread starts, and lives until the
-/// last has ended.
+/// The ranks of one run as threads: everything that they need is made before the first thread starts, and
+/// lives until the last has ended.
 class RankEnsemble {
  public:
   /// Both must outlive it. Precondition: check_runnable(plan, options) passed.
@@ -54,7 +54,7 @@ class RankEnsemble {
   std::vector<std::unique_ptr<Device>> devices_;
   std::vector<std::unique_ptr<HostCommunicator>> communicators_;
   std::vector<std::unique_ptr<Interpreter>> interpreters_;
-  std::vector<double> loss_sums_;    ///< of the step at hand, by rank
+  std::vector<double> loss_sums_;  ///< of the step at hand, by rank
   std::vector<Bytes> live_peaks_;
   std::vector<double> losses_;
   std::vector<double> heldout_losses_;

@@ -11,7 +11,9 @@ namespace portolan {
 
 namespace {
 
-std::int32_t degree(const Program& program, Axis axis) { return program.degrees[static_cast<std::size_t>(axis)]; }
+std::int32_t degree(const Program& program, Axis axis) {
+  return program.degrees[static_cast<std::size_t>(axis)];
+}
 
 /// Along these the text is divided, along all others the model.
 bool divides_text(Axis axis) { return axis != Axis::kPipeline && axis != Axis::kTensor; }
@@ -67,7 +69,8 @@ std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, co
 Result<void> check_axes(const Program& program) {
   for (const Axis axis : {Axis::kTensor, Axis::kContext, Axis::kExpert}) {
     if (degree(program, axis) > 1) {
-      return infeasible(fmt::format("collectives along axis {} are not available on the host device yet", axis_name(axis)));
+      return infeasible(
+          fmt::format("collectives along axis {} are not available on the host device yet", axis_name(axis)));
     }
   }
   return {};

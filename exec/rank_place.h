@@ -13,8 +13,8 @@ namespace portolan {
 /// Index into Program::stages of what `rank` does.
 std::int32_t stage_of(const Program& program, std::int32_t rank);
 
-/// Ranks that read different text, and which of them `rank` is: ranks that differ only in the part of the model
-/// that they hold read the same.
+/// Ranks that read different text, and which of them `rank` is: ranks that differ only in the part of the
+/// model that they hold read the same.
 std::int32_t num_replicas(const Program& program);
 std::int32_t replica_of(const Program& program, std::int32_t rank);
 
@@ -23,7 +23,8 @@ std::int32_t peer_of(const Program& program, std::int32_t rank, const Op& op);
 /// The members of a collective, ascending; `rank` is one of them.
 std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, const Op& op);
 
-/// Errors (kInfeasible): an axis along which single kernels are divided, which the host's kernels do not know.
+/// Errors (kInfeasible): an axis along which single kernels are divided, which the host's kernels do not
+/// know.
 Result<void> check_axes(const Program& program);
 
 }  // namespace portolan

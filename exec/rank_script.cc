@@ -21,7 +21,9 @@ struct HeldSpan {
 class ScriptWriter {
  public:
   ScriptWriter(const Program& program, std::int32_t rank)
-      : stage_(program.stages[static_cast<std::size_t>(stage_of(program, rank))]), lifetimes_(buffer_lifetimes(stage_)), ids_(program) {
+      : stage_(program.stages[static_cast<std::size_t>(stage_of(program, rank))]),
+        lifetimes_(buffer_lifetimes(stage_)),
+        ids_(program) {
     script_.rank = rank;
     script_.stage = stage_of(program, rank);
     script_.replica = replica_of(program, rank);
@@ -47,7 +49,8 @@ class ScriptWriter {
   }
 
   ArenaSpan span_of(std::int32_t buffer, std::int32_t microbatch) const {
-    return {script_.arena.offset(buffer, microbatch), stage_.buffers[static_cast<std::size_t>(buffer)].bytes.value};
+    return {script_.arena.offset(buffer, microbatch),
+            stage_.buffers[static_cast<std::size_t>(buffer)].bytes.value};
   }
 
   void write_slot(std::int32_t index) {
@@ -64,10 +67,16 @@ class ScriptWriter {
     const auto t = static_cast<std::size_t>(slot.template_index);
     const Op& op = stage_.templates[t].ops[static_cast<std::size_t>(op_index)];
     const EventIndex event = size_of(script_.ops);
-    ScriptOp written{.op = &op, .slot = slot_index, .template_index = slot.template_index, .op_index = op_index,
+    ScriptOp written{.op = &op,
+                     .slot = slot_index,
+                     .template_index = slot.template_index,
+                     .op_index = op_index,
                      .microbatch = slot.microbatch,
                      .op_id = ids_.id(script_.stage, slot.template_index, op_index, slot.microbatch),
-                     .updates_model = updates_model(op), .waits = {}, .steps = {}, .releases = {}};
+                     .updates_model = updates_model(op),
+                     .waits = {},
+                     .steps = {},
+                     .releases = {}};
     written.waits.begin = size_of(script_.waits);
     write_predecessors(op, slot_index);
     if (op.kind == OpKind::kCompute) {
@@ -97,14 +106,16 @@ class ScriptWriter {
           script_.waits.push_back(event);
         }
       } else if (past >= 0) {
-        for (EventIndex e = slot_begin_[static_cast<std::size_t>(past)]; e < slot_begin_[static_cast<std::size_t>(past) + 1]; ++e) {
+        for (EventIndex e = slot_begin_[static_cast<std::size_t>(past)];
+             e < slot_begin_[static_cast<std::size_t>(past) + 1]; ++e) {
           script_.waits.push_back(e);
         }
       }
     }
   }
 
-  void write_step(const Op& op, const Kernel* kernel, const StepBuffers& lives, std::int32_t microbatch, EventIndex event) {
+  void write_step(const Op& op, const Kernel* kernel, const StepBuffers& lives, std::int32_t microbatch,
+                  EventIndex event) {
     ScriptStep step;
     step.kernel = kernel;
     step.operands.begin = size_of(script_.operands);
@@ -132,7 +143,8 @@ class ScriptWriter {
 
   void note_roles(const Kernel& kernel, ScriptStep& step) {
     if (kernel.kind == KernelKind::kAdamW && !kernel.operands.empty()) {
-      step.weight_decay = stage_.buffers[static_cast<std::size_t>(kernel.operands.front().tensor)].weight_decay;
+      step.weight_decay =
+          stage_.buffers[static_cast<std::size_t>(kernel.operands.front().tensor)].weight_decay;
     }
     if (kernel.kind == KernelKind::kLoadTokens && !kernel.operands.empty()) {
       step.text = text_role(stage_.buffers[static_cast<std::size_t>(kernel.operands.front().tensor)].name);
@@ -166,13 +178,15 @@ class ScriptWriter {
   bool writes_model(const Kernel& kernel) const {
     return std::any_of(kernel.operands.begin(), kernel.operands.end(), [&](const Operand& operand) {
       const BufferKind kind = stage_.buffers[static_cast<std::size_t>(operand.tensor)].kind;
-      return operand.access != Access::kRead && (kind == BufferKind::kParameter || kind == BufferKind::kOptimizerState);
+      return operand.access != Access::kRead &&
+             (kind == BufferKind::kParameter || kind == BufferKind::kOptimizerState);
     });
   }
 
   bool updates_model(const Op& op) const {
     return op.phase == Phase::kGradientSync || op.phase == Phase::kParameterGather ||
-           std::any_of(op.kernels.begin(), op.kernels.end(), [&](const Kernel& kernel) { return writes_model(kernel); });
+           std::any_of(op.kernels.begin(), op.kernels.end(),
+                       [&](const Kernel& kernel) { return writes_model(kernel); });
   }
 
   const Stage& stage_;
@@ -194,12 +208,14 @@ TextRole text_role(std::string_view buffer_name) {
   return buffer_name.ends_with("targets") ? TextRole::kTargets : TextRole::kNone;
 }
 
-RankScript make_rank_script(const Program& program, std::int32_t rank) { return ScriptWriter(program, rank).run(); }
+RankScript make_rank_script(const Program& program, std::int32_t rank) {
+  return ScriptWriter(program, rank).run();
+}
 
 std::string describe(const RankScript& script, const ScriptOp& op) {
   const Template& t = script.source->templates[static_cast<std::size_t>(op.template_index)];
-  return fmt::format("rank {}, {} of microbatch {}, op {} ({})", script.rank, t.name, op.microbatch, op.op_index,
-                     op_kind_name(op.op->kind));
+  return fmt::format("rank {}, {} of microbatch {}, op {} ({})", script.rank, t.name, op.microbatch,
+                     op.op_index, op_kind_name(op.op->kind));
 }
 
 }  // namespace portolan

@@ -12,7 +12,8 @@
 
 namespace portolan {
 
-/// What the ranks of a run share: the first failure, and a way to wait that no failure can make endless. Thread-safe.
+/// What the ranks of a run share: the first failure, and a way to wait that no failure can make endless.
+/// Thread-safe.
 class RunControl {
  public:
   explicit RunControl(Seconds timeout) : timeout_(timeout) {}
@@ -31,9 +32,9 @@ class RunControl {
     return error_;
   }
 
-  /// Returns when done() is true. Spins, as a message on one machine takes microseconds; gives the processor away
-  /// after a while, for ranks that share a core. Errors (kDevice): another rank failed; the time-out passed
-  /// while waiting for `what`. Allocates nothing unless it fails.
+  /// Returns when done() is true. Spins, as a message on one machine takes microseconds; gives the processor
+  /// away after a while, for ranks that share a core. Errors (kDevice): another rank failed; the time-out
+  /// passed while waiting for `what`. Allocates nothing unless it fails.
   template <typename Done>
   Result<void> wait_until(const Done& done, const char* what) const {
     for (int spin = 0; spin < kSpins; ++spin) {
@@ -89,7 +90,8 @@ class RankBarrier {
     ++generation;
     const std::int64_t all = generation * num_ranks_;
     arrivals_.fetch_add(1, std::memory_order_acq_rel);
-    return control.wait_until([&] { return arrivals_.load(std::memory_order_acquire) >= all; }, "the other ranks at a barrier");
+    return control.wait_until([&] { return arrivals_.load(std::memory_order_acquire) >= all; },
+                              "the other ranks at a barrier");
   }
 
  private:

@@ -5,7 +5,10 @@
 namespace portolan {
 
 StepLog::StepLog(const RankScript& script, std::int64_t num_steps, std::int64_t num_timed_steps)
-    : script_(script), num_steps_(num_steps), num_timed_steps_(num_timed_steps), steps_(static_cast<std::size_t>(num_steps)),
+    : script_(script),
+      num_steps_(num_steps),
+      num_timed_steps_(num_timed_steps),
+      steps_(static_cast<std::size_t>(num_steps)),
       times_(static_cast<std::size_t>(num_timed_steps) * script.ops.size()) {}
 
 void StepLog::record(std::int64_t step, std::int64_t start_ns, const Device& device) {
@@ -29,7 +32,8 @@ void StepLog::record(std::int64_t step, std::int64_t start_ns, const Device& dev
 }
 
 OpTimes StepLog::times(std::int64_t step, EventIndex event) const {
-  return times_[static_cast<std::size_t>(step - first_timed_step()) * script_.ops.size() + static_cast<std::size_t>(event)];
+  return times_[static_cast<std::size_t>(step - first_timed_step()) * script_.ops.size() +
+                static_cast<std::size_t>(event)];
 }
 
 }  // namespace portolan

@@ -58,14 +58,46 @@ struct ClosedForm::Pipeline {
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
     : scenario_(scenario), cluster_(cluster), model_flops_(model_flops_per_sequence(scenario.model, scenario.sequence_length)) {}
 
-const BlockCosts& ClosedForm::blocks(const Strategy& s) {
-  const BlockKey key{s.tensor_parallel, s.microbatch_size, s.recompute.all_layers.to_ulong(), s.precision, tensor_stride(s)};
+const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute) {
+  const BlockKey key{s.tensor_parallel, s.microbatch_size, recompute.to_ulong(), s.precision, tensor_stride(s)};
   const auto found = blocks_.find(key);
   if (found != blocks_.end()) {
     return found->second;
   }
   const auto [cost, inserted] = kernel_costs_.try_emplace(s.precision, scenario_.hardware, s.precision);
-  return blocks_.emplace(key, block_costs(scenario_, s, cluster_, cost->second)).first->second;
+  Strategy alike = s;
+  alike.recompute = {.all_layers = recompute, .per_layer = {}};
+  return blocks_.emplace(key, block_costs(scenario_, alike, cluster_, cost->second)).first->second;
+}
+
+BlockTime ClosedForm::layers_time(const Strategy& s, const BlockCosts& first_layer, const LayerRange& layers) {
+  if (s.recompute.per_layer.empty()) {
+    return first_layer.layer * static_cast<double>(layers.count);
+  }
+  BlockTime time;
+  for (std::int32_t i = 0; i < layers.count; ++i) {
+    time = time + blocks(s, s.recompute.of_layer(layers.first + i)).layer;
+  }
+  return time;
+}
+
+ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const BlockCosts& first_layer, StagePlace place, const LayerRange& layers) {
+  if (s.recompute.per_layer.empty()) {
+    const StageShape& shape = first_layer.stages[static_cast<std::size_t>(place)];
+    const Bytes further = first_layer.layer_shape.saved * (layers.count - 1);
+    return {shape.saved + further, shape.peak + further};
+  }
+  LayersMemory memory;
+  Bytes below;  // saved by the layers below, while a layer runs backward; those above are done with
+  for (std::int32_t i = 0; i < layers.count; ++i) {
+    const BlockCosts& costs = blocks(s, s.recompute.of_layer(layers.first + i));
+    const bool at_end = i == 0 || i + 1 == layers.count;
+    const StageShape& shape = costs.stages[static_cast<std::size_t>(at_end ? place : StagePlace::kMiddle)];
+    memory.peak = std::max(memory.peak, below + shape.peak);
+    memory.saved += i == 0 ? shape.saved : costs.layer_shape.saved;
+    below += costs.layer_shape.saved;
+  }
+  return memory;
 }
 
 const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const BlockCosts& costs) {
@@ -130,7 +162,7 @@ Seconds ClosedForm::data_collective(const MachineCosts& machine, const Strategy&
 }
 
 ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
-  const BlockCosts& costs = blocks(s);
+  const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
   const MachineCosts& machine_costs = machine(s, costs);
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
   const auto p = static_cast<std::size_t>(s.pipeline_parallel);
@@ -138,8 +170,10 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
   const std::vector<Seconds>& c = machine_costs.sends;
   Pipeline result;
   std::vector<StagePass> passes_of_stages;
+  std::int32_t first_layer = 0;
   for (std::size_t i = 0; i < p; ++i) {
-    BlockTime time = costs.layer * static_cast<double>(layers[i]);
+    BlockTime time = layers_time(s, costs, {first_layer, layers[i]});
+    first_layer += layers[i];
     if (i == 0) {
       time = time + costs.embedding;
     } else {
@@ -204,34 +238,40 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
   return result;
 }
 
-StageMemory ClosedForm::stage_memory(const Strategy& s, const BlockCosts& costs, std::int32_t stage, std::int32_t layers) const {
-  const StageShape& shape = costs.stages[static_cast<std::size_t>(place_of(stage, s.pipeline_parallel))];
-  const std::int64_t further = layers - 1;
-  const std::int64_t parameters = shape.parameters + further * costs.layer_shape.parameters;
+std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
+  const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
   const std::int64_t shards = s.zero_stage >= 1 ? s.data_parallel : 1;
   const std::int32_t m = num_microbatches(scenario_, s);
-  const std::int64_t in_flight = s.schedule == ScheduleKind::kGPipe ? m : std::min(s.pipeline_parallel - stage, m);
-  const std::int64_t saved = shape.saved.value + further * costs.layer_shape.saved.value;
-  StageMemory memory;
-  memory.parameters = Bytes(parameters * costs.options.compute_bytes);
-  memory.gradients = Bytes(parameters * costs.options.gradient_bytes);
-  memory.optimizer_states = Bytes((parameters + shards - 1) / shards * scenario_.software.optimizer_bytes_per_parameter.value);
-  memory.activations = Bytes((in_flight - 1) * saved + shape.peak.value + further * costs.layer_shape.saved.value);
-  memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
-  memory.reserved = memory.allocated + scenario_.software.framework_memory.value;
-  return memory;
+  std::vector<StageMemory> stages;
+  std::int32_t first_layer = 0;
+  for (const std::int32_t layers : layers_of_stages(scenario_, s)) {
+    const auto stage = static_cast<std::int32_t>(stages.size());
+    const StagePlace place = place_of(stage, s.pipeline_parallel);
+    const StageShape& shape = costs.stages[static_cast<std::size_t>(place)];
+    const std::int64_t parameters = shape.parameters + (layers - 1) * costs.layer_shape.parameters;
+    const std::int64_t in_flight = s.schedule == ScheduleKind::kGPipe ? m : std::min(s.pipeline_parallel - stage, m);
+    const LayersMemory layers_bytes = layers_memory(s, costs, place, {first_layer, layers});
+    StageMemory memory;
+    memory.parameters = Bytes(parameters * costs.options.compute_bytes);
+    memory.gradients = Bytes(parameters * costs.options.gradient_bytes);
+    memory.optimizer_states = Bytes((parameters + shards - 1) / shards * scenario_.software.optimizer_bytes_per_parameter.value);
+    memory.activations = layers_bytes.saved * (in_flight - 1) + layers_bytes.peak;
+    memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
+    memory.reserved = memory.allocated + scenario_.software.framework_memory.value;
+    stages.push_back(memory);
+    first_layer += layers;
+  }
+  return stages;
 }
 
 ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
   Outcome outcome;
   outcome.step_time = pipeline(strategy).step_time;
-  const BlockCosts& costs = blocks(strategy);
-  const std::vector<std::int32_t> layers = layers_of_stages(scenario_, strategy);
-  for (std::int32_t stage = 0; stage < strategy.pipeline_parallel; ++stage) {
-    const Bytes reserved = stage_memory(strategy, costs, stage, layers[static_cast<std::size_t>(stage)]).reserved;
-    if (reserved > outcome.peak_memory) {
-      outcome.peak_memory = reserved;
-      outcome.fullest_stage = stage;
+  const std::vector<StageMemory> stages = stage_memory(strategy);
+  for (std::size_t stage = 0; stage < stages.size(); ++stage) {
+    if (stages[stage].reserved > outcome.peak_memory) {
+      outcome.peak_memory = stages[stage].reserved;
+      outcome.fullest_stage = static_cast<std::int32_t>(stage);
     }
   }
   return outcome;
@@ -239,8 +279,6 @@ ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
 
 Estimate ClosedForm::evaluate(const Strategy& strategy) {
   const Pipeline parts = pipeline(strategy);
-  const BlockCosts& costs = blocks(strategy);
-  const std::vector<std::int32_t> layers = layers_of_stages(scenario_, strategy);
   const double m = num_microbatches(scenario_, strategy);
   Estimate estimate;
   estimate.strategy = strategy;
@@ -255,9 +293,7 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   const Seconds rest = parts.step_time - b.total();
   b.exposed_pipeline = std::min(parts.sends, rest);
   b.bubble = rest - b.exposed_pipeline;
-  for (std::int32_t stage = 0; stage < strategy.pipeline_parallel; ++stage) {
-    estimate.stage_memory.push_back(stage_memory(strategy, costs, stage, layers[static_cast<std::size_t>(stage)]));
-  }
+  estimate.stage_memory = stage_memory(strategy);
   complete_estimate(estimate, scenario_);
   return estimate;
 }

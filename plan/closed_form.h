@@ -48,11 +48,23 @@ class ClosedForm {
     Seconds gather;               ///< of a received shard over the tensor-parallel group
   };
 
-  const BlockCosts& blocks(const Strategy& strategy);
+  struct LayerRange {
+    std::int32_t first = 0;
+    std::int32_t count = 0;
+  };
+  /// Of one microbatch in the layers of a stage: kept from forward to backward, and the most while one runs backward.
+  struct LayersMemory {
+    Bytes saved;
+    Bytes peak;
+  };
+
+  const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute);
+  BlockTime layers_time(const Strategy& strategy, const BlockCosts& first_layer, const LayerRange& layers);
+  LayersMemory layers_memory(const Strategy& strategy, const BlockCosts& first_layer, StagePlace place, const LayerRange& layers);
   const MachineCosts& machine(const Strategy& strategy, const BlockCosts& costs);
   Seconds data_collective(const MachineCosts& machine, const Strategy& strategy, CollectiveKind kind, Bytes bytes) const;
   Pipeline pipeline(const Strategy& strategy);
-  StageMemory stage_memory(const Strategy& strategy, const BlockCosts& costs, std::int32_t stage, std::int32_t layers) const;
+  std::vector<StageMemory> stage_memory(const Strategy& strategy);
 
   const Scenario& scenario_;
   const Cluster& cluster_;

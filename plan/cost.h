@@ -30,7 +30,7 @@ class KernelCost {
 
   DeviceSpec device_;
   FlopsPerSecond peak_;
-  std::vector<std::vector<const KernelRate*>> rates_;  ///< by kernel kind, ascending size
+  std::vector<std::vector<KernelRate>> rates_;  ///< by kernel kind, ascending size
 };
 
 /// One payload between two devices.

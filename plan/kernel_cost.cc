@@ -63,11 +63,11 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision)
     : device_(hardware.device), peak_(device_.peak.at(precision).value), rates_(kNumKernelKinds) {
   for (const KernelRate& rate : device_.kernel_rates) {
     if (const auto kind = find_kernel(rate.kernel)) {
-      rates_[static_cast<std::size_t>(*kind)].push_back(&rate);
+      rates_[static_cast<std::size_t>(*kind)].push_back(rate);
     }
   }
   for (auto& list : rates_) {
-    std::sort(list.begin(), list.end(), [](const KernelRate* a, const KernelRate* b) { return a->elements < b->elements; });
+    std::sort(list.begin(), list.end(), [](const KernelRate& a, const KernelRate& b) { return a.elements < b.elements; });
   }
 }
 
@@ -89,13 +89,13 @@ Seconds KernelCost::memory_bound_time(const Kernel& kernel) const {
   }
   // Rate against log size, linear between measured sizes, constant beyond them.
   const std::int64_t elements = std::max<std::int64_t>(kernel.shape.rows, 1) * std::max<std::int64_t>(kernel.shape.columns, 1);
-  const auto above = std::find_if(rates.begin(), rates.end(), [&](const KernelRate* r) { return r->elements >= elements; });
+  const auto above = std::find_if(rates.begin(), rates.end(), [&](const KernelRate& r) { return r.elements >= elements; });
   if (above == rates.begin() || above == rates.end()) {
-    const KernelRate* nearest = above == rates.end() ? rates.back() : rates.front();
-    return kernel.bytes / nearest->rate;
+    const KernelRate& nearest = above == rates.end() ? rates.back() : rates.front();
+    return kernel.bytes / nearest.rate;
   }
-  const KernelRate& low = **(above - 1);
-  const KernelRate& high = **above;
+  const KernelRate& low = *(above - 1);
+  const KernelRate& high = *above;
   const double share = (log_size(elements) - log_size(low.elements)) / (log_size(high.elements) - log_size(low.elements));
   return kernel.bytes / BytesPerSecond(low.rate.value + share * (high.rate.value - low.rate.value));
 }

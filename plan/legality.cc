@@ -56,12 +56,13 @@ Found find_degree_problem(const Scenario& scenario, const Strategy& s) {
       return reject(RejectReason::kDegrees, fmt::format("{}={} (allowed: 1 or more)", word, degree));
     }
   }
-  const std::int64_t ranks = std::int64_t{s.tensor_parallel} * s.pipeline_parallel * s.data_parallel;
-  if (ranks != scenario.num_gpus) {
+  // As a real number: three degrees of a user's choosing may overflow 64 bits.
+  const double ranks = static_cast<double>(s.tensor_parallel) * s.pipeline_parallel * s.data_parallel;
+  const auto gpus = static_cast<double>(scenario.num_gpus);
+  if (ranks != gpus) {
     return reject(RejectReason::kDegrees,
-                  fmt::format("tp {} x pp {} x dp {} = {} ranks {} {} GPUs", s.tensor_parallel, s.pipeline_parallel,
-                              s.data_parallel, ranks, ranks > scenario.num_gpus ? "exceed the" : "leave idle some of the",
-                              scenario.num_gpus));
+                  fmt::format("tp {} x pp {} x dp {} = {:.0f} ranks {} {} GPUs", s.tensor_parallel, s.pipeline_parallel, s.data_parallel, ranks,
+                              ranks > gpus ? "exceed the" : "leave idle some of the", scenario.num_gpus));
   }
   if (!scenario.hardware.device.peak.contains(s.precision)) {
     return reject(RejectReason::kNotAvailable, fmt::format("hardware {} names no peak rate for {}", scenario.hardware.name,

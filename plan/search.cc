@@ -25,18 +25,19 @@ std::vector<Estimate> ranked(const Scenario& scenario, std::vector<Result<Estima
   return list;
 }
 
-/// Evaluates the best `count` of `list` on a higher rung and puts them, newly ordered, before the others.
-std::vector<Estimate> refine(const Scenario& scenario, std::vector<Estimate> list, std::int32_t count, Fidelity fidelity,
-                             const Evaluator& evaluator, std::int64_t& num_simulated) {
-  const auto best = std::min(static_cast<std::size_t>(std::max(count, 0)), list.size());
+/// Evaluates the best `count` of `list` on a higher rung, which orders them anew. Errors: the first one, where none could be evaluated.
+Result<std::vector<Estimate>> refine(const Scenario& scenario, const std::vector<Estimate>& list, std::size_t count, Fidelity fidelity,
+                                     const Evaluator& evaluator) {
   std::vector<Strategy> strategies;
-  for (std::size_t i = 0; i < best; ++i) {
+  for (std::size_t i = 0; i < std::min(count, list.size()); ++i) {
     strategies.push_back(list[i].strategy);
   }
-  num_simulated += static_cast<std::int64_t>(best);
-  std::vector<Estimate> refined = ranked(scenario, evaluator(strategies, fidelity));
-  refined.insert(refined.end(), std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(best)), std::make_move_iterator(list.end()));
-  return refined;
+  std::vector<Result<Estimate>> results = evaluator(strategies, fidelity);
+  const bool all_failed = std::none_of(results.begin(), results.end(), [](const Result<Estimate>& result) { return result.has_value(); });
+  if (all_failed && !results.empty()) {
+    return results.front().error();
+  }
+  return ranked(scenario, std::move(results));
 }
 
 std::vector<Estimate> pareto_front(const std::vector<Estimate>& ranking) {
@@ -132,14 +133,19 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
   }
   std::vector<Estimate> list = ranked(scenario, std::move(estimates));
   result.num_feasible = static_cast<std::int64_t>(list.size());
-  list = refine(scenario, std::move(list), options.num_folded, Fidelity::kFolded, evaluator, result.num_simulated);
-  const auto num_refined = static_cast<std::size_t>(std::max(options.num_folded, 0));
-  if (list.size() > num_refined) {
+  const auto best = [&](std::int32_t wanted) { return std::min(static_cast<std::size_t>(std::max(wanted, 0)), list.size()); };
+  if (const std::size_t num_folded = best(options.num_folded); num_folded > 0) {
     // What only the closed form has seen is not compared with what was simulated.
-    result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] = static_cast<std::int64_t>(list.size() - num_refined);
-    list.resize(num_refined);
+    result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] = static_cast<std::int64_t>(list.size() - num_folded);
+    result.num_simulated += static_cast<std::int64_t>(num_folded);
+    PORTOLAN_TRY(list, refine(scenario, list, num_folded, Fidelity::kFolded, evaluator));
   }
-  list = refine(scenario, std::move(list), options.num_full, Fidelity::kFull, evaluator, result.num_simulated);
+  if (const std::size_t num_full = best(options.num_full); num_full > 0) {
+    result.num_simulated += static_cast<std::int64_t>(num_full);
+    PORTOLAN_TRY(std::vector<Estimate> finalists, refine(scenario, list, num_full, Fidelity::kFull, evaluator));
+    finalists.insert(finalists.end(), std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(num_full)), std::make_move_iterator(list.end()));
+    list = std::move(finalists);
+  }
   if (list.empty()) {
     const std::string nearest = result.closest ? result.closest->message : "no combination of degrees makes up the GPUs";
     return infeasible(fmt::format("{}: no feasible strategy among {} candidates; closest: {}", scenario.name, result.num_enumerated, nearest));

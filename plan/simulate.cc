@@ -1,5 +1,7 @@
 #include "plan/simulate.h"
 
+#include <fmt/format.h>
+
 #include "plan/closed_form.h"
 #include "plan/memory.h"
 #include "plan/unfold.h"
@@ -7,6 +9,10 @@
 namespace portolan {
 
 Result<Simulation> simulate_program(const SimulationRequest& request, const GraphRunner& runner) {
+  if (request.program.num_ranks() > request.cluster.num_devices()) {
+    return infeasible(fmt::format("{} ranks exceed the {} GPUs of {}", request.program.num_ranks(), request.cluster.num_devices(),
+                                  request.cluster.hardware().name));
+  }
   const KernelCost cost(request.scenario.hardware, request.strategy.precision);
   const CostedProgram costed = coalesce(fold(request.program, cost, request.cluster, request.fidelity));
   PORTOLAN_TRY(const UnfoldedProgram unfolded, unfold(costed, request.cluster));

@@ -82,7 +82,8 @@ class JsonEvents {
     return !builder_.has_problem();
   }
   bool end_array() { return end(); }
-  bool parse_error(std::size_t position, const std::string& /*last_token*/, const json::exception& exception) {
+  bool parse_error(std::size_t position, const std::string& /*last_token*/,
+                   const json::exception& exception) {
     error_position_ = position;
     error_ = exception.what();
     return false;
@@ -126,15 +127,16 @@ Error syntax_error(std::string_view text, std::string_view file, const JsonEvent
   const std::string_view before = text.substr(0, std::max<std::size_t>(events.error_position(), 1) - 1);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const std::size_t line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-  return bad_input(fmt::format("{}:{}:{}: is not JSON: {}", printable(file), line, before.size() - line_start + 1,
-                               printable(reason_of(events.error()))));
+  return bad_input(fmt::format("{}:{}:{}: is not JSON: {}", printable(file), line,
+                               before.size() - line_start + 1, printable(reason_of(events.error()))));
 }
 
 }  // namespace
 
 Result<DocumentNode> parse_json(std::string_view text, std::string_view file, Notation notation) {
   if (text.size() > kLargestFile) {
-    return bad_input(fmt::format("{}: is {} bytes (allowed: up to {})", printable(file), text.size(), kLargestFile));
+    return bad_input(
+        fmt::format("{}: is {} bytes (allowed: up to {})", printable(file), text.size(), kLargestFile));
   }
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return bad_input(fmt::format("{}: is empty", printable(file)));
@@ -144,8 +146,9 @@ Result<DocumentNode> parse_json(std::string_view text, std::string_view file, No
   int line = 1;
   JsonEvents events(builder, line);
   try {
-    const bool complete = nlohmann::json::sax_parse(LineCountingIterator(text.data(), &line),
-                                                    LineCountingIterator(text.data() + text.size(), &line), &events);
+    const bool complete =
+        nlohmann::json::sax_parse(LineCountingIterator(text.data(), &line),
+                                  LineCountingIterator(text.data() + text.size(), &line), &events);
     if (!complete && !builder.has_problem()) {
       return syntax_error(text, file, events);
     }

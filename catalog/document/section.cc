@@ -5,7 +5,8 @@
 namespace portolan {
 
 DocumentSection::DocumentSection(const DocumentValue& value)
-    : value_(value), is_mapping_(value.node().kind == DocumentNode::Kind::kMapping),
+    : value_(value),
+      is_mapping_(value.node().kind == DocumentNode::Kind::kMapping),
       used_(value.node().entries.size(), false) {
   if (!is_mapping_) {
     if (value.node().kind == DocumentNode::Kind::kScalar) {
@@ -35,8 +36,8 @@ std::optional<DocumentValue> DocumentSection::find_suffixed(Need need, std::stri
     }
   }
   if (need == Need::kRequired && is_mapping_ && !value_.findings().missing_key) {
-    value_.findings().missing_key =
-        bad_input(place_message(value_.node(), value_.path(), fmt::format("key \"{}\" is missing", known_.back())));
+    value_.findings().missing_key = bad_input(
+        place_message(value_.node(), value_.path(), fmt::format("key \"{}\" is missing", known_.back())));
   }
   return std::nullopt;
 }
@@ -54,8 +55,9 @@ void DocumentSection::finish() {
     DocumentNode key_place = {};
     key_place.line = entry.line;
     key_place.origin = entry.value.origin;
-    value_.findings().unknown_key = bad_input(place_message(
-        key_place, DocumentValue(value_, entry.value, entry.key).path(), fmt::format("unknown key ({})", hint)));
+    value_.findings().unknown_key =
+        bad_input(place_message(key_place, DocumentValue(value_, entry.value, entry.key).path(),
+                                fmt::format("unknown key ({})", hint)));
   }
 }
 

@@ -144,8 +144,8 @@ class DocumentSection {
 
   DocumentValue value_;
   bool is_mapping_;
-  std::vector<bool> used_;                ///< by entry
-  std::vector<std::string> known_;        ///< keys asked for, for "did you mean"
+  std::vector<bool> used_;          ///< by entry
+  std::vector<std::string> known_;  ///< keys asked for, for "did you mean"
 };
 
 }  // namespace portolan

@@ -47,8 +47,8 @@ Result<void> check_is_text(std::string_view text, std::string_view file) {
     const std::size_t length = is_allowed(text[i]) ? sequence_length(text.substr(i)) : 0;
     if (length == 0) {
       const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i), '\n') + 1;
-      return bad_input(fmt::format("{}:{}: is not text: byte 0x{:02x} (allowed: UTF-8)", printable(file), line,
-                                   static_cast<std::uint8_t>(text[i])));
+      return bad_input(fmt::format("{}:{}: is not text: byte 0x{:02x} (allowed: UTF-8)", printable(file),
+                                   line, static_cast<std::uint8_t>(text[i])));
     }
     i += length;
   }

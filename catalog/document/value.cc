@@ -128,8 +128,8 @@ bool DocumentValue::read(std::uint64_t& number) const {
   std::uint64_t parsed = 0;
   const auto [rest, code] = std::from_chars(text->data(), text->data() + text->size(), parsed);
   if (code != std::errc() || rest != text->data() + text->size()) {
-    return refuse_value(fmt::format("is not a whole number (allowed: 0 to {})",
-                                    std::numeric_limits<std::uint64_t>::max()));
+    return refuse_value(
+        fmt::format("is not a whole number (allowed: 0 to {})", std::numeric_limits<std::uint64_t>::max()));
   }
   number = parsed;
   return true;
@@ -186,7 +186,8 @@ const DocumentNode* DocumentValue::sourced_value() const {
     if (entry.key == "value") {
       value = &entry.value;
     } else if (entry.key != "source") {
-      DocumentValue(*this, entry.value, entry.key).refuse("is not a key of a figure (allowed: value, source)");
+      DocumentValue(*this, entry.value, entry.key)
+          .refuse("is not a key of a figure (allowed: value, source)");
     }
   }
   if (value == nullptr) {

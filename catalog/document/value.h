@@ -73,7 +73,7 @@ class DocumentValue {
   bool read(FlopsPerSecond& rate) const;
   bool read(Watts& power) const;
   template <typename Enum>
-    requires std::is_enum_v<Enum>
+  requires std::is_enum_v<Enum>
   bool read(Enum& value) const;
   /// `{value: 80 GiB, source: "datasheet"}`, or the value alone, whose source is then the file's name.
   template <typename T, typename... Rules>
@@ -97,7 +97,7 @@ class DocumentValue {
 };
 
 template <typename Enum>
-  requires std::is_enum_v<Enum>
+requires std::is_enum_v<Enum>
 bool DocumentValue::read(Enum& value) const {
   const std::string* text = scalar("a word");
   if (text == nullptr) {

@@ -29,8 +29,8 @@ class YamlEvents : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
-    builder_.refuse(line_of(mark), fmt::format("anchor \"&{}\" is not allowed (write the value out)",
-                                               printable(name)));
+    builder_.refuse(line_of(mark),
+                    fmt::format("anchor \"&{}\" is not allowed (write the value out)", printable(name)));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
     builder_.refuse(line_of(mark), "an alias (\"*name\") is not allowed (write the value out)");
@@ -111,10 +111,12 @@ class YamlEvents : public YAML::EventHandler {
 
 Result<DocumentNode> parse_yaml(std::string_view text, std::string_view file) {
   if (text.size() > kLargestFile) {
-    return bad_input(fmt::format("{}: is {} bytes (allowed: up to {})", printable(file), text.size(), kLargestFile));
+    return bad_input(
+        fmt::format("{}: is {} bytes (allowed: up to {})", printable(file), text.size(), kLargestFile));
   }
   PORTOLAN_CHECK_OK(check_is_text(text, file));
-  DocumentBuilder builder(std::make_shared<DocumentOrigin>(DocumentOrigin{std::string(file), "", Notation::kUnits}));
+  DocumentBuilder builder(
+      std::make_shared<DocumentOrigin>(DocumentOrigin{std::string(file), "", Notation::kUnits}));
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -125,7 +127,8 @@ Result<DocumentNode> parse_yaml(std::string_view text, std::string_view file) {
     const int line = exception.mark.is_null() ? 1 : exception.mark.line + 1;
     const int column = exception.mark.is_null() ? 1 : exception.mark.column + 1;
     if (!builder.has_problem()) {
-      return bad_input(fmt::format("{}:{}:{}: is not YAML: {}", printable(file), line, column, printable(exception.msg)));
+      return bad_input(
+          fmt::format("{}:{}:{}: is not YAML: {}", printable(file), line, column, printable(exception.msg)));
     }
   } catch (const std::exception& exception) {
     return bad_input(fmt::format("{}: is not YAML: {}", printable(file), printable(exception.what())));

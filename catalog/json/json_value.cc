@@ -61,7 +61,9 @@ void append_line(const JsonValue& value, std::string& out) {
   }
 }
 
-bool is_container(const JsonValue& value) { return value.as_array() != nullptr || value.as_object() != nullptr; }
+bool is_container(const JsonValue& value) {
+  return value.as_array() != nullptr || value.as_object() != nullptr;
+}
 
 bool holds_no_container(const JsonValue& value) {
   if (const JsonValue::Array* array = value.as_array()) {

@@ -16,7 +16,8 @@ class JsonValue {
  public:
   using Array = std::vector<JsonValue>;
   using Object = std::vector<std::pair<std::string, JsonValue>>;
-  using Content = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object>;
+  using Content =
+      std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object>;
 
   /// null
   JsonValue() = default;
@@ -25,8 +26,7 @@ class JsonValue {
   template <std::signed_integral T>
   JsonValue(T number) : content_(static_cast<std::int64_t>(number)) {}
   template <std::unsigned_integral T>
-    requires(!std::same_as<T, bool>)
-  JsonValue(T number) : content_(static_cast<std::uint64_t>(number)) {}
+  requires(!std::same_as<T, bool>) JsonValue(T number) : content_(static_cast<std::uint64_t>(number)) {}
   /// NaN and the infinities are written as null.
   template <std::floating_point T>
   JsonValue(T number) : content_(static_cast<double>(number)) {}
@@ -66,7 +66,8 @@ JsonValue json_list(const List& list) {
 std::string write_json(const JsonValue& value);
 /// The same on one line, without a newline.
 std::string write_json_line(const JsonValue& value);
-/// Block YAML, which parse_yaml reads back to the same; figures ({value, source}) and items of lists on one line.
+/// Block YAML, which parse_yaml reads back to the same; figures ({value, source}) and items of lists on one
+/// line.
 std::string write_yaml(const JsonValue& value);
 
 /// The shortest decimal that reads back to `number`.

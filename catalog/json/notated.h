@@ -16,13 +16,10 @@ JsonValue notated(BytesPerSecond rate, Notation notation);
 JsonValue notated(FlopsPerSecond rate, Notation notation);
 JsonValue notated(Watts power, Notation notation);
 template <typename T>
-  requires std::is_enum_v<T>
-JsonValue notated(T value, Notation /*notation*/) {
-  return word_of(value);
-}
+requires std::is_enum_v<T> JsonValue notated(T value, Notation /*notation*/) { return word_of(value); }
 template <typename T>
-  requires(std::is_arithmetic_v<T> || std::is_convertible_v<T, std::string>)
-JsonValue notated(const T& value, Notation /*notation*/) {
+requires(std::is_arithmetic_v<T> || std::is_convertible_v<T, std::string>) JsonValue
+    notated(const T& value, Notation /*notation*/) {
   return JsonValue(value);
 }
 template <typename T>

@@ -79,7 +79,8 @@ Predecessor read_predecessor(const DocumentValue& item, std::size_t num_ops) {
   Predecessor predecessor;
   DocumentSection section(item);
   section.optional("kind", predecessor.kind);
-  section.optional_value("op", [&](const DocumentValue& value) { read_index(value, predecessor.op, num_ops); });
+  section.optional_value("op",
+                         [&](const DocumentValue& value) { read_index(value, predecessor.op, num_ops); });
   section.optional("slots_back", predecessor.slots_back, WholeRange{0, kMostSlots});
   section.finish();
   return predecessor;
@@ -108,8 +109,8 @@ Op read_op(const DocumentValue& item, const Scope& scope, std::size_t num_ops) {
   section.optional_list("predecessors", [&](const DocumentValue& predecessor) {
     op.predecessors.push_back(read_predecessor(predecessor, num_ops));
   });
-  section.optional_list("kernels",
-                        [&](const DocumentValue& kernel) { op.kernels.push_back(read_kernel(kernel, scope)); });
+  section.optional_list(
+      "kernels", [&](const DocumentValue& kernel) { op.kernels.push_back(read_kernel(kernel, scope)); });
   section.finish();
   return op;
 }
@@ -120,7 +121,8 @@ Template read_template(const DocumentValue& item, const Scope& scope) {
   const std::size_t num_ops = list_length(section, "ops");
   section.required("name", t.name);
   section.optional("chunk", t.chunk, WholeRange{0, 1'000'000});
-  section.optional_list("ops", [&](const DocumentValue& op) { t.ops.push_back(read_op(op, scope, num_ops)); });
+  section.optional_list("ops",
+                        [&](const DocumentValue& op) { t.ops.push_back(read_op(op, scope, num_ops)); });
   section.finish();
   return t;
 }
@@ -136,7 +138,8 @@ void read_step(const DocumentValue& value, const std::vector<Template>& template
   }
   const std::vector<Op>& ops = templates[static_cast<std::size_t>(step.template_index)].ops;
   if (read_index(DocumentValue(value, items[1], std::size_t{1}), step.op, ops.size())) {
-    const std::size_t num_kernels = std::max<std::size_t>(ops[static_cast<std::size_t>(step.op)].kernels.size(), 1);
+    const std::size_t num_kernels =
+        std::max<std::size_t>(ops[static_cast<std::size_t>(step.op)].kernels.size(), 1);
     read_index(DocumentValue(value, items[2], std::size_t{2}), step.kernel, num_kernels);
   }
 }
@@ -148,8 +151,10 @@ Buffer read_buffer(const DocumentValue& item, const std::vector<Template>& templ
   section.required("kind", buffer.kind);
   section.required("bytes", buffer.bytes.value, kSize);
   section.optional("persistent", buffer.persistent);
-  section.optional_value("first", [&](const DocumentValue& value) { read_step(value, templates, buffer.first); });
-  section.optional_value("last", [&](const DocumentValue& value) { read_step(value, templates, buffer.last); });
+  section.optional_value("first",
+                         [&](const DocumentValue& value) { read_step(value, templates, buffer.first); });
+  section.optional_value("last",
+                         [&](const DocumentValue& value) { read_step(value, templates, buffer.last); });
   section.optional("init", buffer.init);
   section.optional("init_std", buffer.init_std, NumberRange{0, 1e6});
   section.optional("weight_decay", buffer.weight_decay);
@@ -160,7 +165,8 @@ Buffer read_buffer(const DocumentValue& item, const std::vector<Template>& templ
 }
 
 /// A slot's template by name or index. A name that two templates have stands for neither.
-void read_template_name(const DocumentValue& value, const std::vector<Template>& templates, std::int32_t& index) {
+void read_template_name(const DocumentValue& value, const std::vector<Template>& templates,
+                        std::int32_t& index) {
   if (!value.node().quoted) {
     read_index(value, index, templates.size());
     return;
@@ -174,7 +180,8 @@ void read_template_name(const DocumentValue& value, const std::vector<Template>&
     for (const Template& t : templates) {
       names.push_back(t.name);
     }
-    value.refuse_value(fmt::format("is not the name of one template (allowed: {})", printable(list_words(names))));
+    value.refuse_value(
+        fmt::format("is not the name of one template (allowed: {})", printable(list_words(names))));
     return;
   }
   index = static_cast<std::int32_t>(found - templates.begin());
@@ -219,7 +226,8 @@ void read_axis_order(const DocumentValue& value, std::array<Axis, kNumAxes>& ord
     }
   }
   if (items.size() != kNumAxes) {
-    value.refuse(fmt::format("is not a list of the axes (allowed: {} in any order)", list_words(words<Axis>())));
+    value.refuse(
+        fmt::format("is not a list of the axes (allowed: {} in any order)", list_words(words<Axis>())));
   }
 }
 
@@ -240,7 +248,8 @@ void read_program(DocumentSection& section, Program& program) {
       value.refuse(fmt::format("make over {} ranks together", kDegree.most));
     }
   });
-  section.optional_value("axis_order", [&](const DocumentValue& value) { read_axis_order(value, program.axis_order); });
+  section.optional_value("axis_order",
+                         [&](const DocumentValue& value) { read_axis_order(value, program.axis_order); });
   section.required("num_microbatches", program.num_microbatches, WholeRange{1, 10'000'000});
   section.required("microbatch_size", program.microbatch_size, kDegree);
   section.required("sequence_length", program.sequence_length, WholeRange{1, 1 << 24});
@@ -253,9 +262,12 @@ void read_program(DocumentSection& section, Program& program) {
     program.lanes.push_back(std::move(lane));
   });
   // Without their number, which is then the mistake to report, any microbatch will do.
-  const std::int32_t num_microbatches = section.has("num_microbatches") ? program.num_microbatches : kMostSlots;
-  const Scope scope{.num_lanes = program.lanes.size(), .num_buffers = 0, .num_microbatches = num_microbatches};
-  section.list("stages", [&](const DocumentValue& item) { program.stages.push_back(read_stage(item, scope)); });
+  const std::int32_t num_microbatches =
+      section.has("num_microbatches") ? program.num_microbatches : kMostSlots;
+  const Scope scope{
+      .num_lanes = program.lanes.size(), .num_buffers = 0, .num_microbatches = num_microbatches};
+  section.list("stages",
+               [&](const DocumentValue& item) { program.stages.push_back(read_stage(item, scope)); });
 }
 
 }  // namespace portolan

@@ -118,7 +118,9 @@ JsonValue write_step(const Step& step) {
 JsonValue write_buffer(const Buffer& buffer) {
   const Buffer fresh;
   CompactObject object;
-  object.set_always("name", buffer.name).set_always("kind", buffer.kind).set_always("bytes", buffer.bytes.value);
+  object.set_always("name", buffer.name)
+      .set_always("kind", buffer.kind)
+      .set_always("bytes", buffer.bytes.value);
   object.set("persistent", buffer.persistent, fresh.persistent);
   if (!(buffer.first == fresh.first && buffer.last == fresh.last)) {
     object.set_list("first", write_step(buffer.first)).set_list("last", write_step(buffer.last));

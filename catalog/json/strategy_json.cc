@@ -42,7 +42,8 @@ void set_fixed(NotatedObject& object, std::string_view key, const std::optional<
 
 /// Reads the value as --strategy takes it; what is wrong with it is recorded.
 template <typename T>
-void read_parsed(DocumentSection& section, std::string_view key, T& target, Result<T> (*parse)(std::string_view)) {
+void read_parsed(DocumentSection& section, std::string_view key, T& target,
+                 Result<T> (*parse)(std::string_view)) {
   section.optional_value(key, [&](const DocumentValue& value) {
     const std::optional<std::string> text = word_text(value, key);
     if (!text) {
@@ -95,7 +96,8 @@ JsonValue to_json(const Strategy& strategy) {
       .set_json("axis_order", axis_list(strategy.axis_order))
       .set("precision", strategy.precision)
       .set("offload", strategy.offload)
-      .set_json("layers", strategy.layers_per_stage.empty() ? JsonValue() : json_list(strategy.layers_per_stage))
+      .set_json("layers",
+                strategy.layers_per_stage.empty() ? JsonValue() : json_list(strategy.layers_per_stage))
       .take();
 }
 
@@ -113,7 +115,8 @@ void read_strategy(DocumentSection& section, Strategy& strategy) {
   section.optional("zero_group", strategy.zero_group, WholeRange{0, kDegree.most});
   read_parsed(section, "recompute", strategy.recompute, &parse_recompute);
   section.optional("aggregation", strategy.gradient_aggregation.algorithm);
-  section.optional("bucket", strategy.gradient_aggregation.bucket.value, WholeRange{0, std::int64_t{1} << 48});
+  section.optional("bucket", strategy.gradient_aggregation.bucket.value,
+                   WholeRange{0, std::int64_t{1} << 48});
   section.optional("overlap", strategy.gradient_aggregation.overlap);
   read_none(section, "compression", strategy.gradient_aggregation.compression);
   read_parsed(section, "axis_order", strategy.axis_order, &parse_axis_order);

@@ -13,11 +13,12 @@ namespace {
 bool is_plain(std::string_view text) {
   constexpr std::array<std::string_view, 4> kNulls = {"null", "Null", "NULL", "~"};
   const auto is_safe = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ' ' || c == '.' ||
-           c == '_' || c == '/' || c == '+' || c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ' ' ||
+           c == '.' || c == '_' || c == '/' || c == '+' || c == '-';
   };
-  return !text.empty() && std::ranges::all_of(text, is_safe) && std::isalnum(static_cast<unsigned char>(text[0])) != 0 &&
-         text.back() != ' ' && std::ranges::find(kNulls, text) == kNulls.end();
+  return !text.empty() && std::ranges::all_of(text, is_safe) &&
+         std::isalnum(static_cast<unsigned char>(text[0])) != 0 && text.back() != ' ' &&
+         std::ranges::find(kNulls, text) == kNulls.end();
 }
 
 std::string yaml_string(std::string_view text) {

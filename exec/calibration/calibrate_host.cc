@@ -41,7 +41,8 @@ class HardwareAssembler {
     noise_.add(sample.noise());
     if (is_gemm(kernel.kind)) {
       const KernelShape& s = kernel.shape;
-      products_[{layout_of(kernel.kind), s.gemm_batch, s.gemm_m, s.gemm_n, s.gemm_k}].add(kernel.flops.value, sample.typical());
+      products_[{layout_of(kernel.kind), s.gemm_batch, s.gemm_m, s.gemm_n, s.gemm_k}].add(kernel.flops.value,
+                                                                                          sample.typical());
     } else if (kernel.bytes.value > 0) {
       const std::int64_t elements =
           std::max<std::int64_t>(kernel.shape.rows, 1) * std::max<std::int64_t>(kernel.shape.columns, 1);
@@ -51,7 +52,9 @@ class HardwareAssembler {
 
   void add(const TimedCommunication& communication) {
     noise_.add(communication.sample.noise());
-    points_.push_back({.collective = communication.collective, .num_ranks = communication.num_ranks, .size = communication.size,
+    points_.push_back({.collective = communication.collective,
+                       .num_ranks = communication.num_ranks,
+                       .size = communication.size,
                        .time = Seconds(communication.sample.median())});
   }
 
@@ -86,21 +89,27 @@ void HardwareAssembler::fill_device(DeviceSpec& device, const std::string& sourc
   for (const auto& [key, throughput] : products_) {
     const auto& [layout, batch, m, n, k] = key;
     best = std::max(best, throughput.rate());
-    device.gemm_points.push_back(
-        {.layout = layout, .batch = batch, .m = m, .n = n, .k = k, .rate = FlopsPerSecond(throughput.rate())});
+    device.gemm_points.push_back({.layout = layout,
+                                  .batch = batch,
+                                  .m = m,
+                                  .n = n,
+                                  .k = k,
+                                  .rate = FlopsPerSecond(throughput.rate())});
   }
   device.peak[Precision::kFp32] = {FlopsPerSecond(best), source + ": fastest product measured"};
   double stream = 0;
   for (const auto& [key, throughput] : memory_bound_) {
     const auto& [kind, elements] = key;
-    device.kernel_rates.push_back(
-        {.kernel = std::string(kernel_name(kind)), .elements = elements, .rate = BytesPerSecond(throughput.rate())});
+    device.kernel_rates.push_back({.kernel = std::string(kernel_name(kind)),
+                                   .elements = elements,
+                                   .rate = BytesPerSecond(throughput.rate())});
     if (kind == KernelKind::kAdamW) {
       stream = throughput.rate();  // ascending size: the last is the largest
     }
   }
   device.memory_bandwidth = {BytesPerSecond(stream), source + ": largest optimizer update"};
-  for (Sourced<double>* efficiency : {&device.gemm_efficiency, &device.attention_gemm_efficiency, &device.memory_efficiency}) {
+  for (Sourced<double>* efficiency :
+       {&device.gemm_efficiency, &device.attention_gemm_efficiency, &device.memory_efficiency}) {
     *efficiency = {1.0, source + ": rates are achieved ones"};
   }
   device.kernel_launch = {Seconds(0), source + ": within the rates"};
@@ -133,7 +142,8 @@ Hardware HardwareAssembler::finish(std::int32_t num_cores) const {
   hardware.name = "this-machine";
   hardware.num_nodes = 1;
   hardware.gpus_per_node = num_cores;
-  hardware.device.memory = {available_memory().value_or(Bytes(kGibi)) / num_cores, source + ": available memory over cores"};
+  hardware.device.memory = {available_memory().value_or(Bytes(kGibi)) / num_cores,
+                            source + ": available memory over cores"};
   fill_device(hardware.device, source);
   fill_link(hardware.nvlink, source, hardware.device.memory_bandwidth.value);
   hardware.intra_node_step = {Seconds(0), source + ": within the collective points"};
@@ -153,15 +163,17 @@ void report(const CalibrationOptions& options, double share, const std::string& 
 
 Result<HostCalibration> calibrate_host(const CalibrationOptions& options) {
   host::set_blas_threads(1);
+  const Seconds budget = options.rough ? Seconds(0.2) : options.budget;
   const auto allowed = static_cast<std::int32_t>(allowed_processors().size());
   const std::int32_t cores = std::clamp(options.num_cores.value_or(allowed), 1, allowed);
   HardwareAssembler assembler;
   HostCalibration calibration;
   Sample stretch;
-  const std::vector<TrainingCourse> courses = training_courses();
-  const Seconds per_course = options.budget * (0.5 / static_cast<double>(courses.size()));
+  const std::vector<TrainingCourse> courses = options.rough ? rough_courses() : training_courses();
+  const Seconds per_course = budget * (0.5 / static_cast<double>(courses.size()));
   for (std::size_t i = 0; i < courses.size(); ++i) {
-    report(options, 0.5 * static_cast<double>(i) / static_cast<double>(courses.size()), "kernels of " + courses[i].model.name);
+    report(options, 0.5 * static_cast<double>(i) / static_cast<double>(courses.size()),
+           "kernels of " + courses[i].model.name);
     PORTOLAN_TRY(const CourseResult result,
                  run_course(courses[i], {.num_cores = cores, .budget = per_course, .seed = options.seed}));
     for (const TimedKernel& timed : result.kernels) {
@@ -170,9 +182,9 @@ Result<HostCalibration> calibrate_host(const CalibrationOptions& options) {
     stretch.add(result.stretch);
   }
   report(options, 0.5, "matrix products");
-  const std::vector<Kernel> grid = gemm_grid();
+  const std::vector<Kernel> grid = gemm_grid(options.rough ? GridSize::kRough : GridSize::kFull);
   const std::vector<Sample> samples =
-      time_gemms(grid, {.num_cores = cores, .budget = options.budget * 0.4, .seed = options.seed});
+      time_gemms(grid, {.num_cores = cores, .budget = budget * 0.4, .seed = options.seed});
   for (std::size_t i = 0; i < grid.size(); ++i) {
     assembler.add(grid[i], samples[i]);
   }
@@ -182,7 +194,8 @@ Result<HostCalibration> calibrate_host(const CalibrationOptions& options) {
   }
   for (const std::int32_t num_ranks : group_sizes) {
     report(options, 0.9, fmt::format("communication between {} threads", num_ranks));
-    PORTOLAN_TRY(const auto curve, time_communication(num_ranks, options.budget * (0.1 / static_cast<double>(group_sizes.size()))));
+    PORTOLAN_TRY(const auto curve,
+                 time_communication(num_ranks, budget * (0.1 / static_cast<double>(group_sizes.size()))));
     for (const TimedCommunication& point : curve) {
       assembler.add(point);
     }

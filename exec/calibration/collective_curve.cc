@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kSmallest = 4 * kKibi;
 constexpr std::int64_t kLargest = 64 * kMebi;
 constexpr std::int64_t kPool = 128 * kMebi;  ///< of each rank; payloads are taken from it in turn
-constexpr TransferIndex kOnly = 0;  ///< the one transfer, and the one group
+constexpr TransferIndex kOnly = 0;           ///< the one transfer, and the one group
 constexpr int kFewestRepeats = 4;
 constexpr int kMostRepeats = 400;
 
@@ -21,7 +21,10 @@ constexpr int kMostRepeats = 400;
 class Correspondent {
  public:
   Correspondent(std::int32_t rank, HostWorld& world, const RunControl& control)
-      : rank_(rank), events_(control), communicator_(rank, world, events_), pool_(static_cast<std::size_t>(kPool)) {
+      : rank_(rank),
+        events_(control),
+        communicator_(rank, world, events_),
+        pool_(static_cast<std::size_t>(kPool)) {
     events_.prepare(1);
     auto* const values = reinterpret_cast<float*>(pool_.data());
     std::fill_n(values, pool_.size() / sizeof(float), 1e-3F);

@@ -18,8 +18,9 @@ struct TimedCommunication {
   Sample sample;
 };
 
-/// Sends and all-reduces between `num_ranks` threads, 4 KiB to 64 MiB, through the communicator that a run uses, on memory that
-/// no cache holds. Times are those that a run reports: from when all are there. Errors (kDevice).
+/// Sends and all-reduces between `num_ranks` threads, 4 KiB to 64 MiB, through the communicator that a run
+/// uses, on memory that no cache holds. Times are those that a run reports: from when all are there. Errors
+/// (kDevice).
 Result<std::vector<TimedCommunication>> time_communication(std::int32_t num_ranks, Seconds budget);
 
 }  // namespace portolan

@@ -13,9 +13,11 @@ namespace portolan {
 
 namespace {
 
-/// Operands that should be cold are taken from a pool of this many floats in turn: three times a 32 MiB cache.
+/// Operands that should be cold are taken from a pool of this many floats in turn: three times a 32 MiB
+/// cache.
 constexpr std::size_t kPoolFloats = 24 * 1024 * 1024;
 constexpr double kMostFlops = 2.2e9;  ///< of one product; a core takes some 15 ms
+constexpr double kMostRoughFlops = 1e7;
 constexpr int kMostRepeats = 64;
 constexpr int kFewestRepeats = 3;
 
@@ -106,9 +108,10 @@ void time_kernel(const Kernel& kernel, double budget_s, OperandPool& pool, Sampl
 
 }  // namespace
 
-std::vector<Kernel> gemm_grid() {
+std::vector<Kernel> gemm_grid(GridSize size) {
   constexpr std::array<std::int64_t, 5> kRows = {64, 128, 256, 512, 1024};
   constexpr std::array<std::int64_t, 5> kFeatures = {64, 192, 512, 1536, 4096};
+  const double most_flops = size == GridSize::kFull ? kMostFlops : kMostRoughFlops;
   std::vector<Kernel> kernels;
   for (const KernelKind kind :
        {KernelKind::kLinearForward, KernelKind::kLinearBackwardInput, KernelKind::kLinearBackwardWeight}) {
@@ -116,7 +119,7 @@ std::vector<Kernel> gemm_grid() {
       for (const std::int64_t out : kFeatures) {
         for (const std::int64_t in : kFeatures) {
           Kernel kernel = linear_kernel(kind, rows, out, in);
-          if (kernel.flops.value <= kMostFlops) {
+          if (kernel.flops.value <= most_flops) {
             kernels.push_back(std::move(kernel));
           }
         }
@@ -128,7 +131,8 @@ std::vector<Kernel> gemm_grid() {
 
 std::vector<Sample> time_gemms(const std::vector<Kernel>& kernels, const GridOptions& options) {
   const double budget_s = options.budget.value / static_cast<double>(kernels.size());
-  std::vector<std::vector<Sample>> of_cores(static_cast<std::size_t>(options.num_cores), std::vector<Sample>(kernels.size()));
+  std::vector<std::vector<Sample>> of_cores(static_cast<std::size_t>(options.num_cores),
+                                            std::vector<Sample>(kernels.size()));
   const RunControl control(Seconds(60));
   RankBarrier barrier(options.num_cores);
   run_team(options.num_cores, [&](std::int32_t member) {

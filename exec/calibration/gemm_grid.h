@@ -11,7 +11,8 @@
 namespace portolan {
 
 /// Products of a linear layer, forward and both backward, over a grid of rows and features.
-std::vector<Kernel> gemm_grid();
+enum class GridSize : std::uint8_t { kFull, kRough };
+std::vector<Kernel> gemm_grid(GridSize size);
 
 struct GridOptions {
   std::int32_t num_cores = 1;
@@ -19,8 +20,8 @@ struct GridOptions {
   std::uint64_t seed = 1;
 };
 
-/// Times of each kernel on all cores at once. The factor that the kernel before has just made stays in the cache, as it does in
-/// training; weights, saved activations and results lie elsewhere each time.
+/// Times of each kernel on all cores at once. The factor that the kernel before has just made stays in the
+/// cache, as it does in training; weights, saved activations and results lie elsewhere each time.
 std::vector<Sample> time_gemms(const std::vector<Kernel>& kernels, const GridOptions& options);
 
 }  // namespace portolan

@@ -13,12 +13,13 @@ namespace portolan {
 /// Samples of each kernel of a Program, by its address there.
 using KernelSamples = std::unordered_map<const Kernel*, Sample>;
 
-/// Hands everything on to another device and notes how long each launch took. For devices that run a kernel on the
-/// calling thread when it is launched.
+/// Hands everything on to another device and notes how long each launch took. For devices that run a kernel
+/// on the calling thread when it is launched.
 class RecordingDevice final : public Device {
  public:
   /// `samples` must outlive it.
-  RecordingDevice(std::unique_ptr<Device> inner, KernelSamples& samples) : inner_(std::move(inner)), samples_(samples) {}
+  RecordingDevice(std::unique_ptr<Device> inner, KernelSamples& samples)
+      : inner_(std::move(inner)), samples_(samples) {}
 
   Result<void> launch(LaneId lane, const KernelLaunch& launch) override {
     const WorkClock clock;
@@ -27,15 +28,27 @@ class RecordingDevice final : public Device {
     return done;
   }
 
-  Result<void> prepare(std::int32_t num_lanes, std::int32_t num_events) override { return inner_->prepare(num_lanes, num_events); }
+  Result<void> prepare(std::int32_t num_lanes, std::int32_t num_events) override {
+    return inner_->prepare(num_lanes, num_events);
+  }
   Result<std::byte*> map_arena(Bytes size) override { return inner_->map_arena(size); }
-  Result<void> write(std::byte* destination, std::span<const std::byte> source) override { return inner_->write(destination, source); }
-  Result<void> read(std::span<std::byte> destination, const std::byte* source) override { return inner_->read(destination, source); }
+  Result<void> write(std::byte* destination, std::span<const std::byte> source) override {
+    return inner_->write(destination, source);
+  }
+  Result<void> read(std::span<std::byte> destination, const std::byte* source) override {
+    return inner_->read(destination, source);
+  }
   Result<void> begin_step() override { return inner_->begin_step(); }
   Result<void> wait(LaneId lane, EventIndex event) override { return inner_->wait(lane, event); }
-  Result<void> begin_compute(LaneId lane, EventIndex event) override { return inner_->begin_compute(lane, event); }
-  Result<void> end_compute(LaneId lane, EventIndex event) override { return inner_->end_compute(lane, event); }
-  Result<void> poison(LaneId lane, std::byte* destination, Bytes size) override { return inner_->poison(lane, destination, size); }
+  Result<void> begin_compute(LaneId lane, EventIndex event) override {
+    return inner_->begin_compute(lane, event);
+  }
+  Result<void> end_compute(LaneId lane, EventIndex event) override {
+    return inner_->end_compute(lane, event);
+  }
+  Result<void> poison(LaneId lane, std::byte* destination, Bytes size) override {
+    return inner_->poison(lane, destination, size);
+  }
   Result<void> synchronize() override { return inner_->synchronize(); }
   OpTimes times(EventIndex event) const override { return inner_->times(event); }
   StepUsage usage() const override { return inner_->usage(); }

@@ -11,13 +11,16 @@ namespace portolan {
 class Sample {
  public:
   void add(double seconds) { seconds_.push_back(seconds); }
-  void append(const Sample& other) { seconds_.insert(seconds_.end(), other.seconds_.begin(), other.seconds_.end()); }
+  void append(const Sample& other) {
+    seconds_.insert(seconds_.end(), other.seconds_.begin(), other.seconds_.end());
+  }
   bool empty() const { return seconds_.empty(); }
   std::size_t size() const { return seconds_.size(); }
 
   /// Precondition of these: not empty.
   double median() const { return middle(seconds_); }
-  /// Mean without the highest twentieth: the usual spread counts, as it does in a step; an interruption does not.
+  /// Mean without the highest twentieth: the usual spread counts, as it does in a step; an interruption does
+  /// not.
   double typical() const {
     std::vector<double> sorted = seconds_;
     std::sort(sorted.begin(), sorted.end());

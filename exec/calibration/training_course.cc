@@ -100,10 +100,12 @@ std::int64_t num_steps(const Program& program, Seconds budget) {
       }
     }
   }
-  return std::clamp(static_cast<std::int64_t>(budget.value * kFlopsPerSecond / flops), std::int64_t{3}, std::int64_t{200});
+  return std::clamp(static_cast<std::int64_t>(budget.value * kFlopsPerSecond / flops), std::int64_t{3},
+                    std::int64_t{200});
 }
 
-/// Samples of all cores, in the order of the kernels in the Program, so that results do not depend on addresses' hashes.
+/// Samples of all cores, in the order of the kernels in the Program, so that results do not depend on
+/// addresses' hashes.
 std::map<const Kernel*, Sample> together(const std::vector<KernelSamples>& of_cores) {
   std::map<const Kernel*, Sample> merged;
   for (const KernelSamples& samples : of_cores) {
@@ -117,19 +119,27 @@ std::map<const Kernel*, Sample> together(const std::vector<KernelSamples>& of_co
 }  // namespace
 
 std::vector<TrainingCourse> training_courses() {
-  return {gpt_course({.layers = 4, .hidden = 128, .heads = 4, .vocabulary = 1024, .sequence = 128, .microbatch = 2}),
+  return {gpt_course(
+              {.layers = 4, .hidden = 128, .heads = 4, .vocabulary = 1024, .sequence = 128, .microbatch = 2}),
           gpt_course({.layers = 4, .hidden = 256, .heads = 8, .vocabulary = 4096, .sequence = 256}),
           gpt_course({.layers = 2, .hidden = 512, .heads = 8, .vocabulary = 8192, .sequence = 256}),
-          llama_course({.layers = 4, .hidden = 128, .heads = 4, .vocabulary = 1024, .sequence = 128, .microbatch = 2}),
+          llama_course(
+              {.layers = 4, .hidden = 128, .heads = 4, .vocabulary = 1024, .sequence = 128, .microbatch = 2}),
           llama_course({.layers = 4, .hidden = 256, .heads = 4, .vocabulary = 4096, .sequence = 256}),
           llama_course({.layers = 2, .hidden = 512, .heads = 8, .vocabulary = 6144, .sequence = 512})};
+}
+
+std::vector<TrainingCourse> rough_courses() {
+  return {gpt_course({.layers = 1, .hidden = 64, .heads = 2, .vocabulary = 256, .sequence = 64}),
+          llama_course({.layers = 1, .hidden = 64, .heads = 2, .vocabulary = 256, .sequence = 64})};
 }
 
 Result<CourseResult> run_course(const TrainingCourse& course, const CourseOptions& options) {
   const Plan plan = course_plan(course, options.num_cores, options.seed);
   PORTOLAN_TRY(const TokenDataset text, random_text(course, options.seed));
   std::vector<KernelSamples> samples(static_cast<std::size_t>(options.num_cores));
-  RunOptions run{.num_steps = 1 + num_steps(plan.program, options.budget), .dataset = &text, .num_warmup_steps = 1};
+  RunOptions run{
+      .num_steps = 1 + num_steps(plan.program, options.budget), .dataset = &text, .num_warmup_steps = 1};
   run.decorate_device = [&](std::int32_t rank, std::unique_ptr<Device> inner) -> std::unique_ptr<Device> {
     return std::make_unique<RecordingDevice>(std::move(inner), samples[static_cast<std::size_t>(rank)]);
   };

@@ -21,6 +21,9 @@ struct TrainingCourse {
 /// Courses of both model families, from a working set that fits a second-level cache to one that fits none.
 std::vector<TrainingCourse> training_courses();
 
+/// One of each family, over in a blink.
+std::vector<TrainingCourse> rough_courses();
+
 /// A kernel and how long it took each time.
 struct TimedKernel {
   Kernel kernel;

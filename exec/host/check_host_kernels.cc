@@ -130,12 +130,14 @@ OperandNeeds token_needs(const Kernel& kernel) {
 }
 
 Error cannot(const Kernel& kernel, const std::string& why) {
-  return infeasible(fmt::format("host device cannot run {}{}{}", kernel_name(kernel.kind), why.empty() ? "" : ": ", why));
+  return infeasible(
+      fmt::format("host device cannot run {}{}{}", kernel_name(kernel.kind), why.empty() ? "" : ": ", why));
 }
 
 bool is_attention(KernelKind kind) {
   return is_attention_gemm(kind) || kind == KernelKind::kAttentionSoftmaxForward ||
-         kind == KernelKind::kAttentionSoftmaxBackward || kind == KernelKind::kRotaryForward || kind == KernelKind::kRotaryBackward;
+         kind == KernelKind::kAttentionSoftmaxBackward || kind == KernelKind::kRotaryForward ||
+         kind == KernelKind::kRotaryBackward;
 }
 
 bool is_linear(KernelKind kind) { return is_gemm(kind) && !is_attention_gemm(kind); }
@@ -146,8 +148,9 @@ bool is_norm(KernelKind kind) {
 }
 
 bool is_of_tokens(KernelKind kind) {
-  return kind == KernelKind::kLoadTokens || kind == KernelKind::kEmbeddingForward || kind == KernelKind::kEmbeddingBackward ||
-         kind == KernelKind::kCrossEntropyForward || kind == KernelKind::kCrossEntropyBackward;
+  return kind == KernelKind::kLoadTokens || kind == KernelKind::kEmbeddingForward ||
+         kind == KernelKind::kEmbeddingBackward || kind == KernelKind::kCrossEntropyForward ||
+         kind == KernelKind::kCrossEntropyBackward;
 }
 
 bool is_absent(KernelKind kind) {
@@ -171,13 +174,15 @@ OperandNeeds needs_of(const Kernel& kernel) {
 /// Sizes that multiply to what fits a buffer and are still none.
 Result<void> check_sizes(const Kernel& kernel) {
   const KernelShape& s = kernel.shape;
-  for (const std::int64_t size : {s.rows, s.columns, s.inner, s.batch, s.sequence, s.heads, s.kv_heads, s.head_dim}) {
+  for (const std::int64_t size :
+       {s.rows, s.columns, s.inner, s.batch, s.sequence, s.heads, s.kv_heads, s.head_dim}) {
     if (size < 0 || size > kLargestSize) {
       return cannot(kernel, fmt::format("a size of {} (allowed: 0 to {})", size, kLargestSize));
     }
   }
   if (!is_attention(kernel.kind)) {
-    const bool needs_sequence = kernel.kind == KernelKind::kEmbeddingForward || kernel.kind == KernelKind::kEmbeddingBackward ||
+    const bool needs_sequence = kernel.kind == KernelKind::kEmbeddingForward ||
+                                kernel.kind == KernelKind::kEmbeddingBackward ||
                                 kernel.kind == KernelKind::kLoadTokens;
     if (needs_sequence && (s.batch < 1 || s.sequence < 1 || product({s.batch, s.sequence}) != s.rows)) {
       return cannot(kernel, fmt::format("{} rows are not {} sequences of {}", s.rows, s.batch, s.sequence));
@@ -189,7 +194,8 @@ Result<void> check_sizes(const Kernel& kernel) {
   }
   const bool rotary = kernel.kind == KernelKind::kRotaryForward || kernel.kind == KernelKind::kRotaryBackward;
   if (rotary && (s.head_dim % 2 != 0 || s.head_dim > operands::kMaxRotaryHeadDim)) {
-    return cannot(kernel, fmt::format("head dimension {} (allowed: even, up to {})", s.head_dim, operands::kMaxRotaryHeadDim));
+    return cannot(kernel, fmt::format("head dimension {} (allowed: even, up to {})", s.head_dim,
+                                      operands::kMaxRotaryHeadDim));
   }
   return {};
 }
@@ -204,8 +210,10 @@ Result<void> check_host_kernel(const Kernel& kernel, const Stage& stage) {
   const OperandNeeds needs = needs_of(kernel);
   const std::size_t count = kernel.operands.size();
   if (count < needs.required.size() || count > needs.required.size() + needs.optional.size()) {
-    return cannot(kernel, fmt::format("{} operands (needed: {}, further optional ones: {}; no dropout mask, no master copy)",
-                                      count, needs.required.size(), needs.optional.size()));
+    return cannot(
+        kernel,
+        fmt::format("{} operands (needed: {}, further optional ones: {}; no dropout mask, no master copy)",
+                    count, needs.required.size(), needs.optional.size()));
   }
   for (std::size_t i = 0; i < count; ++i) {
     const bool required = i < needs.required.size();
@@ -215,7 +223,8 @@ Result<void> check_host_kernel(const Kernel& kernel, const Stage& stage) {
       return cannot(kernel, "it has no dropout");
     }
     if (elements < 1 || elements > buffer.bytes.value / 4) {
-      return cannot(kernel, fmt::format("buffer \"{}\" of {} bytes is not {} elements of fp32", buffer.name, buffer.bytes.value, elements));
+      return cannot(kernel, fmt::format("buffer \"{}\" of {} bytes is not {} elements of fp32", buffer.name,
+                                        buffer.bytes.value, elements));
     }
   }
   return {};
@@ -230,8 +239,8 @@ Result<void> check_host_communication(const Op& op, const Stage& stage) {
     whole += stage.buffers[static_cast<std::size_t>(buffer)].bytes;
   }
   if (op.bytes != whole) {
-    return infeasible(fmt::format("host device cannot run a {} of {} bytes out of buffers of {} bytes", op_kind_name(op.kind),
-                                  op.bytes.value, whole.value));
+    return infeasible(fmt::format("host device cannot run a {} of {} bytes out of buffers of {} bytes",
+                                  op_kind_name(op.kind), op.bytes.value, whole.value));
   }
   if (op.kind == OpKind::kCollective && whole.value % 4 != 0) {
     return infeasible(fmt::format("host device cannot sum {} bytes as fp32", whole.value));

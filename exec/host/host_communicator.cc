@@ -26,10 +26,14 @@ TransferIndex HostWorld::group(LaneId lane, std::vector<std::int32_t> members) {
 }
 
 HostCommunicator::HostCommunicator(std::int32_t rank, HostWorld& world, HostEvents& events)
-    : rank_(rank), world_(world), events_(events), transfer_uses_(world.messages_.size(), 0),
+    : rank_(rank),
+      world_(world),
+      events_(events),
+      transfer_uses_(world.messages_.size(), 0),
       group_uses_(world.groups_.size(), 0) {}
 
-Result<void> HostCommunicator::send(LaneId, EventIndex event, TransferIndex transfer, std::span<const MemorySpan> memory) {
+Result<void> HostCommunicator::send(LaneId, EventIndex event, TransferIndex transfer,
+                                    std::span<const MemorySpan> memory) {
   HostMessage& message = world_.messages_[static_cast<std::size_t>(transfer)];
   const std::int64_t use = ++transfer_uses_[static_cast<std::size_t>(transfer)];
   message.memory = memory;
@@ -38,12 +42,13 @@ Result<void> HostCommunicator::send(LaneId, EventIndex event, TransferIndex tran
   return {};
 }
 
-Result<void> HostCommunicator::receive(LaneId, EventIndex event, TransferIndex transfer, std::span<const MemorySpan> memory) {
+Result<void> HostCommunicator::receive(LaneId, EventIndex event, TransferIndex transfer,
+                                       std::span<const MemorySpan> memory) {
   HostMessage& message = world_.messages_[static_cast<std::size_t>(transfer)];
   const std::int64_t use = ++transfer_uses_[static_cast<std::size_t>(transfer)];
   const std::int64_t begin = host_now_ns();
-  PORTOLAN_CHECK_OK(world_.control_.wait_until([&] { return message.posted.load(std::memory_order_acquire) >= use; },
-                                               "a message"));
+  PORTOLAN_CHECK_OK(world_.control_.wait_until(
+      [&] { return message.posted.load(std::memory_order_acquire) >= use; }, "a message"));
   const std::int64_t start = host_now_ns();
   events_.add_wait(start - begin);
   if (!have_same_sizes(memory, message.memory)) {
@@ -65,7 +70,8 @@ Result<void> HostCommunicator::meet(std::atomic<std::int64_t>& arrivals, std::in
   return world_.control_.wait_until([&] { return arrivals.load(std::memory_order_acquire) >= all; }, what);
 }
 
-Result<void> HostCommunicator::all_reduce(LaneId, EventIndex event, TransferIndex group_index, std::span<const MemorySpan> memory) {
+Result<void> HostCommunicator::all_reduce(LaneId, EventIndex event, TransferIndex group_index,
+                                          std::span<const MemorySpan> memory) {
   HostGroup& group = world_.groups_[static_cast<std::size_t>(group_index)];
   const std::int64_t all = ++group_uses_[static_cast<std::size_t>(group_index)] * group.size();
   const auto self = std::find(group.members_.begin(), group.members_.end(), rank_) - group.members_.begin();

@@ -11,11 +11,12 @@
 
 namespace portolan {
 
-/// Ranks that reduce together. Each publishes its memory, all meet, each sums its slice into every member's memory,
-/// all meet again.
+/// Ranks that reduce together. Each publishes its memory, all meet, each sums its slice into every member's
+/// memory, all meet again.
 class HostGroup {
  public:
-  explicit HostGroup(std::vector<std::int32_t> members) : members_(std::move(members)), parts_(members_.size()) {}
+  explicit HostGroup(std::vector<std::int32_t> members)
+      : members_(std::move(members)), parts_(members_.size()) {}
 
   const std::vector<std::int32_t>& members() const { return members_; }
   std::int32_t size() const { return static_cast<std::int32_t>(members_.size()); }
@@ -64,9 +65,12 @@ class HostCommunicator final : public Communicator {
   /// All must outlive it. Precondition: `world` is filled.
   HostCommunicator(std::int32_t rank, HostWorld& world, HostEvents& events);
 
-  Result<void> send(LaneId lane, EventIndex event, TransferIndex transfer, std::span<const MemorySpan> memory) override;
-  Result<void> receive(LaneId lane, EventIndex event, TransferIndex transfer, std::span<const MemorySpan> memory) override;
-  Result<void> all_reduce(LaneId lane, EventIndex event, TransferIndex group, std::span<const MemorySpan> memory) override;
+  Result<void> send(LaneId lane, EventIndex event, TransferIndex transfer,
+                    std::span<const MemorySpan> memory) override;
+  Result<void> receive(LaneId lane, EventIndex event, TransferIndex transfer,
+                       std::span<const MemorySpan> memory) override;
+  Result<void> all_reduce(LaneId lane, EventIndex event, TransferIndex group,
+                          std::span<const MemorySpan> memory) override;
 
  private:
   Result<void> meet(std::atomic<std::int64_t>& arrivals, std::int64_t all, const char* what);

@@ -38,7 +38,8 @@ Result<void> HostDevice::prepare(std::int32_t, std::int32_t num_events) {
 
 Result<std::byte*> HostDevice::map_arena(Bytes size) {
   arena_size_ = static_cast<std::size_t>(size.value > 0 ? size.value : 1);
-  void* const mapped = mmap(nullptr, arena_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const mapped =
+      mmap(nullptr, arena_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) {
     return device_error(fmt::format("cannot map an arena of {} bytes: {}", size.value, std::strerror(errno)));
   }

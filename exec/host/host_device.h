@@ -8,8 +8,8 @@
 
 namespace portolan {
 
-/// One core of this machine: kernels run on the calling thread, at once and in the order of the calls, so that lanes and
-/// events need no work. OpenBLAS must be set to one thread before.
+/// One core of this machine: kernels run on the calling thread, at once and in the order of the calls, so
+/// that lanes and events need no work. OpenBLAS must be set to one thread before.
 class HostDevice final : public Device {
  public:
   explicit HostDevice(const RunControl& control) : events_(control) {}

@@ -15,8 +15,8 @@ namespace portolan {
 /// Nanoseconds on the clock of all ranks.
 std::int64_t host_now_ns();
 
-/// A send and its receive, used again each step. The sender writes `memory`, then `posted`; the receiver copies, writes the
-/// times, then `received`. Both count their uses, which agree.
+/// A send and its receive, used again each step. The sender writes `memory`, then `posted`; the receiver
+/// copies, writes the times, then `received`. Both count their uses, which agree.
 struct alignas(64) HostMessage {
   std::atomic<std::int64_t> posted{0};
   std::atomic<std::int64_t> received{0};

@@ -28,7 +28,9 @@ class Arguments {
   float* f(std::size_t place) const { return reinterpret_cast<float*>(launch_.operands[place]); }
   /// An operand that a kernel may have.
   float* optional(std::size_t place) const { return place < launch_.operands.size() ? f(place) : nullptr; }
-  const std::int32_t* tokens(std::size_t place) const { return reinterpret_cast<const std::int32_t*>(launch_.operands[place]); }
+  const std::int32_t* tokens(std::size_t place) const {
+    return reinterpret_cast<const std::int32_t*>(launch_.operands[place]);
+  }
   double* sum(std::size_t place) const { return reinterpret_cast<double*>(launch_.operands[place]); }
   double scalar() const { return launch_.kernel.scalar; }
   std::int64_t elements() const { return shape_.rows * shape_.columns; }
@@ -37,7 +39,10 @@ class Arguments {
     return overwrites(0) ? operands::InputGradient::kOverwrite : operands::InputGradient::kAccumulate;
   }
   operands::AttentionShape attention() const {
-    return {.batch = shape_.batch, .sequence = shape_.sequence, .heads = shape_.heads, .kv_heads = shape_.kv_heads,
+    return {.batch = shape_.batch,
+            .sequence = shape_.sequence,
+            .heads = shape_.heads,
+            .kv_heads = shape_.kv_heads,
             .head_dim = shape_.head_dim};
   }
 
@@ -50,7 +55,8 @@ Result<void> check_tokens(const Arguments& a, std::size_t place, std::int64_t vo
   const std::int32_t* const tokens = a.tokens(place);
   for (std::int64_t i = 0; i < a.shape().rows; ++i) {
     if (tokens[i] < 0 || tokens[i] >= vocabulary) {
-      return bad_input(fmt::format("token {} is not in the model's vocabulary (allowed: 0 to {})", tokens[i], vocabulary - 1));
+      return bad_input(fmt::format("token {} is not in the model's vocabulary (allowed: 0 to {})", tokens[i],
+                                   vocabulary - 1));
     }
   }
   return {};
@@ -64,20 +70,36 @@ Result<void> run_token_kernel(const KernelLaunch& launch, const Arguments& a) {
       return {};
     case KernelKind::kEmbeddingForward:
       PORTOLAN_CHECK_OK(check_tokens(a, 1, s.inner));
-      host::embedding_forward({.rows = s.rows, .sequence = s.sequence, .columns = s.columns, .tokens = a.tokens(1),
-                               .word = a.f(2), .position = a.optional(3), .x = a.f(0)});
+      host::embedding_forward({.rows = s.rows,
+                               .sequence = s.sequence,
+                               .columns = s.columns,
+                               .tokens = a.tokens(1),
+                               .word = a.f(2),
+                               .position = a.optional(3),
+                               .x = a.f(0)});
       return {};
     case KernelKind::kEmbeddingBackward:
-      host::embedding_backward({.rows = s.rows, .sequence = s.sequence, .columns = s.columns, .tokens = a.tokens(2),
-                                .dx = a.f(1), .dword = a.f(0), .dposition = a.optional(3)});
+      host::embedding_backward({.rows = s.rows,
+                                .sequence = s.sequence,
+                                .columns = s.columns,
+                                .tokens = a.tokens(2),
+                                .dx = a.f(1),
+                                .dword = a.f(0),
+                                .dposition = a.optional(3)});
       return {};
     case KernelKind::kCrossEntropyForward:
       PORTOLAN_CHECK_OK(check_tokens(a, 2, s.columns));
-      host::cross_entropy_forward({.rows = s.rows, .vocabulary = s.columns, .targets = a.tokens(2), .logits = a.f(0),
+      host::cross_entropy_forward({.rows = s.rows,
+                                   .vocabulary = s.columns,
+                                   .targets = a.tokens(2),
+                                   .logits = a.f(0),
                                    .loss_sum = a.sum(1)});
       return {};
     default:
-      host::cross_entropy_backward({.rows = s.rows, .vocabulary = s.columns, .scale = a.scalar(), .targets = a.tokens(1),
+      host::cross_entropy_backward({.rows = s.rows,
+                                    .vocabulary = s.columns,
+                                    .scale = a.scalar(),
+                                    .targets = a.tokens(1),
                                     .probabilities = a.f(0)});
       return {};
   }
@@ -87,17 +109,30 @@ void run_linear_kernel(KernelKind kind, const Arguments& a) {
   const KernelShape& s = a.shape();
   switch (kind) {
     case KernelKind::kLinearForward:
-      return host::linear_forward({.rows = s.rows, .in_features = s.inner, .out_features = s.columns, .x = a.f(1),
-                                   .weight = a.f(2), .bias = a.optional(3), .y = a.f(0)});
+      return host::linear_forward({.rows = s.rows,
+                                   .in_features = s.inner,
+                                   .out_features = s.columns,
+                                   .x = a.f(1),
+                                   .weight = a.f(2),
+                                   .bias = a.optional(3),
+                                   .y = a.f(0)});
     case KernelKind::kLinearBackwardInput:
-      return host::linear_backward_input({.rows = s.rows, .in_features = s.inner, .out_features = s.columns, .dy = a.f(1),
-                                          .weight = a.f(2), .dx = a.f(0)});
+      return host::linear_backward_input({.rows = s.rows,
+                                          .in_features = s.inner,
+                                          .out_features = s.columns,
+                                          .dy = a.f(1),
+                                          .weight = a.f(2),
+                                          .dx = a.f(0)});
     case KernelKind::kLinearBackwardWeight:
       if (a.overwrites(0)) {
         host::fill_zero(a.f(0), s.columns * s.inner);
       }
-      return host::linear_backward_weight({.rows = s.rows, .in_features = s.inner, .out_features = s.columns, .dy = a.f(1),
-                                           .x = a.f(2), .dweight = a.f(0)});
+      return host::linear_backward_weight({.rows = s.rows,
+                                           .in_features = s.inner,
+                                           .out_features = s.columns,
+                                           .dy = a.f(1),
+                                           .x = a.f(2),
+                                           .dweight = a.f(0)});
     default:
       return host::bias_backward({.rows = s.rows, .columns = s.columns, .dy = a.f(1), .dbias = a.f(0)});
   }
@@ -107,18 +142,45 @@ void run_norm_kernel(KernelKind kind, const Arguments& a) {
   const KernelShape& s = a.shape();
   switch (kind) {
     case KernelKind::kLayerNormForward:
-      return host::layernorm_forward({.rows = s.rows, .columns = s.columns, .epsilon = a.scalar(), .x = a.f(3), .gamma = a.f(4),
-                                      .beta = a.f(5), .y = a.f(0), .mean = a.f(1), .rstd = a.f(2)});
+      return host::layernorm_forward({.rows = s.rows,
+                                      .columns = s.columns,
+                                      .epsilon = a.scalar(),
+                                      .x = a.f(3),
+                                      .gamma = a.f(4),
+                                      .beta = a.f(5),
+                                      .y = a.f(0),
+                                      .mean = a.f(1),
+                                      .rstd = a.f(2)});
     case KernelKind::kLayerNormBackward:
-      return host::layernorm_backward({.rows = s.rows, .columns = s.columns, .input_gradient = a.input_gradient(),
-                                       .dy = a.f(3), .x = a.f(4), .gamma = a.f(7), .mean = a.f(5), .rstd = a.f(6),
-                                       .dx = a.f(0), .dgamma = a.f(1), .dbeta = a.f(2)});
+      return host::layernorm_backward({.rows = s.rows,
+                                       .columns = s.columns,
+                                       .input_gradient = a.input_gradient(),
+                                       .dy = a.f(3),
+                                       .x = a.f(4),
+                                       .gamma = a.f(7),
+                                       .mean = a.f(5),
+                                       .rstd = a.f(6),
+                                       .dx = a.f(0),
+                                       .dgamma = a.f(1),
+                                       .dbeta = a.f(2)});
     case KernelKind::kRmsNormForward:
-      return host::rmsnorm_forward({.rows = s.rows, .columns = s.columns, .epsilon = a.scalar(), .x = a.f(2), .gamma = a.f(3),
-                                    .y = a.f(0), .rstd = a.f(1)});
+      return host::rmsnorm_forward({.rows = s.rows,
+                                    .columns = s.columns,
+                                    .epsilon = a.scalar(),
+                                    .x = a.f(2),
+                                    .gamma = a.f(3),
+                                    .y = a.f(0),
+                                    .rstd = a.f(1)});
     default:
-      return host::rmsnorm_backward({.rows = s.rows, .columns = s.columns, .input_gradient = a.input_gradient(),
-                                     .dy = a.f(2), .x = a.f(3), .gamma = a.f(5), .rstd = a.f(4), .dx = a.f(0), .dgamma = a.f(1)});
+      return host::rmsnorm_backward({.rows = s.rows,
+                                     .columns = s.columns,
+                                     .input_gradient = a.input_gradient(),
+                                     .dy = a.f(2),
+                                     .x = a.f(3),
+                                     .gamma = a.f(5),
+                                     .rstd = a.f(4),
+                                     .dx = a.f(0),
+                                     .dgamma = a.f(1)});
   }
 }
 
@@ -131,16 +193,23 @@ void run_attention_kernel(KernelKind kind, const Arguments& a) {
     case KernelKind::kAttentionScoresForward:
       return host::attention_scores_forward({.shape = a.attention(), .qkv = a.f(1), .scores = a.f(0)});
     case KernelKind::kAttentionScoresBackward:
-      return host::attention_scores_backward({.shape = a.attention(), .qkv = a.f(2), .dscores = a.f(1), .dqkv = a.f(0)});
+      return host::attention_scores_backward(
+          {.shape = a.attention(), .qkv = a.f(2), .dscores = a.f(1), .dqkv = a.f(0)});
     case KernelKind::kAttentionSoftmaxForward:
       return host::attention_softmax_forward({.shape = a.attention(), .scores = a.f(0)});
     case KernelKind::kAttentionSoftmaxBackward:
-      return host::attention_softmax_backward({.shape = a.attention(), .probabilities = a.f(1), .dprobabilities = a.f(0)});
+      return host::attention_softmax_backward(
+          {.shape = a.attention(), .probabilities = a.f(1), .dprobabilities = a.f(0)});
     case KernelKind::kAttentionContextForward:
-      return host::attention_context_forward({.shape = a.attention(), .probabilities = a.f(1), .qkv = a.f(2), .context = a.f(0)});
+      return host::attention_context_forward(
+          {.shape = a.attention(), .probabilities = a.f(1), .qkv = a.f(2), .context = a.f(0)});
     default:
-      return host::attention_context_backward({.shape = a.attention(), .probabilities = a.f(3), .qkv = a.f(4),
-                                               .dcontext = a.f(2), .dprobabilities = a.f(0), .dqkv = a.f(1)});
+      return host::attention_context_backward({.shape = a.attention(),
+                                               .probabilities = a.f(3),
+                                               .qkv = a.f(4),
+                                               .dcontext = a.f(2),
+                                               .dprobabilities = a.f(0),
+                                               .dqkv = a.f(1)});
   }
 }
 
@@ -154,9 +223,11 @@ void run_pointwise_kernel(KernelKind kind, const Arguments& a) {
     case KernelKind::kSwiGluForward:
       return host::swiglu_forward({.rows = s.rows, .features = s.columns, .u = a.f(1), .g = a.f(0)});
     case KernelKind::kSwiGluBackward:
-      return host::swiglu_backward({.rows = s.rows, .features = s.columns, .u = a.f(2), .dg = a.f(1), .du = a.f(0)});
+      return host::swiglu_backward(
+          {.rows = s.rows, .features = s.columns, .u = a.f(2), .dg = a.f(1), .du = a.f(0)});
     case KernelKind::kResidualAdd:
-      return host::residual_add({.rows = s.rows, .columns = s.columns, .x = a.f(1), .bias = a.optional(2), .y = a.f(0)});
+      return host::residual_add(
+          {.rows = s.rows, .columns = s.columns, .x = a.f(1), .bias = a.optional(2), .y = a.f(0)});
     case KernelKind::kGradientConvert:
       return host::accumulate(a.f(0), a.f(1), a.elements());
     default:
@@ -167,9 +238,16 @@ void run_pointwise_kernel(KernelKind kind, const Arguments& a) {
 void run_adamw(const KernelLaunch& launch, const Arguments& a) {
   const UpdateOptions& update = launch.update;
   host::adamw_update({.count = a.shape().rows,
-                      .options = {.learning_rate = update.learning_rate, .beta1 = update.beta1, .beta2 = update.beta2,
-                                  .epsilon = update.epsilon, .weight_decay = update.weight_decay, .step = update.step},
-                      .gradient = a.f(1), .parameter = a.f(0), .first_moment = a.f(2), .second_moment = a.f(3)});
+                      .options = {.learning_rate = update.learning_rate,
+                                  .beta1 = update.beta1,
+                                  .beta2 = update.beta2,
+                                  .epsilon = update.epsilon,
+                                  .weight_decay = update.weight_decay,
+                                  .step = update.step},
+                      .gradient = a.f(1),
+                      .parameter = a.f(0),
+                      .first_moment = a.f(2),
+                      .second_moment = a.f(3)});
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 namespace portolan {
 
 /// Whether the host has the kernel, and the buffers of `stage` that it names hold its operands in fp32.
-/// Errors (kInfeasible): "host device cannot run attention_dropout_forward"; an operand that is missing or too
-/// small, sizes that are none.
+/// Errors (kInfeasible): "host device cannot run attention_dropout_forward"; an operand that is missing or
+/// too small, sizes that are none.
 Result<void> check_host_kernel(const Kernel& kernel, const Stage& stage);
 
 /// Whether the host can do the communication. Errors (kInfeasible).

@@ -14,10 +14,13 @@ constexpr std::int64_t kBlock = 2048;
 constexpr std::int64_t kLine = 16;
 
 float* floats(const MemorySpan& span) { return reinterpret_cast<float*>(span.data); }
-std::int64_t count(const MemorySpan& span) { return span.size.value / static_cast<std::int64_t>(sizeof(float)); }
+std::int64_t count(const MemorySpan& span) {
+  return span.size.value / static_cast<std::int64_t>(sizeof(float));
+}
 
 /// Elements [begin, end) of buffer `buffer`.
-void sum_range(std::span<const std::span<const MemorySpan>> parts, std::size_t buffer, std::int64_t begin, std::int64_t end) {
+void sum_range(std::span<const std::span<const MemorySpan>> parts, std::size_t buffer, std::int64_t begin,
+               std::int64_t end) {
   for (std::int64_t first = begin; first < end; first += kBlock) {
     const std::int64_t size = std::min(kBlock, end - first);
     float* const sum = floats(parts.front()[buffer]) + first;

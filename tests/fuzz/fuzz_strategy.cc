@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = portolan::parse_strategy(portolan::write_strategy(*parsed));
     sound = again.has_value() && *again == *parsed;
   } else {
-    sound = parsed.error().message.starts_with("strategy") && parsed.error().message.find('\n') == std::string::npos;
+    sound = parsed.error().message.starts_with("strategy") &&
+            parsed.error().message.find('\n') == std::string::npos;
   }
   if (!sound) {
     std::abort();

@@ -18,7 +18,8 @@ void require(bool is_sound) {
 }
 
 template <typename Q>
-void require_sound(std::string_view text, portolan::Result<Q> (*parse)(std::string_view), std::string (*write)(Q)) {
+void require_sound(std::string_view text, portolan::Result<Q> (*parse)(std::string_view),
+                   std::string (*write)(Q)) {
   const portolan::Result<Q> parsed = parse(text);
   if (!parsed) {
     require(parsed.error().message.find('\n') == std::string::npos);
@@ -41,6 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require_sound(text, &parse_watts, &write_watts);
   const Result<double> number = parse_number(text);
   require(!number || std::isfinite(*number));
-  require(parse_integer(text).has_value() || parse_integer(text).error().message.find('\n') == std::string::npos);
+  require(parse_integer(text).has_value() ||
+          parse_integer(text).error().message.find('\n') == std::string::npos);
   return 0;
 }

@@ -94,6 +94,30 @@ TEST(ClosedFormProperty, UnevenStagesAgreeWithTheFoldedRung) {
   }
 }
 
+TEST(ClosedFormProperty, LayersThatDifferInRecomputationAgreeWithTheFoldedRung) {
+  Scenario scenario = gpt3_scenario();
+  scenario.global_batch = 64;
+  scenario.num_gpus = 32;
+  scenario.model.num_layers = 8;
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  ClosedForm closed_form(scenario, cluster);
+  const RecomputeSet none = recompute_none(), selective = recompute_selective(), full = recompute_full();
+  for (const auto& sets : std::vector<std::vector<RecomputeSet>>{{full, full, none, none, full, full, none, none},
+                                                                 {none, full, none, full, none, full, none, full},
+                                                                 {full, none, full, selective, selective, none, none, full},
+                                                                 std::vector<RecomputeSet>(8, selective)}) {
+    for (const std::int32_t stages : {1, 2, 4}) {
+      Strategy strategy = sample_strategy(scenario, {.tensor = 4, .pipeline = stages, .data = 8 / stages});
+      strategy.recompute.per_layer = sets;
+      SCOPED_TRACE(short_name(strategy));
+      const Pair pair = predict(closed_form, scenario, cluster, strategy);
+      expect_close_in_time(pair, 0.01);
+      expect_close_in_memory(pair);
+      EXPECT_NEAR(pair.closed.hfu_pct, pair.folded.hfu_pct, 0.01 * pair.folded.hfu_pct);
+    }
+  }
+}
+
 TEST(ClosedFormProperty, TensorGroupsOfAllAxisOrdersHaveTheirOwnCosts) {
   const Scenario scenario = tiny_scenario(8);
   const Cluster cluster = Cluster::build(scenario.hardware).value();

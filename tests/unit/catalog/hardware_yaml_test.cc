@@ -52,8 +52,9 @@ TEST(HardwareYaml, WritesWhatItReads) {
   const Result<Hardware> again = read_hardware_text(text, "again.yaml");
   ASSERT_TRUE(again) << again.error().message << "\n" << text;
   EXPECT_EQ(*again, hardware);
-  EXPECT_NE(text.find("\n    - {layout: forward, batch: 1, m: 256, n: 256, k: 256, rate: 65100000000 FLOP/s}\n"),
-            std::string::npos);
+  EXPECT_NE(
+      text.find("\n    - {layout: forward, batch: 1, m: 256, n: 256, k: 256, rate: 65100000000 FLOP/s}\n"),
+      std::string::npos);
 }
 
 struct Spoilt {
@@ -66,7 +67,8 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
   const std::vector<Spoilt> table = {
       {"bandwidth: 25 GB/s", "bandwidth: 25",
        "h.yaml:15: nic.bandwidth: \"25\" has no unit (try \"25 GB/s\")"},
-      {"num_nodes: 2", "num_nodes: two", "h.yaml:2: num_nodes: \"two\" is not a whole number (allowed: 1 to 1000000)"},
+      {"num_nodes: 2", "num_nodes: two",
+       "h.yaml:2: num_nodes: \"two\" is not a whole number (allowed: 1 to 1000000)"},
       {"num_nodes: 2", "num_nodes: 0", "h.yaml:2: num_nodes: \"0\" is out of range (allowed: 1 to 1000000)"},
       {"num_nodes: 2", "num_nodes: \"2\"",
        "h.yaml:2: num_nodes: \"2\" is a text, not a whole number (leave the quotes out)"},
@@ -79,27 +81,33 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
       {"  memory_efficiency: 0.8", "  memory_efficiency: 1.5",
        "h.yaml:11: device.memory_efficiency: 1.5 is not allowed (must be above 0, at most 1)"},
       {"  memory_efficiency: 0.8", "  memory_efficiency: unknown",
-       "h.yaml:11: device.memory_efficiency: unknown: run \"portolan calibrate --device host --out FILE\" and pass "
+       "h.yaml:11: device.memory_efficiency: unknown: run \"portolan calibrate --device host --out FILE\" "
+       "and pass "
        "--hardware FILE"},
       {"{value: 80 GiB, source: \"datasheet\"}", "{value: 80 GiB, sauce: \"datasheet\"}",
        "h.yaml:6: device.memory.sauce: is not a key of a figure (allowed: value, source)"},
       {"{value: 80 GiB, source: \"datasheet\"}", "{source: \"datasheet\"}",
        "h.yaml:6: device.memory: has no value (allowed: {value: ..., source: \"...\"})"},
       {"value: 80 GiB", "value: 80 GX",
-       "h.yaml:6: device.memory.value: \"80 GX\" has unknown unit \"GX\" (allowed: B, kB, MB, GB, TB, KiB, MiB, GiB, "
+       "h.yaml:6: device.memory.value: \"80 GX\" has unknown unit \"GX\" (allowed: B, kB, MB, GB, TB, KiB, "
+       "MiB, GiB, "
        "TiB)"},
       {"layout: forward", "layout: sideways",
-       "h.yaml:13: device.gemm_points[0].layout: \"sideways\" is not known (allowed: forward, backward_input, "
+       "h.yaml:13: device.gemm_points[0].layout: \"sideways\" is not known (allowed: forward, "
+       "backward_input, "
        "backward_weight, attention)"},
       {"m: 256", "m: 99999999999999999999",
-       "h.yaml:13: device.gemm_points[0].m: \"99999999999999999999\" is not a whole number (allowed: 1 to 1000000000)"},
+       "h.yaml:13: device.gemm_points[0].m: \"99999999999999999999\" is not a whole number (allowed: 1 to "
+       "1000000000)"},
       {"{bf16: 312 TFLOP/s}", "{bf17: 312 TFLOP/s}",
        "h.yaml:7: device.peak.bf17: unknown key (did you mean \"bf16\"?)"},
       {"{bf16: 312 TFLOP/s}", "{bf16: -1 TFLOP/s}",
        "h.yaml:7: device.peak.bf16: \"-1 TFLOP/s\" is negative (allowed: 0 and above)"},
-      {"{bf16: 312 TFLOP/s}", "fast", "h.yaml:7: device.peak: \"fast\" is not a mapping (allowed: lines of \"key: value\")"},
+      {"{bf16: 312 TFLOP/s}", "fast",
+       "h.yaml:7: device.peak: \"fast\" is not a mapping (allowed: lines of \"key: value\")"},
       {"nics_per_node: 2", "nics_per_node: 3",
-       "h.yaml:4: nics_per_node: 3 is not allowed (must divide gpus_per_node, 4, as each network card serves the same "
+       "h.yaml:4: nics_per_node: 3 is not allowed (must divide gpus_per_node, 4, as each network card serves "
+       "the same "
        "number of GPUs)"},
       {"nic: {bandwidth: 25 GB/s, efficiency: 0.9}\n", "",
        "h.yaml:1: nic.bandwidth: 0 B/s is not allowed (must be above zero and finite)"},

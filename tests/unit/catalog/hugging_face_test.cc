@@ -94,7 +94,8 @@ TEST(HuggingFace, ReadsLlama) {
 }
 
 TEST(HuggingFace, KnowsTheDefaultsOfOlderFiles) {
-  const std::string old = R"({"model_type": "llama", "hidden_size": 64, "intermediate_size": 100, "num_attention_heads": 4,
+  const std::string old =
+      R"({"model_type": "llama", "hidden_size": 64, "intermediate_size": 100, "num_attention_heads": 4,
     "num_hidden_layers": 2, "vocab_size": 100})";
   const Result<TransformerConfig> llama = read_hugging_face_text(old, "config.json");
   ASSERT_TRUE(llama) << llama.error().message;
@@ -104,7 +105,9 @@ TEST(HuggingFace, KnowsTheDefaultsOfOlderFiles) {
   EXPECT_EQ(llama->rotary_theta, 10000);
   const std::string ctx = replaced(kGpt2, "  \"n_positions\": 1024,\n", "");
   EXPECT_EQ(read_hugging_face_text(ctx, "config.json")->max_positions, 1024);
-  EXPECT_FALSE(read_hugging_face_text(replaced(kGpt2, "\"n_layer\"", "\"tie_word_embeddings\": false, \"n_layer\""), "c.json")->tied_embeddings);
+  EXPECT_FALSE(read_hugging_face_text(
+                   replaced(kGpt2, "\"n_layer\"", "\"tie_word_embeddings\": false, \"n_layer\""), "c.json")
+                   ->tied_embeddings);
   EXPECT_EQ(read_hugging_face_text(replaced(kGpt2, "null", "1000"), "c.json")->ffn_size, 1000);
 }
 
@@ -116,29 +119,38 @@ struct Wrong {
 TEST(HuggingFace, SaysWhereAndWhatIsWrongInOneLine) {
   const std::vector<Wrong> table = {
       {"", "c.json: is empty"},
-      {"{", "c.json:1:2: is not JSON: syntax error while parsing object key - unexpected end of input; expected string literal"},
-      {"{\"a\": 1,\n \"b\" 2}", "c.json:2:6: is not JSON: syntax error while parsing object separator - unexpected number literal; expected ':'"},
+      {"{",
+       "c.json:1:2: is not JSON: syntax error while parsing object key - unexpected end of input; expected "
+       "string literal"},
+      {"{\"a\": 1,\n \"b\" 2}",
+       "c.json:2:6: is not JSON: syntax error while parsing object separator - unexpected number literal; "
+       "expected ':'"},
       {std::string("\0\1", 2), "c.json:1: is not text: byte 0x00 (allowed: UTF-8)"},
       {"{\"a\": 1e999}", "c.json:1:11: is not JSON: number overflow parsing '1e999'"},
       {"[]", "c.json:1: is not a mapping (allowed: lines of \"key: value\")"},
       {"{}", "c.json:1: key \"model_type\" is missing"},
       {"{\"model_type\": 7}", "c.json:1: model_type: \"7\" is not a text (put it in quotes)"},
-      {"{\"model_type\":\n \"bert\"}", "c.json:1: model_type: \"bert\" is not supported (allowed: gpt2, llama)"},
+      {"{\"model_type\":\n \"bert\"}",
+       "c.json:1: model_type: \"bert\" is not supported (allowed: gpt2, llama)"},
       {"{\"model_type\": \"gpt2\", \"model_type\": \"llama\"}", "c.json:1: model_type: is there twice"},
-      {replaced(kGpt2, "768", "\"768\""), "c.json:10: n_embd: \"768\" is a text, not a whole number (leave the quotes out)"},
+      {replaced(kGpt2, "768", "\"768\""),
+       "c.json:10: n_embd: \"768\" is a text, not a whole number (leave the quotes out)"},
       {replaced(kGpt2, "768", "767"), "c.json:10: n_embd: 767 is not divisible by num_heads 12"},
       {replaced(kGpt2, "gelu_new", "relu"),
-       "c.json:2: activation_function: \"relu\" is not supported (allowed: gelu_new, gelu, gelu_fast, gelu_pytorch_tanh, gelu_accurate, gelu_10)"},
+       "c.json:2: activation_function: \"relu\" is not supported (allowed: gelu_new, gelu, gelu_fast, "
+       "gelu_pytorch_tanh, gelu_accurate, gelu_10)"},
       {replaced(kGpt2, "  \"n_layer\": 12,\n", ""), "c.json:1: key \"n_layer\" is missing"},
       {replaced(kLlama, "\"attention_bias\": false", "\"attention_bias\": true"),
        "c.json:3: attention_bias: \"true\" is not supported (allowed: false)"},
-      {replaced(kLlama, "\"mlp_bias\": false", "\"mlp_bias\": true"), "c.json:10: mlp_bias: \"true\" is not supported (allowed: false)"},
+      {replaced(kLlama, "\"mlp_bias\": false", "\"mlp_bias\": true"),
+       "c.json:10: mlp_bias: \"true\" is not supported (allowed: false)"},
       {replaced(kLlama, "silu", "gelu"), "c.json:5: hidden_act: \"gelu\" is not supported (allowed: silu)"},
       {replaced(kLlama, "\"head_dim\": 128", "\"head_dim\": 64"),
-       "c.json:4: head_dim: \"64\" is not supported (allowed: hidden_size / num_attention_heads = 4096 / 32)"},
+       "c.json:4: head_dim: \"64\" is not supported (allowed: hidden_size / num_attention_heads = 4096 / "
+       "32)"},
       {replaced(kLlama, "\"num_key_value_heads\": 8", "\"num_key_value_heads\": 5"),
        "c.json:14: num_key_value_heads: 5 does not divide num_heads 32"},
-      {"{\"a\":" + std::string(1000000, '[') , "c.json:1: nested more than 64 levels deep"},
+      {"{\"a\":" + std::string(1000000, '['), "c.json:1: nested more than 64 levels deep"},
   };
   for (const Wrong& wrong : table) {
     const Result<TransformerConfig> config = read_hugging_face_text(wrong.text, "c.json");

@@ -25,7 +25,8 @@ TEST(JsonValue, TextsAreEscaped) {
 
 TEST(JsonValue, LaysOutListsOfListsOneItemALine) {
   JsonValue order = JsonValue::array();
-  order.append(JsonValue::array().append("forward 0").append(0)).append(JsonValue::array().append("backward 0").append(0));
+  order.append(JsonValue::array().append("forward 0").append(0))
+      .append(JsonValue::array().append("backward 0").append(0));
   EXPECT_EQ(write_json(JsonValue::object().set("empty", JsonValue::array()).set("order", std::move(order))),
             "{\n"
             " \"empty\": [],\n"
@@ -37,12 +38,18 @@ TEST(JsonValue, LaysOutListsOfListsOneItemALine) {
 }
 
 TEST(JsonValue, YamlQuotesWhatWouldReadAsSomethingElse) {
-  EXPECT_EQ(write_yaml(JsonValue::object().set("a", "null").set("b", "x: y").set("c", "80 GiB").set("d", "").set("e", "- f")),
+  EXPECT_EQ(write_yaml(JsonValue::object()
+                           .set("a", "null")
+                           .set("b", "x: y")
+                           .set("c", "80 GiB")
+                           .set("d", "")
+                           .set("e", "- f")),
             "a: \"null\"\nb: \"x: y\"\nc: 80 GiB\nd: \"\"\ne: \"- f\"\n");
 }
 
 TEST(JsonParser, KeepsTheLinesOfKeys) {
-  const DocumentNode root = parse_json("{\n\"a\": 1,\n\n\"b\": [2\n,\n3]}", "x.json", Notation::kNumbers).value();
+  const DocumentNode root =
+      parse_json("{\n\"a\": 1,\n\n\"b\": [2\n,\n3]}", "x.json", Notation::kNumbers).value();
   EXPECT_EQ(root.entries.at(0).value.line, 2);
   EXPECT_EQ(root.entries.at(1).value.line, 4);
   EXPECT_EQ(root.entries.at(1).value.items.at(1).scalar, "3");

@@ -30,7 +30,8 @@ TEST(MalformedYaml, IsOneLineWithItsPlace) {
       {"name: x\n\xff\xfe", "m.yaml:2: is not text: byte 0xff (allowed: UTF-8)"},
       {"name: \xc0\xaf\n", "m.yaml:1: is not text: byte 0xc0 (allowed: UTF-8)"},
       {"name: \xed\xa0\x80\n", "m.yaml:1: is not text: byte 0xed (allowed: UTF-8)"},
-      {"name: a\n---\nname: b\n", "m.yaml:2: a second document begins (allowed: one, without \"---\" in between)"},
+      {"name: a\n---\nname: b\n",
+       "m.yaml:2: a second document begins (allowed: one, without \"---\" in between)"},
       {"name: &x a\n", "m.yaml:1: anchor \"&x\" is not allowed (write the value out)"},
       {"name: *x\n", "m.yaml:1:7: is not YAML: the referenced anchor is not defined"},
       {"name: !!python/object a\n", "m.yaml:1: tag \"tag:yaml.org,2002:python/object\" is not allowed"},
@@ -42,12 +43,14 @@ TEST(MalformedYaml, IsOneLineWithItsPlace) {
       {"? {a: b}\n: c\n", "m.yaml:1: a list or mapping is used as a key (allowed: a word)"},
       {": c\n", "m.yaml:1: an empty key"},
       {"a: b\na: c\n", "m.yaml:2: a: is there twice"},
-      {"\"a\\nb\": c\n", "m.yaml:1: a?b: unknown key (allowed: name, num_layers, hidden_size, num_heads, num_kv_heads, "
-                         "activation, ffn_size, vocab_size, max_positions, normalization, position, linear_bias, "
-                         "tied_embeddings, norm_epsilon, rotary_theta, initializer_std)"},
-      {"<<: {name: x}\n", "m.yaml:1: <<: unknown key (allowed: name, num_layers, hidden_size, num_heads, num_kv_heads, "
-                          "activation, ffn_size, vocab_size, max_positions, normalization, position, linear_bias, "
-                          "tied_embeddings, norm_epsilon, rotary_theta, initializer_std)"},
+      {"\"a\\nb\": c\n",
+       "m.yaml:1: a?b: unknown key (allowed: name, num_layers, hidden_size, num_heads, num_kv_heads, "
+       "activation, ffn_size, vocab_size, max_positions, normalization, position, linear_bias, "
+       "tied_embeddings, norm_epsilon, rotary_theta, initializer_std)"},
+      {"<<: {name: x}\n",
+       "m.yaml:1: <<: unknown key (allowed: name, num_layers, hidden_size, num_heads, num_kv_heads, "
+       "activation, ffn_size, vocab_size, max_positions, normalization, position, linear_bias, "
+       "tied_embeddings, norm_epsilon, rotary_theta, initializer_std)"},
   };
   for (const Malformed& malformed : table) {
     EXPECT_EQ(error_of(malformed.text), malformed.message);
@@ -91,7 +94,9 @@ TEST(MalformedYaml, HugeFilesAreRefused) {
 
 TEST(MalformedYaml, WindowsLinesAndAMarkAreFine) {
   const Result<TransformerConfig> model = read_model_text(
-      "\xEF\xBB\xBFname: w\r\nnum_layers: 1\r\nhidden_size: 8\r\nnum_heads: 2\r\nvocab_size: 10\r\nmax_positions: 4\r\n", "w.yaml");
+      "\xEF\xBB\xBFname: w\r\nnum_layers: 1\r\nhidden_size: 8\r\nnum_heads: 2\r\nvocab_size: "
+      "10\r\nmax_positions: 4\r\n",
+      "w.yaml");
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_EQ(model->name, "w");
   EXPECT_EQ(model->ffn_size, 32);

@@ -18,10 +18,12 @@ TEST(ModelYaml, PointsToTheKeyThatCannotBe) {
   const std::string head = "name: a\nnum_layers: 2\nvocab_size: 10\nmax_positions: 4\n";
   EXPECT_EQ(read_model_text(head + "hidden_size: 10\nnum_heads: 3\n", "m.yaml").error().message,
             "m.yaml:5: hidden_size: 10 is not divisible by num_heads 3");
-  EXPECT_EQ(read_model_text(head + "hidden_size: 12\nnum_heads: 3\nactivation: swiglu\n", "m.yaml").error().message,
-            "m.yaml:1: key \"ffn_size\" is missing");
-  EXPECT_EQ(read_model_text(head + "hidden_size: 12\nnum_heads: 3\nlinear_bias: yes\n", "m.yaml").error().message,
-            "m.yaml:7: linear_bias: \"yes\" is not known (allowed: true, false)");
+  EXPECT_EQ(
+      read_model_text(head + "hidden_size: 12\nnum_heads: 3\nactivation: swiglu\n", "m.yaml").error().message,
+      "m.yaml:1: key \"ffn_size\" is missing");
+  EXPECT_EQ(
+      read_model_text(head + "hidden_size: 12\nnum_heads: 3\nlinear_bias: yes\n", "m.yaml").error().message,
+      "m.yaml:7: linear_bias: \"yes\" is not known (allowed: true, false)");
 }
 
 }  // namespace

@@ -29,7 +29,6 @@ TEST(PlanJson, ReadsWhatItWrites) {
   }
 }
 
-
 TEST(PlanJson, AnOrderListMayBeEditedByHand) {
   const Plan plan = sample_plan(1);
   const std::string text = write_plan(plan);
@@ -69,21 +68,34 @@ TEST(PlanJson, SaysWhereAndWhatIsWrongInOneLine) {
   };
   const std::string slot = "[\"" + name + "\", 0]";
   const std::vector<Wrong> table = {
-      {replaced(text, slot, "[9, 0]"), "program.stages[0].order[0].template: \"9\" is out of range (allowed: 0 to "},
-      {replaced(text, slot, "[\"nothing\", 0]"), "program.stages[0].order[0].template: \"nothing\" is not the name of one template (allowed: "},
-      {replaced(text, slot, "[0, 4]"), "program.stages[0].order[0].microbatch: \"4\" is out of range (allowed: 0 to 3)"},
-      {replaced(text, slot, "[0, -1]"), "program.stages[0].order[0].microbatch: \"-1\" is out of range (allowed: 0 to 3)"},
+      {replaced(text, slot, "[9, 0]"),
+       "program.stages[0].order[0].template: \"9\" is out of range (allowed: 0 to "},
+      {replaced(text, slot, "[\"nothing\", 0]"),
+       "program.stages[0].order[0].template: \"nothing\" is not the name of one template (allowed: "},
+      {replaced(text, slot, "[0, 4]"),
+       "program.stages[0].order[0].microbatch: \"4\" is out of range (allowed: 0 to 3)"},
+      {replaced(text, slot, "[0, -1]"),
+       "program.stages[0].order[0].microbatch: \"-1\" is out of range (allowed: 0 to 3)"},
       {replaced(text, slot, "[0]"), "program.stages[0].order[0]: is not [template, microbatch]"},
       {replaced(text, slot, "0"), "program.stages[0].order[0]: is not [template, microbatch]"},
-      {replaced(text, "\"portolan plan 1\"", "\"portolan plan 2\""), "format: \"portolan plan 2\" is not a format that this version reads (allowed: \"portolan plan 1\")"},
-      {replaced(text, "\"num_microbatches\": 4", "\"num_microbatches\": 0"), "program.num_microbatches: \"0\" is out of range (allowed: 1 to 10000000)"},
-      {replaced(text, "\"num_microbatches\"", "\"num_microbatche\""), "program.num_microbatche: unknown key (did you mean \"num_microbatches\"?)"},
-      {replaced(text, "\"tensor\": 1", "\"tensor\": 1.5"), "program.degrees.tensor: \"1.5\" is not a whole number (allowed: 1 to 1000000)"},
-      {replaced(text, "\"tensor\": 1", "\"tensor\": 1000000"), "program.degrees: make over 1000000 ranks together"},
-      {replaced(text, "\"tp\": 1, \"pp\": 2", "\"tp\": 1000000, \"pp\": 2"), "strategy: tp x pp x dp x cp is over 1000000 ranks"},
-      {replaced(text, "\"kind\": \"compute\"", "\"kind\": \"commute\""), "program.lanes[0].kind: \"commute\" is not known (allowed: compute, copy, communication)"},
-      {replaced(text, "\"num_heads\": 8", "\"num_heads\": 7"), "scenario.model.hidden_size: 64 is not divisible by num_heads 7"},
-      {replaced(text, "\"memory_bytes\": {\"value\": 85899345921", "\"memory_bytes\": {\"value\": 0"), "scenario.hardware.device.memory: 0 B is not allowed (must be above zero)"},
+      {replaced(text, "\"portolan plan 1\"", "\"portolan plan 2\""),
+       "format: \"portolan plan 2\" is not a format that this version reads (allowed: \"portolan plan 1\")"},
+      {replaced(text, "\"num_microbatches\": 4", "\"num_microbatches\": 0"),
+       "program.num_microbatches: \"0\" is out of range (allowed: 1 to 10000000)"},
+      {replaced(text, "\"num_microbatches\"", "\"num_microbatche\""),
+       "program.num_microbatche: unknown key (did you mean \"num_microbatches\"?)"},
+      {replaced(text, "\"tensor\": 1", "\"tensor\": 1.5"),
+       "program.degrees.tensor: \"1.5\" is not a whole number (allowed: 1 to 1000000)"},
+      {replaced(text, "\"tensor\": 1", "\"tensor\": 1000000"),
+       "program.degrees: make over 1000000 ranks together"},
+      {replaced(text, "\"tp\": 1, \"pp\": 2", "\"tp\": 1000000, \"pp\": 2"),
+       "strategy: tp x pp x dp x cp is over 1000000 ranks"},
+      {replaced(text, "\"kind\": \"compute\"", "\"kind\": \"commute\""),
+       "program.lanes[0].kind: \"commute\" is not known (allowed: compute, copy, communication)"},
+      {replaced(text, "\"num_heads\": 8", "\"num_heads\": 7"),
+       "scenario.model.hidden_size: 64 is not divisible by num_heads 7"},
+      {replaced(text, "\"memory_bytes\": {\"value\": 85899345921", "\"memory_bytes\": {\"value\": 0"),
+       "scenario.hardware.device.memory: 0 B is not allowed (must be above zero)"},
       {replaced(text, "\"access\": [\"", "\"access\": [\"reads"), ""},
   };
   for (const Wrong& wrong : table) {
@@ -92,7 +104,8 @@ TEST(PlanJson, SaysWhereAndWhatIsWrongInOneLine) {
     const std::string& message = read.error().message;
     EXPECT_TRUE(message.starts_with("plan.json:")) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos);
-    EXPECT_NE(message.find(": " + wrong.message), std::string::npos) << message << "\nwanted " << wrong.message;
+    EXPECT_NE(message.find(": " + wrong.message), std::string::npos)
+        << message << "\nwanted " << wrong.message;
   }
 }
 
@@ -104,7 +117,8 @@ TEST(PlanJson, TruncationAnywhereIsOneLine) {
     EXPECT_TRUE(read.error().message.starts_with("plan.json:")) << read.error().message;
     EXPECT_EQ(read.error().message.find('\n'), std::string::npos);
   }
-  EXPECT_TRUE(read_plan(std::string(1'000'000, '['), "plan.json").error().message.starts_with("plan.json:1: nested"));
+  EXPECT_TRUE(
+      read_plan(std::string(1'000'000, '['), "plan.json").error().message.starts_with("plan.json:1: nested"));
 }
 
 TEST(PlanJson, ALargePlanTakesWellUnderASecond) {

@@ -23,8 +23,18 @@ DeviceSpec device() {
   device.attention_gemm_efficiency = {1.0 / 3, "a"};
   device.memory_efficiency = {0.9, " b "};
   device.kernel_launch = {Seconds(1e-6 / 3), "c"};
-  device.gemm_points = {{.layout = GemmLayout::kForward, .batch = 1, .m = 256, .n = 256, .k = 256, .rate = FlopsPerSecond(65.1e9)},
-                        {.layout = GemmLayout::kAttention, .batch = 8, .m = 1, .n = 2, .k = 3, .rate = FlopsPerSecond(1e9 / 3)}};
+  device.gemm_points = {{.layout = GemmLayout::kForward,
+                         .batch = 1,
+                         .m = 256,
+                         .n = 256,
+                         .k = 256,
+                         .rate = FlopsPerSecond(65.1e9)},
+                        {.layout = GemmLayout::kAttention,
+                         .batch = 8,
+                         .m = 1,
+                         .n = 2,
+                         .k = 3,
+                         .rate = FlopsPerSecond(1e9 / 3)}};
   device.kernel_rates = {{.kernel = "gelu_forward", .elements = 1024, .rate = BytesPerSecond(1e9 / 3)}};
   device.power_busy = {Watts(400.5), "d"};
   device.power_idle = {Watts(1.0 / 3), "e"};
@@ -47,7 +57,8 @@ Hardware sample_hardware() {
   hardware.trunk = link(50e9, 1.1e-7, 0.9);
   hardware.intra_node_step = {Seconds(3.1e-6), "f"};
   hardware.inter_node_step = {Seconds(1e-5), "g"};
-  hardware.collective_points = {{.collective = "all_reduce", .num_ranks = 8, .size = Bytes(1000), .time = Seconds(1.0 / 3)}};
+  hardware.collective_points = {
+      {.collective = "all_reduce", .num_ranks = 8, .size = Bytes(1000), .time = Seconds(1.0 / 3)}};
   hardware.price_per_gpu_hour = {1.9, "h"};
   return hardware;
 }
@@ -102,9 +113,17 @@ Scenario sample_scenario() {
   scenario.num_gpus = 8;
   scenario.precision = Precision::kFp32;
   scenario.objective = Objective::kEnergy;
-  scenario.constraints = parse_strategy("tp=1,zero=0,bucket=25 MiB,layers=1:2:1,axis_order=data-tensor,recompute=mlp+qkv,offload=none").value();
-  scenario.training = {.learning_rate = 1e-4 / 3, .adam_beta1 = 0.8, .adam_beta2 = 0.99, .adam_epsilon = 1e-9,
-                       .weight_decay = 0, .seed = 18446744073709551615U, .heldout_batches = 5};
+  scenario.constraints =
+      parse_strategy(
+          "tp=1,zero=0,bucket=25 MiB,layers=1:2:1,axis_order=data-tensor,recompute=mlp+qkv,offload=none")
+          .value();
+  scenario.training = {.learning_rate = 1e-4 / 3,
+                       .adam_beta1 = 0.8,
+                       .adam_beta2 = 0.99,
+                       .adam_epsilon = 1e-9,
+                       .weight_decay = 0,
+                       .seed = 18446744073709551615U,
+                       .heldout_batches = 5};
   return scenario;
 }
 

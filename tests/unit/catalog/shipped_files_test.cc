@@ -61,8 +61,11 @@ TEST(ShippedFiles, ThisMachineAsksForACalibration) {
   const fs::path small = kScenarios / "small-gpt-this-machine.yaml";
   const std::string template_file = (kScenarios / "hardware/this-machine.yaml").string();
   EXPECT_EQ(read_scenario(small, paths).error().message,
-            template_file + ":9: device.memory: unknown: run \"portolan calibrate --device host --out FILE\" and pass --hardware FILE");
-  const Result<Scenario> calibrated = read_scenario(small, paths, kScenarios / "hardware/dgx-a100-80g-hdr.yaml");
+            template_file +
+                ":9: device.memory: unknown: run \"portolan calibrate --device host --out FILE\" and pass "
+                "--hardware FILE");
+  const Result<Scenario> calibrated =
+      read_scenario(small, paths, kScenarios / "hardware/dgx-a100-80g-hdr.yaml");
   ASSERT_TRUE(calibrated) << calibrated.error().message;
   EXPECT_EQ(calibrated->model.name, "small-gpt");
   EXPECT_EQ(calibrated->constraints.tensor_parallel, 1);

@@ -17,8 +17,11 @@ TEST(SoftwareYaml, WritesWhatItReads) {
 TEST(SoftwareYaml, RefusesWidthsThatNoNumberHas) {
   EXPECT_EQ(read_software_text("name: a\ngradient_bytes: 3\n", "s.yaml").error().message,
             "s.yaml:2: gradient_bytes: \"3\" is not a width (allowed: 0, 2, 4)");
-  EXPECT_EQ(read_software_text("name: a\n\noptimizer_bytes_per_parameter: {value: 9, source: x}\n", "s.yaml").error().message,
-            "s.yaml:3: optimizer_bytes_per_parameter: \"9\" is not a number of fp32 values (allowed: 0 to 64 in steps of 4)");
+  EXPECT_EQ(read_software_text("name: a\n\noptimizer_bytes_per_parameter: {value: 9, source: x}\n", "s.yaml")
+                .error()
+                .message,
+            "s.yaml:3: optimizer_bytes_per_parameter: \"9\" is not a number of fp32 values (allowed: 0 to 64 "
+            "in steps of 4)");
 }
 
 }  // namespace

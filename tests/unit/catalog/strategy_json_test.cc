@@ -10,11 +10,12 @@ namespace portolan {
 namespace {
 
 TEST(StrategyJson, HasTheShortWordsAsKeys) {
-  EXPECT_EQ(write_json_line(to_json(Strategy{})),
-            R"({"tp": 1, "pp": 1, "dp": 1, "cp": 1, "ep": 1, "virtual_stages": 1, "sequence_parallel": false, "microbatch": 1, )"
-            R"("schedule": "1f1b", "zero": 0, "zero_group": 0, "recompute": "none", "aggregation": "ring", "bucket": 0, )"
-            R"("overlap": false, "compression": "none", "axis_order": ["tensor", "context", "expert", "data", "pipeline"], )"
-            R"("precision": "bf16", "offload": "none", "layers": null})");
+  EXPECT_EQ(
+      write_json_line(to_json(Strategy{})),
+      R"({"tp": 1, "pp": 1, "dp": 1, "cp": 1, "ep": 1, "virtual_stages": 1, "sequence_parallel": false, "microbatch": 1, )"
+      R"("schedule": "1f1b", "zero": 0, "zero_group": 0, "recompute": "none", "aggregation": "ring", "bucket": 0, )"
+      R"("overlap": false, "compression": "none", "axis_order": ["tensor", "context", "expert", "data", "pipeline"], )"
+      R"("precision": "bf16", "offload": "none", "layers": null})");
 }
 
 TEST(StrategyJson, ReadsWhatItWrites) {
@@ -24,12 +25,14 @@ TEST(StrategyJson, ReadsWhatItWrites) {
   strategy.schedule = ScheduleKind::kZeroBubbleH1;
   strategy.zero_stage = 2;
   strategy.recompute.per_layer = {recompute_none(), recompute_full(), RecomputeSet(5)};
-  strategy.gradient_aggregation = {.algorithm = CollectiveAlgorithm::kTree, .bucket = Bytes(1000), .overlap = true, .compression = "none"};
+  strategy.gradient_aggregation = {
+      .algorithm = CollectiveAlgorithm::kTree, .bucket = Bytes(1000), .overlap = true, .compression = "none"};
   strategy.layers_per_stage = {1, 2};
   strategy.axis_order = {Axis::kPipeline, Axis::kTensor, Axis::kData, Axis::kContext, Axis::kExpert};
   const DocumentNode root = parse_json(write_json(to_json(strategy)), "s.json", Notation::kNumbers).value();
   Strategy again;
-  const Result<void> read = read_document(root, [&](DocumentSection& section) { read_strategy(section, again); });
+  const Result<void> read =
+      read_document(root, [&](DocumentSection& section) { read_strategy(section, again); });
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(again, strategy);
 }
@@ -38,19 +41,28 @@ TEST(EstimateJson, HasTheKeysThatAreDocumentedAndNullForWhatIsNotComputed) {
   Estimate estimate;
   estimate.step_time = Seconds(12.5);
   estimate.breakdown.compute = Seconds(12.5);
-  estimate.stage_memory = {StageMemory{.allocated = Bytes(5), .reserved = Bytes(7), .parameters = Bytes(5), .gradients = {},
-                                       .optimizer_states = {}, .activations = {}, .workspace = {}, .communication = {}}};
+  estimate.stage_memory = {StageMemory{.allocated = Bytes(5),
+                                       .reserved = Bytes(7),
+                                       .parameters = Bytes(5),
+                                       .gradients = {},
+                                       .optimizer_states = {},
+                                       .activations = {},
+                                       .workspace = {},
+                                       .communication = {}}};
   estimate.peak_memory = Bytes(7);
   estimate.mfu_pct = 51.5;
   const std::string line = write_json_line(to_json(estimate));
-  EXPECT_NE(line.find(R"("step_time_s": 12.5, "step_time_interval_s": null, "breakdown_s": {"compute": 12.5, "recompute": 0, )"
-                      R"("exposed_tensor": 0, "exposed_pipeline": 0, "exposed_data": 0, "exposed_context": 0, "exposed_expert": 0, )"
-                      R"("offload": 0, "bubble": 0, "optimizer": 0, "other": 0}, )"
-                      R"("stage_memory": [{"allocated_bytes": 5, "reserved_bytes": 7, "interval_bytes": null, )"),
-            std::string::npos)
+  EXPECT_NE(
+      line.find(
+          R"("step_time_s": 12.5, "step_time_interval_s": null, "breakdown_s": {"compute": 12.5, "recompute": 0, )"
+          R"("exposed_tensor": 0, "exposed_pipeline": 0, "exposed_data": 0, "exposed_context": 0, "exposed_expert": 0, )"
+          R"("offload": 0, "bubble": 0, "optimizer": 0, "other": 0}, )"
+          R"("stage_memory": [{"allocated_bytes": 5, "reserved_bytes": 7, "interval_bytes": null, )"),
+      std::string::npos)
       << line;
-  EXPECT_TRUE(line.ends_with(R"("peak_memory_bytes": 7, "mfu_pct": 51.5, "hfu_pct": 0, "tokens_per_s": 0, "energy_j": null, )"
-                             R"("cost": null, "program_hash": null})"))
+  EXPECT_TRUE(line.ends_with(
+      R"("peak_memory_bytes": 7, "mfu_pct": 51.5, "hfu_pct": 0, "tokens_per_s": 0, "energy_j": null, )"
+      R"("cost": null, "program_hash": null})"))
       << line;
 }
 

@@ -11,8 +11,11 @@ namespace {
 
 TEST(StrategyText, ReadsEveryWord) {
   const Result<StrategyConstraints> read = parse_strategy(
-      "tp=8, pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=1,microbatch=2,schedule=interleaved,zero=1,zero_group=8,"
-      "recompute=selective,aggregation=tree,bucket=25 MiB,compression=none,axis_order=tensor-data-pipeline,precision=fp16,"
+      "tp=8, "
+      "pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=1,microbatch=2,schedule=interleaved,zero=1,"
+      "zero_group=8,"
+      "recompute=selective,aggregation=tree,bucket=25 "
+      "MiB,compression=none,axis_order=tensor-data-pipeline,precision=fp16,"
       "offload=none,layers=2:10:10:10");
   ASSERT_TRUE(read) << read.error().message;
   StrategyConstraints expected;
@@ -40,9 +43,10 @@ TEST(StrategyText, ReadsEveryWord) {
 
 TEST(StrategyText, WritesWhatItReads) {
   for (const std::string text :
-       {"", "tp=8", "recompute=none", "recompute=full:none:full", "recompute=full:", "recompute=norm1+mlp", "bucket=0",
-        "bucket=1000 B", "layers=1", "zero=0,zero_group=0", "sequence_parallel=false",
-        "tp=8,pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=true,microbatch=2,schedule=zb-h1,zero=3,zero_group=8,"
+       {"", "tp=8", "recompute=none", "recompute=full:none:full", "recompute=full:", "recompute=norm1+mlp",
+        "bucket=0", "bucket=1000 B", "layers=1", "zero=0,zero_group=0", "sequence_parallel=false",
+        "tp=8,pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=true,microbatch=2,schedule=zb-h1,zero="
+        "3,zero_group=8,"
         "recompute=selective,aggregation=hierarchical,bucket=25 MiB,compression=none,"
         "axis_order=pipeline-data-expert-context-tensor,precision=bf16,offload=none,layers=2:10:10:10"}) {
     const Result<StrategyConstraints> read = parse_strategy(text);
@@ -56,10 +60,11 @@ TEST(StrategyText, AStrategyIsFixedByItsConstraints) {
   strategy.tensor_parallel = 4;
   strategy.layers_per_stage = {3, 5};
   strategy.pipeline_parallel = 2;
-  EXPECT_EQ(write_strategy(constraints_of(strategy)),
-            "tp=4,pp=2,dp=1,cp=1,ep=1,virtual_stages=1,sequence_parallel=false,microbatch=1,schedule=1f1b,zero=0,"
-            "zero_group=0,recompute=none,aggregation=ring,bucket=0,compression=none,"
-            "axis_order=tensor-context-expert-data-pipeline,precision=bf16,offload=none,layers=3:5");
+  EXPECT_EQ(
+      write_strategy(constraints_of(strategy)),
+      "tp=4,pp=2,dp=1,cp=1,ep=1,virtual_stages=1,sequence_parallel=false,microbatch=1,schedule=1f1b,zero=0,"
+      "zero_group=0,recompute=none,aggregation=ring,bucket=0,compression=none,"
+      "axis_order=tensor-context-expert-data-pipeline,precision=bf16,offload=none,layers=3:5");
 }
 
 TEST(StrategyText, SaysWhatIsWrongInOneLine) {
@@ -70,31 +75,41 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
       {"tp=8,tp=8", "strategy.tp: is there twice"},
       {"tpp=8", "strategy.tpp: unknown word (did you mean \"tp\"?)"},
       {"tensor=8",
-       "strategy.tensor: unknown word (allowed: tp, pp, dp, cp, ep, virtual_stages, sequence_parallel, microbatch, schedule, "
-       "zero, zero_group, recompute, aggregation, bucket, compression, axis_order, precision, offload, layers)"},
+       "strategy.tensor: unknown word (allowed: tp, pp, dp, cp, ep, virtual_stages, sequence_parallel, "
+       "microbatch, schedule, "
+       "zero, zero_group, recompute, aggregation, bucket, compression, axis_order, precision, offload, "
+       "layers)"},
       {"tp=", "strategy.tp: \"\" is not a whole number (allowed: 1 to 1000000)"},
       {"tp=x", "strategy.tp: \"x\" is not a whole number (allowed: 1 to 1000000)"},
       {"tp=1.5", "strategy.tp: \"1.5\" is not a whole number (allowed: 1 to 1000000)"},
       {"tp=0", "strategy.tp: \"0\" is out of range (allowed: 1 to 1000000)"},
       {"pp=-4", "strategy.pp: \"-4\" is out of range (allowed: 1 to 1000000)"},
       {"dp=4294967297", "strategy.dp: \"4294967297\" is out of range (allowed: 1 to 1000000)"},
-      {"dp=99999999999999999999", "strategy.dp: \"99999999999999999999\" is not a whole number (allowed: 1 to 1000000)"},
+      {"dp=99999999999999999999",
+       "strategy.dp: \"99999999999999999999\" is not a whole number (allowed: 1 to 1000000)"},
       {"tp=1000000,dp=1000000", "strategy: tp x pp x dp x cp is over 1000000 ranks"},
       {"zero=4", "strategy.zero: \"4\" is out of range (allowed: 0 to 3)"},
-      {"schedule=fast", "strategy.schedule: \"fast\" is not known (allowed: gpipe, 1f1b, interleaved, zb-h1)"},
-      {"recompute=block:3", "strategy.recompute: \"block:3\" is not available yet (allowed: none, selective, full)"},
-      {"recompute=optimal", "strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, full)"},
+      {"schedule=fast",
+       "strategy.schedule: \"fast\" is not known (allowed: gpipe, 1f1b, interleaved, zb-h1)"},
+      {"recompute=block:3",
+       "strategy.recompute: \"block:3\" is not available yet (allowed: none, selective, full)"},
+      {"recompute=optimal",
+       "strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, full)"},
       {"recompute=some",
-       "strategy.recompute: \"some\" is not known (allowed: none, selective, full, or of norm1, qkv, attention_core, "
+       "strategy.recompute: \"some\" is not known (allowed: none, selective, full, or of norm1, qkv, "
+       "attention_core, "
        "attention_context, projection, norm2, mlp, other joined by \"+\")"},
       {"bucket=25", "strategy.bucket: \"25\" has no unit (try \"25 GiB\")"},
       {"compression=gzip", "strategy.compression: \"gzip\" is not available yet (allowed: none)"},
       {"offload=cpu", "strategy.offload: \"cpu\" is not available yet (allowed: none)"},
       {"axis_order=tensor-tensor", "strategy.axis_order: \"tensor-tensor\" names tensor twice"},
       {"axis_order=depth",
-       "strategy.axis_order: \"depth\" is not an order of axes (allowed: of tensor, context, expert, data, pipeline, joined by \"-\")"},
-      {"layers=2:0", "strategy.layers: \"2:0\" is not a number of layers for each stage (allowed: such as 2:10:10:10)"},
-      {"layers=", "strategy.layers: \"\" is not a number of layers for each stage (allowed: such as 2:10:10:10)"},
+       "strategy.axis_order: \"depth\" is not an order of axes (allowed: of tensor, context, expert, data, "
+       "pipeline, joined by \"-\")"},
+      {"layers=2:0",
+       "strategy.layers: \"2:0\" is not a number of layers for each stage (allowed: such as 2:10:10:10)"},
+      {"layers=",
+       "strategy.layers: \"\" is not a number of layers for each stage (allowed: such as 2:10:10:10)"},
       {"sequence_parallel=yes", "strategy.sequence_parallel: \"yes\" is not known (allowed: true, false)"},
       {"precision=fp4", "strategy.precision: \"fp4\" is not known (allowed: fp32, tf32, fp16, bf16, fp8)"},
       {"t\np=8", "strategy.t?p: unknown word (did you mean \"tp\"?)"},

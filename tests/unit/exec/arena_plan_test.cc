@@ -1,17 +1,20 @@
+#include "exec/arena_plan.h"
+
 #include <gtest/gtest.h>
 
 #include <utility>
 #include <vector>
 
 #include "base/random.h"
-#include "exec/arena_plan.h"
 #include "plan/memory.h"
 
 namespace portolan {
 namespace {
 
-/// One template of `num_ops` ops, each compute of one kernel or a send, and buffers with random lives among them.
-Stage random_stage(std::uint64_t seed, std::int32_t num_ops, std::int32_t num_buffers, std::int32_t num_microbatches) {
+/// One template of `num_ops` ops, each compute of one kernel or a send, and buffers with random lives among
+/// them.
+Stage random_stage(std::uint64_t seed, std::int32_t num_ops, std::int32_t num_buffers,
+                   std::int32_t num_microbatches) {
   RandomStream random(seed);
   Stage stage;
   Template t;
@@ -40,7 +43,8 @@ Stage random_stage(std::uint64_t seed, std::int32_t num_ops, std::int32_t num_bu
   return stage;
 }
 
-/// Lives as the executor sees them, by brute force: marks every byte that a live buffer holds at every moment.
+/// Lives as the executor sees them, by brute force: marks every byte that a live buffer holds at every
+/// moment.
 void expect_no_overlap(const Stage& stage, const ArenaPlan& plan) {
   std::vector<int> owner(static_cast<std::size_t>(plan.size.value), 0);
   const auto mark = [&](std::int32_t buffer, std::int32_t microbatch, int from, int to) {
@@ -84,7 +88,8 @@ void expect_no_overlap(const Stage& stage, const ArenaPlan& plan) {
 TEST(ArenaPlan, BuffersThatLiveAtOneTimeNeverOverlap) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     const auto num_microbatches = static_cast<std::int32_t>(1 + seed % 3);
-    const Stage stage = random_stage(seed, static_cast<std::int32_t>(2 + seed % 9), static_cast<std::int32_t>(seed % 17), num_microbatches);
+    const Stage stage = random_stage(seed, static_cast<std::int32_t>(2 + seed % 9),
+                                     static_cast<std::int32_t>(seed % 17), num_microbatches);
     const ArenaPlan plan = plan_arena(stage, num_microbatches);
     EXPECT_GE(plan.size, plan.live);
     EXPECT_EQ(plan.live, stage_peak_memory(stage, Bytes(0)).allocated) << "seed " << seed;

@@ -1,9 +1,10 @@
+#include "exec/calibration.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
 #include <string>
 
-#include "exec/calibration.h"
 #include "exec/calibration/training_course.h"
 #include "exec/processor_affinity.h"
 #include "plan/cost.h"
@@ -12,10 +13,10 @@
 namespace portolan {
 namespace {
 
-/// Short: what it measures is rough, what it holds is complete.
-const HostCalibration& short_calibration() {
+/// What it measures is rough, what it holds is complete.
+const HostCalibration& rough_calibration() {
   static const HostCalibration calibration = [] {
-    auto made = calibrate_host({.num_cores = {}, .budget = Seconds(0.05)});
+    auto made = calibrate_host({.num_cores = {}, .rough = true});
     EXPECT_TRUE(made) << made.error().message;
     return made ? std::move(made).value() : HostCalibration{};
   }();
@@ -23,17 +24,17 @@ const HostCalibration& short_calibration() {
 }
 
 TEST(Calibration, IsAHardwareDescriptionThatAClusterCanBeBuiltFrom) {
-  const Hardware& hardware = short_calibration().hardware;
+  const Hardware& hardware = rough_calibration().hardware;
   const auto problem = find_problem(hardware);
   EXPECT_FALSE(problem) << problem->key << ": " << problem->message;
   EXPECT_EQ(hardware.num_gpus(), static_cast<std::int64_t>(allowed_processors().size()));
   EXPECT_GT(hardware.device.memory.value, Bytes(0));
   EXPECT_TRUE(hardware.device.memory.source.starts_with("calibration on ")) << hardware.device.memory.source;
-  EXPECT_GE(short_calibration().noise_pct, 0);
+  EXPECT_GE(rough_calibration().noise_pct, 0);
 }
 
 TEST(Calibration, EveryKernelOfBothModelFamiliesHasARate) {
-  const Hardware& hardware = short_calibration().hardware;
+  const Hardware& hardware = rough_calibration().hardware;
   std::set<std::string> rated;
   for (const KernelRate& rate : hardware.device.kernel_rates) {
     rated.insert(rate.kernel);
@@ -49,7 +50,8 @@ TEST(Calibration, EveryKernelOfBothModelFamiliesHasARate) {
     for (const Template& t : plan.program.stages[0].templates) {
       for (const Op& op : t.ops) {
         for (const Kernel& kernel : op.kernels) {
-          EXPECT_TRUE(is_gemm(kernel.kind) || rated.contains(std::string(kernel_name(kernel.kind)))) << kernel_name(kernel.kind);
+          EXPECT_TRUE(is_gemm(kernel.kind) || rated.contains(std::string(kernel_name(kernel.kind))))
+              << kernel_name(kernel.kind);
           EXPECT_GT(cost.time(kernel).value, 0) << kernel_name(kernel.kind);
         }
       }
@@ -58,7 +60,7 @@ TEST(Calibration, EveryKernelOfBothModelFamiliesHasARate) {
 }
 
 TEST(Calibration, SendsAndAllReducesHaveACurveWhereThereAreTwoCores) {
-  const Hardware& hardware = short_calibration().hardware;
+  const Hardware& hardware = rough_calibration().hardware;
   std::set<std::string> measured;
   for (const CollectivePoint& point : hardware.collective_points) {
     measured.insert(point.collective);

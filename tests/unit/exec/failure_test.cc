@@ -41,13 +41,15 @@ TEST(Failure, OfOneRankEndsAll) {
   for (const bool pipeline : {false, true}) {
     for (const std::int32_t broken : {0, 1}) {
       RunOptions options{.num_steps = 10, .dataset = &text};
-      options.decorate_device = [&](std::int32_t rank, std::unique_ptr<Device> inner) -> std::unique_ptr<Device> {
+      options.decorate_device = [&](std::int32_t rank,
+                                    std::unique_ptr<Device> inner) -> std::unique_ptr<Device> {
         return rank == broken ? std::make_unique<BreakingDevice>(std::move(inner)) : std::move(inner);
       };
       const auto measurement = run_program(tiny_plan(tiny_gpt(), two_ranks(pipeline)), options);
       ASSERT_FALSE(measurement);
       EXPECT_EQ(measurement.error().kind, ErrorKind::kDevice);
-      EXPECT_TRUE(measurement.error().message.starts_with("rank " + std::to_string(broken) + ", backward 0 of microbatch 0, op "))
+      EXPECT_TRUE(measurement.error().message.starts_with("rank " + std::to_string(broken) +
+                                                          ", backward 0 of microbatch 0, op "))
           << measurement.error().message;
       EXPECT_NE(measurement.error().message.find("the planted fault"), std::string::npos);
     }
@@ -82,16 +84,19 @@ TEST(Failure, WaitingTooLongIsOne) {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   ASSERT_FALSE(measurement);
   EXPECT_EQ(measurement.error().kind, ErrorKind::kDevice);
-  EXPECT_NE(measurement.error().message.find("waited 0.3 s in vain for"), std::string::npos) << measurement.error().message;
+  EXPECT_NE(measurement.error().message.find("waited 0.3 s in vain for"), std::string::npos)
+      << measurement.error().message;
   EXPECT_LT(elapsed.count(), 20);
 }
 
 TEST(Failure, TokensOutsideTheVocabularyAreBadInput) {
   const TokenDataset text = made_up_text(16, 500);
-  const auto measurement = run_program(tiny_plan(tiny_gpt(), two_ranks(false)), {.num_steps = 1, .dataset = &text});
+  const auto measurement =
+      run_program(tiny_plan(tiny_gpt(), two_ranks(false)), {.num_steps = 1, .dataset = &text});
   ASSERT_FALSE(measurement);
   EXPECT_EQ(measurement.error().kind, ErrorKind::kBadInput);
-  EXPECT_NE(measurement.error().message.find("is not in the model's vocabulary (allowed: 0 to 63)"), std::string::npos)
+  EXPECT_NE(measurement.error().message.find("is not in the model's vocabulary (allowed: 0 to 63)"),
+            std::string::npos)
       << measurement.error().message;
 }
 

@@ -39,7 +39,8 @@ TEST(Heap, NothingIsAllocatedWithinAStep) {
   const TokenDataset text = made_up_text(16, 61);
   for (const TransformerConfig& model : {tiny_gpt(), tiny_llama()}) {
     for (const Strategy& strategy : strategies()) {
-      for (const long count : heap_calls_of_steps(tiny_plan(model, strategy), {.num_steps = 4, .dataset = &text})) {
+      for (const long count :
+           heap_calls_of_steps(tiny_plan(model, strategy), {.num_steps = 4, .dataset = &text})) {
         EXPECT_EQ(count, 0) << model.name << ", " << short_name(strategy);
       }
     }
@@ -63,7 +64,9 @@ class HiddenBuffer final : public DeviceWrapper {
 TEST(Heap, APlantedHiddenBufferIsFound) {
   const TokenDataset text = made_up_text(16, 61);
   RunOptions options{.num_steps = 3, .dataset = &text};
-  options.decorate_device = [](std::int32_t, std::unique_ptr<Device> inner) { return std::make_unique<HiddenBuffer>(std::move(inner)); };
+  options.decorate_device = [](std::int32_t, std::unique_ptr<Device> inner) {
+    return std::make_unique<HiddenBuffer>(std::move(inner));
+  };
   for (const long count : heap_calls_of_steps(tiny_plan(tiny_gpt(), fp32_strategy()), options)) {
     EXPECT_EQ(count, 8 * 2);  // microbatches x layers
   }

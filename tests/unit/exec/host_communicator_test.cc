@@ -1,3 +1,5 @@
+#include "exec/host/host_communicator.h"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -6,13 +8,13 @@
 #include <thread>
 #include <vector>
 
-#include "exec/host/host_communicator.h"
-
 namespace portolan {
 namespace {
 
 /// A value that rank and place determine, so that sums can be foretold. Small whole numbers add exactly.
-float value_of(std::int32_t rank, std::size_t place) { return static_cast<float>((rank + 1) * 1000) + static_cast<float>(place % 97); }
+float value_of(std::int32_t rank, std::size_t place) {
+  return static_cast<float>((rank + 1) * 1000) + static_cast<float>(place % 97);
+}
 
 void run_ranks(std::int32_t num_ranks, const std::function<void(std::int32_t)>& work) {
   std::vector<std::thread> threads;
@@ -42,7 +44,8 @@ void expect_sums(std::int32_t num_ranks, const std::vector<std::size_t>& sizes) 
         for (std::size_t i = 0; i < size; ++i) {
           buffers.back()[i] = value_of(rank, i);
         }
-        memory.push_back({reinterpret_cast<std::byte*>(buffers.back().data()), Bytes(static_cast<std::int64_t>(size * sizeof(float)))});
+        memory.push_back({reinterpret_cast<std::byte*>(buffers.back().data()),
+                          Bytes(static_cast<std::int64_t>(size * sizeof(float)))});
       }
       events.begin_step();
       ASSERT_TRUE(communicator.all_reduce(0, 0, group, memory));
@@ -83,7 +86,8 @@ TEST(HostCommunicator, AMemberThatDoesNotComeIsATimeOut) {
 TEST(HostCommunicator, ASendIsOverWhenItHasBeenReceived) {
   RunControl control(Seconds(20));
   HostWorld world(control);
-  const TransferIndex transfer = world.transfer({.source = 0, .destination = 1, .channel = 3, .microbatch = 2});
+  const TransferIndex transfer =
+      world.transfer({.source = 0, .destination = 1, .channel = 3, .microbatch = 2});
   EXPECT_EQ(world.transfer({.source = 0, .destination = 1, .channel = 3, .microbatch = 2}), transfer);
   EXPECT_NE(world.transfer({.source = 0, .destination = 1, .channel = 3, .microbatch = 1}), transfer);
   std::vector<float> sent = {1, 2, 3};
@@ -117,13 +121,15 @@ TEST(HostCommunicator, SizesThatDifferAreAnError) {
   HostWorld world(control);
   const TransferIndex group = world.group(0, {0, 1});
   std::atomic<int> errors{0};
+  std::vector<float> values(16);
+  const std::vector<MemorySpan> memory = {{reinterpret_cast<std::byte*>(values.data()), Bytes(16)},
+                                          {reinterpret_cast<std::byte*>(values.data() + 8), Bytes(32)}};
   run_ranks(2, [&](std::int32_t rank) {
     HostEvents events(control);
     events.prepare(1);
     HostCommunicator communicator(rank, world, events);
-    std::vector<float> values(8);
-    const std::vector<MemorySpan> memory = {{reinterpret_cast<std::byte*>(values.data()), Bytes(rank == 0 ? 16 : 32)}};
-    if (const Result<void> done = communicator.all_reduce(0, 0, group, memory); !done) {
+    const std::span<const MemorySpan> own = std::span(memory).subspan(static_cast<std::size_t>(rank), 1);
+    if (const Result<void> done = communicator.all_reduce(0, 0, group, own); !done) {
       control.fail(done.error());
       ++errors;
     }

@@ -45,7 +45,8 @@ std::vector<Variant> variants() {
   return list;
 }
 
-void expect_close(const std::vector<double>& expected, const std::vector<double>& actual, const std::string& name) {
+void expect_close(const std::vector<double>& expected, const std::vector<double>& actual,
+                  const std::string& name) {
   ASSERT_EQ(expected.size(), actual.size()) << name;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     EXPECT_NEAR(actual[i] / expected[i], 1.0, 1e-5) << name << ", step " << i;

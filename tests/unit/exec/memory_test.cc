@@ -1,10 +1,11 @@
+#include "plan/memory.h"
+
 #include <gtest/gtest.h>
 
 #include <map>
 #include <string>
 
 #include "exec/arena_plan.h"
-#include "plan/memory.h"
 #include "tiny_training.h"
 
 namespace portolan {
@@ -36,7 +37,8 @@ TEST(Memory, LivePeakEqualsThePrediction) {
         const RunMeasurement measurement = run_or_fail(plan, {.num_steps = 2, .dataset = &text});
         ASSERT_EQ(measurement.memory.size(), static_cast<std::size_t>(strategy.num_ranks()));
         for (const RankMemory& rank : measurement.memory) {
-          EXPECT_EQ(rank.live, rank.predicted_live) << model.name << ", " << division << ", " << mode << ", rank " << rank.rank;
+          EXPECT_EQ(rank.live, rank.predicted_live)
+              << model.name << ", " << division << ", " << mode << ", rank " << rank.rank;
           EXPECT_GE(rank.arena, rank.live);
           EXPECT_LT(rank.arena / rank.live, 1.05) << model.name << ", " << division << ", " << mode;
         }

@@ -14,7 +14,8 @@ std::vector<std::int64_t> listed_ids(const Program& program, std::int32_t stage)
   const OpIds ids(program);
   std::vector<std::int64_t> list;
   for (const Slot& slot : program.stages[static_cast<std::size_t>(stage)].order) {
-    const Template& t = program.stages[static_cast<std::size_t>(stage)].templates[static_cast<std::size_t>(slot.template_index)];
+    const Template& t = program.stages[static_cast<std::size_t>(stage)]
+                            .templates[static_cast<std::size_t>(slot.template_index)];
     for (std::size_t op = 0; op < t.ops.size(); ++op) {
       if (t.ops[op].kind == OpKind::kCompute) {
         list.push_back(ids.id(stage, slot.template_index, static_cast<std::int32_t>(op), slot.microbatch));
@@ -25,10 +26,12 @@ std::vector<std::int64_t> listed_ids(const Program& program, std::int32_t stage)
 }
 
 /// The same as they ran: by start.
-std::vector<std::int64_t> measured_ids(const Timeline& timeline, std::int32_t rank, const std::vector<std::int64_t>& of_interest) {
+std::vector<std::int64_t> measured_ids(const Timeline& timeline, std::int32_t rank,
+                                       const std::vector<std::int64_t>& of_interest) {
   std::vector<TimelineEntry> entries;
   for (const TimelineEntry& entry : timeline.entries) {
-    if (entry.rank == rank && std::find(of_interest.begin(), of_interest.end(), entry.op_id) != of_interest.end()) {
+    if (entry.rank == rank &&
+        std::find(of_interest.begin(), of_interest.end(), entry.op_id) != of_interest.end()) {
       entries.push_back(entry);
     }
   }

@@ -40,7 +40,8 @@ TEST(Poison, ChangesNoLoss) {
   }
 }
 
-/// Reads the MLP's activation once more after its last declared use, as a kernel with an undeclared operand would.
+/// Reads the MLP's activation once more after its last declared use, as a kernel with an undeclared operand
+/// would.
 class HiddenDependency final : public DeviceWrapper {
  public:
   using DeviceWrapper::DeviceWrapper;
@@ -78,14 +79,17 @@ class SkippedWrite final : public DeviceWrapper {
   using DeviceWrapper::DeviceWrapper;
 
   Result<void> launch(LaneId lane, const KernelLaunch& launch) override {
-    return launch.kernel.kind == KernelKind::kGeluForward ? Result<void>() : DeviceWrapper::launch(lane, launch);
+    return launch.kernel.kind == KernelKind::kGeluForward ? Result<void>()
+                                                          : DeviceWrapper::launch(lane, launch);
   }
 };
 
 TEST(Poison, AUseBeforeTheFirstWriteIsFound) {
   const TokenDataset text = made_up_text(16, 61);
   RunOptions options{.num_steps = 1, .dataset = &text, .poison = true};
-  options.decorate_device = [](std::int32_t, std::unique_ptr<Device> inner) { return std::make_unique<SkippedWrite>(std::move(inner)); };
+  options.decorate_device = [](std::int32_t, std::unique_ptr<Device> inner) {
+    return std::make_unique<SkippedWrite>(std::move(inner));
+  };
   EXPECT_TRUE(std::isnan(run_or_fail(tiny_plan(tiny_gpt(), fp32_strategy()), options).losses.back()));
 }
 
@@ -100,7 +104,8 @@ TEST(Poison, ALifetimeCutShortIsRefused) {
   const auto measurement = run_program(plan, {.num_steps = 1, .dataset = &text});
   ASSERT_FALSE(measurement);
   EXPECT_EQ(measurement.error().kind, ErrorKind::kBadInput);
-  EXPECT_NE(measurement.error().message.find("\"layer 0 norm1.output\" is used outside its lifetime"), std::string::npos)
+  EXPECT_NE(measurement.error().message.find("\"layer 0 norm1.output\" is used outside its lifetime"),
+            std::string::npos)
       << measurement.error().message;
 }
 

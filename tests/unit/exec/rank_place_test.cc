@@ -1,8 +1,8 @@
+#include "exec/rank_place.h"
+
 #include <gtest/gtest.h>
 
 #include <vector>
-
-#include "exec/rank_place.h"
 
 namespace portolan {
 namespace {

@@ -19,8 +19,11 @@ struct Refusal {
 TEST(Refusal, WhatTheHostCannotDoIsFoundBeforeAnythingRuns) {
   const TokenDataset text = made_up_text(16, 61);
   const std::vector<Refusal> refusals = {
-      {"dropout", [](Scenario& s, Strategy&) { s.software.dropout = {true, ""}; }, ErrorKind::kInfeasible,
-       "host device cannot run attention_dropout_forward"},
+      {"dropout",
+       [](Scenario& s, Strategy&) {
+         s.software.dropout = {true, ""};
+       },
+       ErrorKind::kInfeasible, "host device cannot run attention_dropout_forward"},
       {"tensor parallelism", [](Scenario&, Strategy& s) { s.tensor_parallel = 2; }, ErrorKind::kInfeasible,
        "collectives along axis tensor are not available on the host device yet"},
       {"sharded optimizer",
@@ -35,8 +38,11 @@ TEST(Refusal, WhatTheHostCannotDoIsFoundBeforeAnythingRuns) {
          strategy.precision = Precision::kBf16;
        },
        ErrorKind::kInfeasible, "elements of fp32"},
-      {"master copy", [](Scenario& s, Strategy&) { s.software.optimizer_bytes_per_parameter = {12, ""}; }, ErrorKind::kInfeasible,
-       "host device cannot run adamw: 5 operands"},
+      {"master copy",
+       [](Scenario& s, Strategy&) {
+         s.software.optimizer_bytes_per_parameter = {12, ""};
+       },
+       ErrorKind::kInfeasible, "host device cannot run adamw: 5 operands"},
   };
   for (const Refusal& refusal : refusals) {
     Strategy strategy = fp32_strategy();
@@ -46,26 +52,31 @@ TEST(Refusal, WhatTheHostCannotDoIsFoundBeforeAnythingRuns) {
     const auto measurement = run_program(make_plan(scenario, strategy), {.num_steps = 1, .dataset = &text});
     ASSERT_FALSE(measurement) << refusal.name;
     EXPECT_EQ(measurement.error().kind, refusal.kind) << refusal.name;
-    EXPECT_NE(measurement.error().message.find(refusal.message), std::string::npos) << refusal.name << ": " << measurement.error().message;
+    EXPECT_NE(measurement.error().message.find(refusal.message), std::string::npos)
+        << refusal.name << ": " << measurement.error().message;
   }
 }
 
 TEST(Refusal, AProgramThatHasBeenTamperedWith) {
   const TokenDataset text = made_up_text(16, 61);
   const Plan plan = tiny_plan(tiny_gpt(), fp32_strategy());
-  const auto forward = [](Plan& p) -> std::vector<Kernel>& { return p.program.stages[0].templates[1].ops[0].kernels; };
+  const auto forward = [](Plan& p) -> std::vector<Kernel>& {
+    return p.program.stages[0].templates[1].ops[0].kernels;
+  };
   const auto refused = [&](const std::function<void(Plan&)>& change) {
     Plan changed = plan;
     change(changed);
     return !run_program(changed, {.num_steps = 1, .dataset = &text}).has_value();
   };
   EXPECT_FALSE(refused([](Plan&) {}));
-  EXPECT_TRUE(refused([&](Plan& p) { forward(p)[1].operands.pop_back(), forward(p)[1].operands.pop_back(); }));
+  EXPECT_TRUE(
+      refused([&](Plan& p) { forward(p)[1].operands.pop_back(), forward(p)[1].operands.pop_back(); }));
   EXPECT_TRUE(refused([&](Plan& p) { forward(p)[1].shape.columns *= 1000; }));
   EXPECT_TRUE(refused([&](Plan& p) { forward(p)[1].shape.rows = std::int64_t{1} << 62; }));
   EXPECT_TRUE(refused([&](Plan& p) { forward(p)[1].shape.rows = -16; }));
   EXPECT_TRUE(refused([&](Plan& p) { p.program.stages[0].buffers[0].bytes = Bytes(4); }));
-  EXPECT_TRUE(refused([&](Plan& p) { p.program.stages[0].order.pop_back(), p.program.stages[0].order[1].microbatch = 99; }));
+  EXPECT_TRUE(refused(
+      [&](Plan& p) { p.program.stages[0].order.pop_back(), p.program.stages[0].order[1].microbatch = 99; }));
 }
 
 TEST(Refusal, TextThatDoesNotFit) {
@@ -73,7 +84,8 @@ TEST(Refusal, TextThatDoesNotFit) {
   const Plan plan = tiny_plan(tiny_gpt(), fp32_strategy());
   const auto measurement = run_program(plan, {.num_steps = 1, .dataset = &text});
   ASSERT_FALSE(measurement);
-  EXPECT_EQ(measurement.error().message, "text in windows of 8 tokens (needed: the plan's sequence length, 16)");
+  EXPECT_EQ(measurement.error().message,
+            "text in windows of 8 tokens (needed: the plan's sequence length, 16)");
   EXPECT_EQ(run_program(plan, {.num_steps = 1, .dataset = nullptr}).error().message, "no text to train on");
 }
 

@@ -28,7 +28,9 @@ Hardware tiny_hardware(std::int64_t cores) {
   hardware.device.gemm_efficiency = made_up(1.0);
   hardware.device.attention_gemm_efficiency = made_up(1.0);
   hardware.device.memory_efficiency = made_up(1.0);
-  hardware.nvlink = {.bandwidth = made_up(BytesPerSecond(10e9)), .latency = made_up(Seconds(1e-6)), .efficiency = made_up(1.0)};
+  hardware.nvlink = {.bandwidth = made_up(BytesPerSecond(10e9)),
+                     .latency = made_up(Seconds(1e-6)),
+                     .efficiency = made_up(1.0)};
   return hardware;
 }
 
@@ -104,7 +106,8 @@ TokenDataset made_up_text(std::int64_t sequence_length, std::int32_t vocabulary)
     token = random.next_below(10) == 0 ? random.next_below(size) : (token * 5 + 3) % size;
     stream.tokens.push_back(static_cast<std::int32_t>(token));
   }
-  auto dataset = TokenDataset::make(std::move(stream), {.sequence_length = sequence_length, .heldout_fraction = 0.1, .seed = 11});
+  auto dataset = TokenDataset::make(
+      std::move(stream), {.sequence_length = sequence_length, .heldout_fraction = 0.1, .seed = 11});
   EXPECT_TRUE(dataset);
   return std::move(dataset).value();
 }

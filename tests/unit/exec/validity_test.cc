@@ -36,7 +36,8 @@ TEST(Validity, TwoRanksOnOneCoreTrainAndAreCalledInvalid) {
   const TokenDataset text = made_up_text(16, 61);
   Strategy strategy = fp32_strategy();
   strategy.data_parallel = 2;
-  const RunMeasurement measurement = run_or_fail(tiny_plan(tiny_gpt(), strategy), {.num_steps = 3, .dataset = &text});
+  const RunMeasurement measurement =
+      run_or_fail(tiny_plan(tiny_gpt(), strategy), {.num_steps = 3, .dataset = &text});
   EXPECT_FALSE(measurement.valid);
   EXPECT_EQ(measurement.invalid_reason, "2 ranks share 1 core");
   EXPECT_EQ(measurement.losses.size(), 3U);
@@ -44,8 +45,8 @@ TEST(Validity, TwoRanksOnOneCoreTrainAndAreCalledInvalid) {
 
 TEST(Validity, KindsOfTheSlowestRankMakeUpTheStep) {
   const TokenDataset text = made_up_text(16, 61);
-  const RunMeasurement measurement =
-      run_or_fail(tiny_plan(tiny_gpt(), fp32_strategy()), {.num_steps = 8, .dataset = &text, .num_warmup_steps = 3});
+  const RunMeasurement measurement = run_or_fail(tiny_plan(tiny_gpt(), fp32_strategy()),
+                                                 {.num_steps = 8, .dataset = &text, .num_warmup_steps = 3});
   EXPECT_EQ(measurement.num_warmup_steps, 3);
   EXPECT_EQ(measurement.step_times.size(), 8U);
   double sum = 0;

@@ -58,7 +58,7 @@ TEST(Names, OfStrategiesLeaveOutDefaults) {
   EXPECT_EQ(short_name(strategy), "tp8 pp8 dp8 mb1 gpipe full zero1");
   strategy.axis_order = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kData};
   strategy.layers_per_stage = {10, 12};
-  EXPECT_EQ(short_name(strategy), "tp8 pp8 dp8 mb1 gpipe full zero1 tensor-pipeline-data layers=10:12");
+  EXPECT_EQ(short_name(strategy), "tp8 pp8 dp8 mb1 gpipe full zero1 order tensor pipeline data layers=10:12");
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ TEST(PipelineTime, OfOneStageIsItsPasses) {
 }
 
 TEST(PipelineTime, OfOneMicrobatchIsAPathThereAndBack) {
-  // 1 + 10 + 3 forward, 3 + 10 + 2 backward... each stage b = 2 f: (1 + 3) + (2 + 6) + 2 x 10.
+  // Forward 1 + 10 + 3, backward 6 + 10 + 2.
   for (const ScheduleKind schedule : {kGPipe, kOneFOneB}) {
     EXPECT_DOUBLE_EQ(time_s({pass(1, 2, 10), pass(3, 6, 0)}, {schedule, 1, false}), 32);
   }

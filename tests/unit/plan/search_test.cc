@@ -1,1 +1,229 @@
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "plain_runner.h"
+#include "plan/closed_form.h"
+#include "plan/lower.h"
+#include "plan/search.h"
+#include "plan/simulate.h"
+#include "sample_scenarios.h"
+
+namespace portolan {
+namespace {
+
+/// Answers by the closed form, and by a run without contention above it.
+Evaluator plain_evaluator(const Scenario& scenario, const Cluster& cluster) {
+  return [&scenario, &cluster](std::span<const Strategy> strategies, Fidelity fidelity) {
+    ClosedForm closed_form(scenario, cluster);
+    std::vector<Result<Estimate>> results;
+    for (const Strategy& strategy : strategies) {
+      if (fidelity == Fidelity::kClosedForm) {
+        results.emplace_back(closed_form.evaluate(strategy));
+        continue;
+      }
+      const Program program = lower(scenario, strategy);
+      results.emplace_back(simulate_program({scenario, strategy, program, cluster, fidelity, false}, run_without_contention)->estimate);
+    }
+    return results;
+  };
+}
+
+Result<SearchResult> plain_search(const Scenario& scenario, const StrategyConstraints& constraints, const SearchOptions& options = {}) {
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  return search(scenario, constraints, plain_evaluator(scenario, cluster), options);
+}
+
+TEST(Enumerate, CoversDegreesMicrobatchesRecomputationZeroSchedulesAndOrders) {
+  const Scenario scenario = tiny_scenario(4);
+  const std::vector<Strategy> list = enumerate_strategies(scenario, {});
+  std::set<std::string> names;
+  std::set<std::array<std::int32_t, 3>> degrees;
+  std::set<std::int64_t> microbatches;
+  for (const Strategy& s : list) {
+    EXPECT_TRUE(names.insert(short_name(s)).second) << short_name(s) << " twice";
+    EXPECT_EQ(s.num_ranks(), 4);
+    EXPECT_EQ(s.precision, Precision::kFp32);
+    degrees.insert({s.tensor_parallel, s.pipeline_parallel, s.data_parallel});
+    microbatches.insert(s.microbatch_size);
+  }
+  EXPECT_EQ(degrees, (std::set<std::array<std::int32_t, 3>>{{1, 1, 4}, {1, 2, 2}, {1, 4, 1}, {2, 1, 2}, {2, 2, 1}, {4, 1, 1}}));
+  EXPECT_EQ(microbatches, (std::set<std::int64_t>{1, 2, 4, 8, 16}));
+  // (tp, pp, dp): schedules x ZeRO x orders, each with 5 microbatches and 3 recomputations. Two schedules with pp > 1, two ZeRO stages
+  // with dp > 1, two orders with both: 1,1,4: 2; 1,2,2: 8; 1,4,1: 2; 2,1,2: 2; 2,2,1: 2; 4,1,1: 1. 17 in all.
+  EXPECT_EQ(std::ssize(list), 17 * 5 * 3);
+}
+
+TEST(Enumerate, HonoursEveryConstraint) {
+  const Scenario scenario = tiny_scenario(8);
+  StrategyConstraints c;
+  c.tensor_parallel = 2;
+  c.pipeline_parallel = 2;
+  c.data_parallel = 2;
+  c.context_parallel = 2;
+  c.expert_parallel = 3;
+  c.virtual_stages = 4;
+  c.sequence_parallel = true;
+  c.microbatch_size = 3;
+  c.schedule = ScheduleKind::kGPipe;
+  c.zero_stage = 1;
+  c.zero_group = 2;
+  c.recompute = Recompute{.all_layers = recompute_full(), .per_layer = {}};
+  c.aggregation = CollectiveAlgorithm::kTree;
+  c.bucket = Bytes(7);
+  c.compression = "fp16";
+  c.precision = Precision::kBf16;
+  c.offload = "cpu";
+  c.layers_per_stage = {1, 3};
+  c.axis_order = {Axis::kData, Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline};
+  const std::vector<Strategy> list = enumerate_strategies(scenario, c);
+  ASSERT_EQ(list.size(), 1U);
+  Strategy expected;
+  expected.tensor_parallel = expected.pipeline_parallel = expected.data_parallel = expected.context_parallel = 2;
+  expected.expert_parallel = 3;
+  expected.virtual_stages = 4;
+  expected.sequence_parallel = true;
+  expected.microbatch_size = 3;
+  expected.schedule = ScheduleKind::kGPipe;
+  expected.zero_stage = 1;
+  expected.zero_group = 2;
+  expected.recompute.all_layers = recompute_full();
+  expected.gradient_aggregation = {CollectiveAlgorithm::kTree, Bytes(7), false, "fp16"};
+  expected.precision = Precision::kBf16;
+  expected.offload = "cpu";
+  expected.layers_per_stage = {1, 3};
+  expected.axis_order = *c.axis_order;
+  EXPECT_EQ(list.front(), expected);
+  EXPECT_EQ(merge_constraints({}, c), c);
+  EXPECT_EQ(merge_constraints(c, {}), c);
+  StrategyConstraints over;
+  over.tensor_parallel = 8;
+  EXPECT_EQ(merge_constraints(c, over).tensor_parallel, 8);
+  EXPECT_EQ(merge_constraints(c, over).pipeline_parallel, 2);
+}
+
+TEST(Enumerate, KeepsAFixedCombinationThatCannotBe) {
+  // So that the answer says why, instead of "no candidates".
+  StrategyConstraints c;
+  c.tensor_parallel = 3;
+  c.pipeline_parallel = 5;
+  EXPECT_FALSE(enumerate_strategies(tiny_scenario(8), c).empty());
+}
+
+TEST(Search, RanksByTheObjectiveAndCountsEveryCandidate) {
+  for (const Objective objective : {Objective::kTime, Objective::kMemory, Objective::kEnergy, Objective::kCost}) {
+    Scenario scenario = tiny_scenario(8);
+    scenario.objective = objective;
+    scenario.hardware.device.power_busy.value = Watts(400);
+    scenario.hardware.device.power_idle.value = Watts(100);
+    scenario.hardware.price_per_gpu_hour.value = 2;
+    const auto result = plain_search(scenario, {}, {.num_folded = 40, .num_full = 0});
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->ranking.size(), 40U);
+    EXPECT_TRUE(std::is_sorted(result->ranking.begin(), result->ranking.end(), [&](const Estimate& a, const Estimate& b) {
+      return objective_value(objective, a) < objective_value(objective, b);
+    }));
+    std::int64_t rejected = 0;
+    for (const std::int64_t count : result->num_rejected) {
+      rejected += count;
+    }
+    EXPECT_EQ(result->num_enumerated, rejected + std::ssize(result->ranking));
+    EXPECT_EQ(result->num_simulated, 40);
+  }
+}
+
+TEST(Search, IsDeterministic) {
+  const Scenario scenario = tiny_scenario(8);
+  const auto first = plain_search(scenario, {});
+  const auto second = plain_search(scenario, {});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->ranking, second->ranking);
+  EXPECT_EQ(first->pareto, second->pareto);
+}
+
+TEST(Search, ParetoFrontHasNoMemberThatAnotherBeats) {
+  const auto result = plain_search(tiny_scenario(8), {});
+  ASSERT_TRUE(result);
+  EXPECT_FALSE(result->pareto.empty());
+  for (const Estimate& member : result->pareto) {
+    for (const Estimate& other : result->ranking) {
+      const bool beaten = other.step_time <= member.step_time && other.peak_memory <= member.peak_memory &&
+                          (other.step_time < member.step_time || other.peak_memory < member.peak_memory);
+      EXPECT_FALSE(beaten) << short_name(other.strategy) << " beats " << short_name(member.strategy);
+    }
+  }
+}
+
+TEST(Search, WithoutSimulationRanksByTheClosedForm) {
+  const auto result = plain_search(tiny_scenario(4), {}, {.num_folded = 0, .num_full = 0});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(std::ssize(result->ranking), result->num_feasible);
+  EXPECT_EQ(result->num_simulated, 0);
+  EXPECT_EQ(result->ranking.front().program_hash, "");
+}
+
+TEST(Search, AFailingRungIsAnErrorNotAVerdict) {
+  const Scenario scenario = tiny_scenario(2);
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  const Evaluator plain = plain_evaluator(scenario, cluster);
+  const Evaluator failing = [&](std::span<const Strategy> strategies, Fidelity fidelity) {
+    return fidelity == Fidelity::kClosedForm ? plain(strategies, fidelity)
+                                             : std::vector<Result<Estimate>>(strategies.size(), Result<Estimate>(device_error("a worker died")));
+  };
+  const auto result = search(scenario, {}, failing, {});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), device_error("a worker died"));
+}
+
+TEST(Search, WhereNothingFitsNamesTheClosest) {
+  Scenario scenario = tiny_scenario(2);
+  scenario.hardware.device.memory.value = Bytes(200'000);
+  const auto nothing = plain_search(scenario, {});
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().kind, ErrorKind::kInfeasible);
+  // The candidate with the least memory: two tensor shards, the smallest microbatch, all recomputed.
+  EXPECT_NE(nothing.error().message.find("tiny: no feasible strategy among"), std::string::npos) << nothing.error().message;
+  EXPECT_NE(nothing.error().message.find("closest: tp"), std::string::npos) << nothing.error().message;
+  EXPECT_NE(nothing.error().message.find(" mb1 "), std::string::npos) << nothing.error().message;
+  EXPECT_NE(nothing.error().message.find(" full"), std::string::npos) << nothing.error().message;
+  EXPECT_NE(nothing.error().message.find("needed, 195.3 KiB there, stage "), std::string::npos) << nothing.error().message;
+
+  StrategyConstraints heads;
+  heads.tensor_parallel = 8;
+  const auto illegal = plain_search(tiny_scenario(8), heads);
+  ASSERT_FALSE(illegal);
+  EXPECT_NE(illegal.error().message.find("closest: 4 attention heads are not divisible by tp 8"), std::string::npos) << illegal.error().message;
+}
+
+TEST(MemoryRejection, SaysWhatIsNeededWhatIsThereAndWhere) {
+  Scenario scenario = gpt3_scenario();
+  Estimate estimate;
+  estimate.stage_memory.resize(3);
+  estimate.stage_memory[1].reserved = estimate.peak_memory = Bytes(80 * kGibi);
+  EXPECT_EQ(find_memory_rejection(scenario, estimate), std::nullopt);  // all of it may be used
+  estimate.stage_memory[1].reserved = estimate.peak_memory = Bytes(831 * kGibi / 10);
+  EXPECT_EQ(find_memory_rejection(scenario, estimate), (Rejection{RejectReason::kMemory, "83.1 GiB needed, 80.0 GiB there, stage 1"}));
+}
+
+TEST(Judge, GivesTheRejectionTheShortageOrTheEstimate) {
+  Scenario scenario = tiny_scenario(2);
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  const Evaluator evaluator = plain_evaluator(scenario, cluster);
+  const Verdict illegal = judge(scenario, sample_strategy(scenario, {.data = 4}), evaluator, Fidelity::kFolded);
+  EXPECT_EQ(illegal.kind, Verdict::Kind::kRejected);
+  EXPECT_EQ(illegal.rejection->reason, RejectReason::kDegrees);
+  EXPECT_FALSE(illegal.estimate);
+  const Verdict good = judge(scenario, sample_strategy(scenario, {.data = 2}), evaluator, Fidelity::kFolded);
+  EXPECT_EQ(good.kind, Verdict::Kind::kRanked);
+  EXPECT_FALSE(good.rejection);
+  EXPECT_GT(good.estimate->step_time.value, 0);
+  scenario.hardware.device.memory.value = Bytes(1000);
+  const Verdict short_of_memory = judge(scenario, sample_strategy(scenario, {.data = 2}), evaluator, Fidelity::kFolded);
+  EXPECT_EQ(short_of_memory.kind, Verdict::Kind::kRejected);
+  EXPECT_EQ(short_of_memory.rejection->reason, RejectReason::kMemory);
+  EXPECT_TRUE(short_of_memory.estimate);
+}
+
+}  // namespace
+}  // namespace portolan
