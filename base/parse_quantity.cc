@@ -17,17 +17,17 @@ struct Unit {
   double factor;
 };
 
-constexpr std::array kByteUnits{Unit{"B", 1},      Unit{"kB", 1e3},    Unit{"MB", 1e6},
-                                Unit{"GB", 1e9},   Unit{"TB", 1e12},   Unit{"KiB", 0x1p10},
+constexpr std::array kByteUnits{Unit{"B", 1},        Unit{"kB", 1e3},     Unit{"MB", 1e6},
+                                Unit{"GB", 1e9},     Unit{"TB", 1e12},    Unit{"KiB", 0x1p10},
                                 Unit{"MiB", 0x1p20}, Unit{"GiB", 0x1p30}, Unit{"TiB", 0x1p40}};
 constexpr std::array kTimeUnits{Unit{"s", 1},     Unit{"ms", 1e-3}, Unit{"us", 1e-6},
                                 Unit{"ns", 1e-9}, Unit{"min", 60},  Unit{"h", 3600}};
-constexpr std::array kRateUnits{
-    Unit{"B/s", 1},          Unit{"kB/s", 1e3},       Unit{"MB/s", 1e6},      Unit{"GB/s", 1e9},
-    Unit{"TB/s", 1e12},      Unit{"KiB/s", 0x1p10},   Unit{"MiB/s", 0x1p20},  Unit{"GiB/s", 0x1p30},
-    Unit{"bit/s", 1.0 / 8},  Unit{"kbit/s", 1e3 / 8}, Unit{"Mbit/s", 1e6 / 8}, Unit{"Gbit/s", 1e9 / 8},
-    Unit{"Tbit/s", 1e12 / 8}, Unit{"kb/s", 1e3 / 8},  Unit{"Mb/s", 1e6 / 8},  Unit{"Gb/s", 1e9 / 8},
-    Unit{"Tb/s", 1e12 / 8}};
+constexpr std::array kRateUnits{Unit{"B/s", 1},           Unit{"kB/s", 1e3},       Unit{"MB/s", 1e6},
+                                Unit{"GB/s", 1e9},        Unit{"TB/s", 1e12},      Unit{"KiB/s", 0x1p10},
+                                Unit{"MiB/s", 0x1p20},    Unit{"GiB/s", 0x1p30},   Unit{"bit/s", 1.0 / 8},
+                                Unit{"kbit/s", 1e3 / 8},  Unit{"Mbit/s", 1e6 / 8}, Unit{"Gbit/s", 1e9 / 8},
+                                Unit{"Tbit/s", 1e12 / 8}, Unit{"kb/s", 1e3 / 8},   Unit{"Mb/s", 1e6 / 8},
+                                Unit{"Gb/s", 1e9 / 8},    Unit{"Tb/s", 1e12 / 8}};
 constexpr std::array kFlopUnits{Unit{"FLOP/s", 1},    Unit{"kFLOP/s", 1e3},  Unit{"MFLOP/s", 1e6},
                                 Unit{"GFLOP/s", 1e9}, Unit{"TFLOP/s", 1e12}, Unit{"PFLOP/s", 1e15}};
 constexpr std::array kPowerUnits{Unit{"W", 1}, Unit{"mW", 1e-3}, Unit{"kW", 1e3}, Unit{"MW", 1e6}};
@@ -71,13 +71,13 @@ Result<double> parse_with_units(std::string_view text, const Grammar& grammar) {
   const char* const end = trimmed.data() + trimmed.size();
   const auto [rest, code] = std::from_chars(trimmed.data(), end, number);
   if (code != std::errc() || !std::isfinite(number)) {
-    return bad_input(fmt::format("\"{}\" is not a finite number with a unit (try \"25 {}\")",
-                                 shown(text), grammar.example_unit));
+    return bad_input(fmt::format("\"{}\" is not a finite number with a unit (try \"25 {}\")", shown(text),
+                                 grammar.example_unit));
   }
   const std::string_view unit_name = trim({rest, static_cast<std::size_t>(end - rest)});
   if (unit_name.empty()) {
-    return bad_input(fmt::format("\"{}\" has no unit (try \"{} {}\")", shown(text), shown(trimmed),
-                                 grammar.example_unit));
+    return bad_input(
+        fmt::format("\"{}\" has no unit (try \"{} {}\")", shown(text), shown(trimmed), grammar.example_unit));
   }
   for (const Unit& unit : grammar.units) {
     if (unit.name == unit_name) {
@@ -88,8 +88,8 @@ Result<double> parse_with_units(std::string_view text, const Grammar& grammar) {
       return scaled;
     }
   }
-  return bad_input(fmt::format("\"{}\" has unknown unit \"{}\" (allowed: {})", shown(text),
-                               shown(unit_name), unit_list(grammar.units)));
+  return bad_input(fmt::format("\"{}\" has unknown unit \"{}\" (allowed: {})", shown(text), shown(unit_name),
+                               unit_list(grammar.units)));
 }
 
 template <typename Q>

@@ -14,9 +14,8 @@ namespace portolan {
 ///
 /// bytes:            B kB MB GB TB KiB MiB GiB TiB; whole, not negative
 /// seconds:          ns us ms s min h
-/// bytes per second: B/s kB/s MB/s GB/s TB/s KiB/s MiB/s GiB/s bit/s kbit/s Mbit/s Gbit/s Tbit/s (also Gb/s ...)
-/// FLOP/s:           FLOP/s kFLOP/s MFLOP/s GFLOP/s TFLOP/s PFLOP/s
-/// watts:            mW W kW MW
+/// bytes per second: B/s kB/s MB/s GB/s TB/s KiB/s MiB/s GiB/s bit/s kbit/s Mbit/s Gbit/s Tbit/s (also Gb/s
+/// ...) FLOP/s:           FLOP/s kFLOP/s MFLOP/s GFLOP/s TFLOP/s PFLOP/s watts:            mW W kW MW
 Result<Bytes> parse_bytes(std::string_view text);
 Result<Seconds> parse_seconds(std::string_view text);
 Result<BytesPerSecond> parse_bytes_per_second(std::string_view text);

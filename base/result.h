@@ -90,15 +90,15 @@ class [[nodiscard]] Result<void> {
 #define PORTOLAN_CONCAT(a, b) PORTOLAN_CONCAT_INNER(a, b)
 
 /// PORTOLAN_TRY(auto x, f()): returns f()'s error from the enclosing function, or binds its value.
-#define PORTOLAN_TRY(declaration, expression)                                 \
-  auto PORTOLAN_CONCAT(try_, __LINE__) = (expression);                        \
-  if (!PORTOLAN_CONCAT(try_, __LINE__)) {                                     \
-    return PORTOLAN_CONCAT(try_, __LINE__).error();                           \
-  }                                                                           \
+#define PORTOLAN_TRY(declaration, expression)          \
+  auto PORTOLAN_CONCAT(try_, __LINE__) = (expression); \
+  if (!PORTOLAN_CONCAT(try_, __LINE__)) {              \
+    return PORTOLAN_CONCAT(try_, __LINE__).error();    \
+  }                                                    \
   declaration = std::move(PORTOLAN_CONCAT(try_, __LINE__)).value()
 
 /// PORTOLAN_CHECK_OK(f()): returns f()'s error from the enclosing function, drops its value.
-#define PORTOLAN_CHECK_OK(expression)                                         \
+#define PORTOLAN_CHECK_OK(expression)                                                              \
   if (auto PORTOLAN_CONCAT(check_, __LINE__) = (expression); !PORTOLAN_CONCAT(check_, __LINE__)) { \
-    return PORTOLAN_CONCAT(check_, __LINE__).error();                         \
+    return PORTOLAN_CONCAT(check_, __LINE__).error();                                              \
   }

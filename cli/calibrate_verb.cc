@@ -31,7 +31,9 @@ Result<void> calibrate(const Session& session, const CalibrateArguments& argumen
   }
   CalibrationOptions options;
   if (session.shows_progress()) {
-    options.on_progress = [](double share, const std::string& what) { fmt::print(stderr, "\r\033[K{:3.0f}% {}", 100 * share, what); };
+    options.on_progress = [](double share, const std::string& what) {
+      fmt::print(stderr, "\r\033[K{:3.0f}% {}", 100 * share, what);
+    };
   }
   PORTOLAN_TRY(const HostCalibration calibration, calibrate_host(options));
   if (session.shows_progress()) {
@@ -46,12 +48,17 @@ Result<void> calibrate(const Session& session, const CalibrateArguments& argumen
     session.print_json(calibration_json(output));
     return {};
   }
-  session.print(fmt::format("{} ranks of one core each, {} a core at best, {} memory a core\n", hardware.gpus_per_node,
-                            format_flops_per_second(hardware.device.peak.begin()->second.value), format_bytes(hardware.device.memory.value)));
-  session.print(fmt::format("{} matrix products, {} rates of other kernels, {} collectives and sends; noise {:.1f}%\n", output.gemm_points,
-                            hardware.device.kernel_rates.size(), output.collective_points, output.noise_pct));
+  session.print(fmt::format("{} ranks of one core each, {} a core at best, {} memory a core\n",
+                            hardware.gpus_per_node,
+                            format_flops_per_second(hardware.device.peak.begin()->second.value),
+                            format_bytes(hardware.device.memory.value)));
+  session.print(fmt::format(
+      "{} matrix products, {} rates of other kernels, {} collectives and sends; noise {:.1f}%\n",
+      output.gemm_points, hardware.device.kernel_rates.size(), output.collective_points, output.noise_pct));
   if (calibration.stretch > 1.1) {
-    session.print(fmt::format("WARNING: wall over processor time was {:.2f}: other work was on the cores, the rates are too low\n", calibration.stretch));
+    session.print(fmt::format(
+        "WARNING: wall over processor time was {:.2f}: other work was on the cores, the rates are too low\n",
+        calibration.stretch));
   }
   session.print(fmt::format("hardware: {}\n", arguments.out));
   return {};

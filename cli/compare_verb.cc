@@ -21,7 +21,8 @@ Result<void> compare(const Session& session, const std::string& file) {
     session.print_json(divergence_json(divergence, record));
     return {};
   }
-  session.print(fmt::format("{}: {}, program {}\n", file, short_name(record.predicted.strategy), record.program_hash.substr(0, 12)));
+  session.print(fmt::format("{}: {}, program {}\n", file, short_name(record.predicted.strategy),
+                            record.program_hash.substr(0, 12)));
   session.print(divergence_report(divergence, session.width()));
   return {};
 }
@@ -30,7 +31,8 @@ Result<void> compare(const Session& session, const std::string& file) {
 
 void add_compare_verb(CLI::App& app, Session& session) {
   auto file = std::make_shared<std::string>();
-  CLI::App* verb = app.add_subcommand("compare", "Predicted against measured: step time, kinds of kernels, memory");
+  CLI::App* verb =
+      app.add_subcommand("compare", "Predicted against measured: step time, kinds of kernels, memory");
   verb->footer("Example: portolan compare run.h5");
   verb->add_option("RUN", *file, "Run file that portolan run wrote")->required();
   session.add_common_options(*verb);

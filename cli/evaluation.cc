@@ -65,15 +65,22 @@ class EstimateMessage {
   }
 };
 
-Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy, Fidelity fidelity) {
+Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy,
+                                   Fidelity fidelity) {
   const Program program = lower(scenario, strategy);
-  const SimulationRequest request{.scenario = scenario, .strategy = strategy, .program = program, .cluster = cluster, .fidelity = fidelity};
+  const SimulationRequest request{.scenario = scenario,
+                                  .strategy = strategy,
+                                  .program = program,
+                                  .cluster = cluster,
+                                  .fidelity = fidelity};
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
   return std::move(simulation.estimate);
 }
 
 /// All results alike where the pool itself failed.
-std::vector<Result<Estimate>> failed(std::size_t count, const Error& error) { return std::vector<Result<Estimate>>(count, Result<Estimate>(error)); }
+std::vector<Result<Estimate>> failed(std::size_t count, const Error& error) {
+  return std::vector<Result<Estimate>>(count, Result<Estimate>(error));
+}
 
 }  // namespace
 
@@ -85,7 +92,8 @@ int num_allowed_cores() {
 
 Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers) {
   auto closed_form = std::make_shared<ClosedForm>(scenario, cluster);
-  return [&scenario, &cluster, closed_form, num_workers](std::span<const Strategy> strategies, Fidelity fidelity) {
+  return [&scenario, &cluster, closed_form, num_workers](std::span<const Strategy> strategies,
+                                                         Fidelity fidelity) {
     std::vector<Result<Estimate>> results;
     results.reserve(strategies.size());
     if (fidelity == Fidelity::kClosedForm) {
@@ -95,7 +103,8 @@ Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int n
       return results;
     }
     const auto answers = map_in_workers(num_workers, static_cast<int>(strategies.size()), [&](int task) {
-      return EstimateMessage::encode(simulate_strategy(scenario, cluster, strategies[static_cast<std::size_t>(task)], fidelity));
+      return EstimateMessage::encode(
+          simulate_strategy(scenario, cluster, strategies[static_cast<std::size_t>(task)], fidelity));
     });
     if (!answers) {
       return failed(strategies.size(), answers.error());
@@ -124,8 +133,12 @@ Result<Simulation> predict(const Plan& plan, const Cluster& cluster, Fidelity fi
     simulation.estimate = ClosedForm(plan.scenario, cluster).evaluate(plan.strategy);
     return simulation;
   }
-  const SimulationRequest request{.scenario = plan.scenario, .strategy = plan.strategy, .program = plan.program,
-                                  .cluster = cluster, .fidelity = fidelity, .with_timeline = with_timeline};
+  const SimulationRequest request{.scenario = plan.scenario,
+                                  .strategy = plan.strategy,
+                                  .program = plan.program,
+                                  .cluster = cluster,
+                                  .fidelity = fidelity,
+                                  .with_timeline = with_timeline};
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
   simulation.estimate.program_hash = plan.hash;
   return simulation;

@@ -100,20 +100,23 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
       pruned[std::string(reject_reason_name(static_cast<RejectReason>(i)))] = result.num_rejected[i];
     }
   }
-  const Json object = {{"candidates",
-                        {{"enumerated", result.num_enumerated},
-                         {"pruned", pruned},
-                         {"feasible", result.num_feasible},
-                         {"simulated", result.num_simulated}}},
-                       {"wall_s", output.wall_s},
-                       {"evaluations_per_s", output.wall_s > 0 ? Json(static_cast<double>(result.num_enumerated) / output.wall_s) : Json(nullptr)},
-                       {"best", estimate_object(result.ranking.front())},
-                       {"ranking", estimate_array(result.ranking, output.top)},
-                       {"pareto", estimate_array(result.pareto, result.pareto.size())}};
+  const Json object = {
+      {"candidates",
+       {{"enumerated", result.num_enumerated},
+        {"pruned", pruned},
+        {"feasible", result.num_feasible},
+        {"simulated", result.num_simulated}}},
+      {"wall_s", output.wall_s},
+      {"evaluations_per_s",
+       output.wall_s > 0 ? Json(static_cast<double>(result.num_enumerated) / output.wall_s) : Json(nullptr)},
+      {"best", estimate_object(result.ranking.front())},
+      {"ranking", estimate_array(result.ranking, output.top)},
+      {"pareto", estimate_array(result.pareto, result.pareto.size())}};
   return object.dump(2);
 }
 
-std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons, const Estimate* winner) {
+std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons,
+                         const Estimate* winner) {
   const Json object = {{"verdict", verdict.rejection ? "rejected" : "feasible"},
                        {"reasons", reasons},
                        {"estimate", verdict.estimate ? estimate_object(*verdict.estimate) : Json(nullptr)},
@@ -132,7 +135,10 @@ std::string simulation_json(const Simulation& simulation, const std::string& fid
 std::string run_json(const RunRecord& record) {
   Json memory = Json::array();
   for (const RankMemory& m : record.memory) {
-    memory.push_back({{"rank", m.rank}, {"live_bytes", m.live.value}, {"arena_bytes", m.arena.value}, {"rss_bytes", m.rss.value}});
+    memory.push_back({{"rank", m.rank},
+                      {"live_bytes", m.live.value},
+                      {"arena_bytes", m.arena.value},
+                      {"rss_bytes", m.rss.value}});
   }
   const Seconds step = median(record.step_times);
   const double tokens = record.predicted.tokens_per_s * record.predicted.step_time.value;
@@ -179,7 +185,9 @@ std::string divergence_json(const Divergence& divergence, const RunRecord& recor
 }
 
 std::string calibration_json(const CalibrationOutput& output) {
-  const Json object = {{"gemm_points", output.gemm_points}, {"collective_points", output.collective_points}, {"noise_pct", output.noise_pct}};
+  const Json object = {{"gemm_points", output.gemm_points},
+                       {"collective_points", output.collective_points},
+                       {"noise_pct", output.noise_pct}};
   return object.dump(2);
 }
 

@@ -17,7 +17,8 @@ struct SearchOutput {
   double wall_s = 0;
 };
 std::string search_json(const SearchResult& result, const SearchOutput& output);
-std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons, const Estimate* winner);
+std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons,
+                         const Estimate* winner);
 std::string simulation_json(const Simulation& simulation, const std::string& fidelity, double wall_s);
 std::string run_json(const RunRecord& record);
 std::string divergence_json(const Divergence& divergence, const RunRecord& record);

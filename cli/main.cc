@@ -14,7 +14,8 @@ std::filesystem::path shipped_scenarios() {
   std::error_code code;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", code);
   if (!code) {
-    for (std::filesystem::path folder = program.parent_path(); folder.has_relative_path(); folder = folder.parent_path()) {
+    for (std::filesystem::path folder = program.parent_path(); folder.has_relative_path();
+         folder = folder.parent_path()) {
       for (const char* place : {"scenarios", "share/portolan/scenarios"}) {
         if (std::filesystem::is_directory(folder / place / "hardware", code)) {
           return folder / place;
@@ -34,8 +35,10 @@ int main(int argc, char** argv) {
   }
   portolan::Session session(shipped_scenarios(), std::move(command_line));
 
-  CLI::App app{"Portolan plans the training of large language models on GPU clusters: it predicts by simulating the fabric, "
-               "trains for real, and shows where the two part."};
+  CLI::App app{
+      "Portolan plans the training of large language models on GPU clusters: it predicts by simulating the "
+      "fabric, "
+      "trains for real, and shows where the two part."};
   app.name("portolan");
   app.set_version_flag("--version", std::string("portolan ") + PORTOLAN_VERSION);
   app.require_subcommand(1);
@@ -50,7 +53,9 @@ int main(int argc, char** argv) {
     return !verbs.empty();
   };
   if (argc > 1 && argv[1][0] != '-' && !is_verb(argv[1])) {
-    fmt::print(stderr, "portolan: \"{}\" is no verb (allowed: plan, why, simulate, calibrate, run, compare)\n", argv[1]);
+    fmt::print(stderr,
+               "portolan: \"{}\" is no verb (allowed: plan, why, simulate, calibrate, run, compare)\n",
+               argv[1]);
     return 2;
   }
   try {

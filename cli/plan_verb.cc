@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "base/file.h"
-#include "cli/json_output.h"
 #include "catalog/plan_json.h"
 #include "catalog/strategy_text.h"
 #include "cli/evaluation.h"
+#include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "plan/search.h"
@@ -28,8 +28,10 @@ struct PlanArguments {
 };
 
 Result<Objective> parse_objective(const std::string& text) {
-  for (const auto& [name, objective] : {std::pair{"time", Objective::kTime}, {"memory", Objective::kMemory},
-                                        {"energy", Objective::kEnergy}, {"cost", Objective::kCost}}) {
+  for (const auto& [name, objective] : {std::pair{"time", Objective::kTime},
+                                        {"memory", Objective::kMemory},
+                                        {"energy", Objective::kEnergy},
+                                        {"cost", Objective::kCost}}) {
     if (text == name) {
       return objective;
     }
@@ -40,10 +42,12 @@ Result<Objective> parse_objective(const std::string& text) {
 /// An objective whose figures the hardware file does not give would rank everything alike.
 Result<void> check_objective(const Scenario& scenario) {
   if (scenario.objective == Objective::kEnergy && scenario.hardware.device.power_busy.value.value <= 0) {
-    return bad_input(fmt::format("objective energy: hardware {} gives no device.power_busy", scenario.hardware.name));
+    return bad_input(
+        fmt::format("objective energy: hardware {} gives no device.power_busy", scenario.hardware.name));
   }
   if (scenario.objective == Objective::kCost && scenario.hardware.price_per_gpu_hour.value <= 0) {
-    return bad_input(fmt::format("objective cost: hardware {} gives no price_per_gpu_hour", scenario.hardware.name));
+    return bad_input(
+        fmt::format("objective cost: hardware {} gives no price_per_gpu_hour", scenario.hardware.name));
   }
   return {};
 }
@@ -65,7 +69,8 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   if (session.shows_progress()) {
     fmt::print(stderr, "searching strategies for {} ...\r", scenario.name);
   }
-  PORTOLAN_TRY(SearchResult result, search(scenario, merge_constraints(scenario.constraints, fixed), evaluator, {}));
+  PORTOLAN_TRY(SearchResult result,
+               search(scenario, merge_constraints(scenario.constraints, fixed), evaluator, {}));
   Plan best = make_plan(scenario, result.ranking.front().strategy);
   result.ranking.front().program_hash = best.hash;
   const double wall_s = seconds_since(start);
@@ -77,13 +82,17 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
     return {};
   }
   const Estimate& winner = result.ranking.front();
-  session.print(fmt::format("{}: {} on {} GPUs of {}, global batch {} x {} tokens, {}\n", scenario.name, scenario.model.name, scenario.num_gpus,
-                            scenario.hardware.name, scenario.global_batch, scenario.sequence_length, scenario.software.name));
+  session.print(fmt::format("{}: {} on {} GPUs of {}, global batch {} x {} tokens, {}\n", scenario.name,
+                            scenario.model.name, scenario.num_gpus, scenario.hardware.name,
+                            scenario.global_batch, scenario.sequence_length, scenario.software.name));
   session.print(search_summary(result) + "\n");
   session.print(ranking_table(result.ranking, arguments.top, session.width()));
-  session.print(fmt::format("\nthe winner, {} (program {}):\n", short_name(winner.strategy), best.hash.substr(0, 12)));
+  session.print(
+      fmt::format("\nthe winner, {} (program {}):\n", short_name(winner.strategy), best.hash.substr(0, 12)));
   session.print(breakdown_table(winner, session.width()));
-  session.print(fmt::format("MFU {:.1f}%, HFU {:.1f}% (attention counted whole, not causal); planned in {:.1f} s\n", winner.mfu_pct, winner.hfu_pct, wall_s));
+  session.print(
+      fmt::format("MFU {:.1f}%, HFU {:.1f}% (attention counted whole, not causal); planned in {:.1f} s\n",
+                  winner.mfu_pct, winner.hfu_pct, wall_s));
   if (arguments.out) {
     session.print(fmt::format("plan: {}\n", *arguments.out));
   }
@@ -94,11 +103,15 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
 
 void add_plan_verb(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<PlanArguments>();
-  CLI::App* verb = app.add_subcommand("plan", "Search strategies for a scenario, rank them, write the best as a plan file");
+  CLI::App* verb = app.add_subcommand(
+      "plan", "Search strategies for a scenario, rank them, write the best as a plan file");
   verb->footer("Example: portolan plan scenarios/gpt3-175b-512xa100.yaml --top 10 --out plan.json");
-  verb->add_option("SCENARIO", arguments->scenario, "Scenario file, or the name of a shipped one")->required();
-  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")->type_name("FILE");
-  verb->add_option("--strategy", arguments->strategy, "Fields to fix, such as tp=8,pp=4; the search chooses the others");
+  verb->add_option("SCENARIO", arguments->scenario, "Scenario file, or the name of a shipped one")
+      ->required();
+  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")
+      ->type_name("FILE");
+  verb->add_option("--strategy", arguments->strategy,
+                   "Fields to fix, such as tp=8,pp=4; the search chooses the others");
   verb->add_option("--objective", arguments->objective, "time, memory, energy or cost")->type_name("NAME");
   verb->add_option("--top", arguments->top, "How many candidates to print")->type_name("N");
   verb->add_option("--out", arguments->out, "Plan file to write")->type_name("PLAN");

@@ -33,7 +33,8 @@ struct RunArguments {
 
 std::string machine_name() {
   utsname names{};
-  return ::uname(&names) == 0 ? fmt::format("{} {} {}", names.sysname, names.release, names.machine) : "unknown";
+  return ::uname(&names) == 0 ? fmt::format("{} {} {}", names.sysname, names.release, names.machine)
+                              : "unknown";
 }
 
 Result<void> check_arguments(const RunArguments& arguments) {
@@ -61,7 +62,8 @@ Result<void> check_arguments(const RunArguments& arguments) {
 }
 
 /// Everything that is known before the first step: no predicted number comes from the run.
-Result<RunRecord> predict_run(const Session& session, const RunArguments& arguments, const Plan& plan, const Cluster& cluster) {
+Result<RunRecord> predict_run(const Session& session, const RunArguments& arguments, const Plan& plan,
+                              const Cluster& cluster) {
   RunRecord record;
   record.plan_json = write_plan(plan);
   record.program_hash = plan.hash;
@@ -95,7 +97,8 @@ void add_measurement(RunRecord& record, const Plan& plan, RunMeasurement measure
     }
   }
   const KernelCost cost(plan.scenario.hardware, plan.strategy.precision);
-  record.by_kind = join_kind_times(predicted_kind_times(plan.program, cost, record.predicted_timeline, measured.slowest_rank), of_slowest);
+  record.by_kind = join_kind_times(
+      predicted_kind_times(plan.program, cost, record.predicted_timeline, measured.slowest_rank), of_slowest);
 }
 
 Result<void> run(const Session& session, const RunArguments& arguments) {
@@ -109,7 +112,8 @@ Result<void> run(const Session& session, const RunArguments& arguments) {
   options.dataset = &dataset;
   if (session.shows_progress()) {
     options.on_step = [](const RunProgress& progress) {
-      fmt::print(stderr, "step {}/{}  loss {:.4f}  {:.1f} ms \r", progress.step, progress.num_steps, progress.loss, 1000 * progress.step_time.value);
+      fmt::print(stderr, "step {}/{}  loss {:.4f}  {:.1f} ms \r", progress.step, progress.num_steps,
+                 progress.loss, 1000 * progress.step_time.value);
     };
   }
   PORTOLAN_TRY(RunMeasurement measured, run_program(plan, options));
@@ -119,9 +123,11 @@ Result<void> run(const Session& session, const RunArguments& arguments) {
     session.print_json(run_json(record));
     return {};
   }
-  session.print(fmt::format("{}: {} (program {})\n", plan.scenario.name, short_name(plan.strategy), plan.hash.substr(0, 12)));
+  session.print(fmt::format("{}: {} (program {})\n", plan.scenario.name, short_name(plan.strategy),
+                            plan.hash.substr(0, 12)));
   session.print(run_summary(record, session.width()));
-  session.print(record.valid ? "the measurement is valid\n" : fmt::format("the measurement is NOT valid: {}\n", record.invalid_reason));
+  session.print(record.valid ? "the measurement is valid\n"
+                             : fmt::format("the measurement is NOT valid: {}\n", record.invalid_reason));
   session.print(fmt::format("run: {}\n", arguments.out));
   return {};
 }
@@ -136,7 +142,8 @@ void add_run_verb(CLI::App& app, Session& session) {
   verb->add_option("--device", arguments->device, "host")->type_name("NAME");
   verb->add_option("--ranks-as", arguments->ranks_as, "threads")->type_name("KIND");
   verb->add_option("--steps", arguments->steps, "Training steps")->type_name("N");
-  verb->add_option("--data", arguments->data, "Folder of .txt and .jsonl files; else PORTOLAN_DATA")->type_name("DIR");
+  verb->add_option("--data", arguments->data, "Folder of .txt and .jsonl files; else PORTOLAN_DATA")
+      ->type_name("DIR");
   verb->add_option("--out", arguments->out, "Run file to write")->type_name("RUN");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return run(session, *arguments); }); });

@@ -39,7 +39,9 @@ Session::Session(fs::path shipped_scenarios, std::string command_line)
 
 void Session::add_common_options(CLI::App& verb) {
   verb.add_flag("--json", json_, "Print one JSON object for machines, nothing else");
-  verb.add_option("--catalog", catalogs_, "Folder with hardware, model and software files, searched before the shipped ones")->type_name("DIR");
+  verb.add_option("--catalog", catalogs_,
+                  "Folder with hardware, model and software files, searched before the shipped ones")
+      ->type_name("DIR");
 }
 
 std::size_t Session::width() const {
@@ -59,7 +61,8 @@ std::size_t Session::width() const {
 
 bool Session::shows_progress() const { return ::isatty(STDERR_FILENO) == 1; }
 
-Result<Scenario> Session::load_scenario(const std::string& scenario, const std::optional<std::string>& hardware) const {
+Result<Scenario> Session::load_scenario(const std::string& scenario,
+                                        const std::optional<std::string>& hardware) const {
   CatalogPaths paths;
   for (const std::string& catalog : catalogs_) {
     paths.folders.emplace_back(catalog);

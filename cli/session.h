@@ -18,7 +18,8 @@ class App;
 
 namespace portolan {
 
-/// What every verb shares: flags, where files are found, how a result or an error reaches people and machines.
+/// What every verb shares: flags, where files are found, how a result or an error reaches people and
+/// machines.
 class Session {
  public:
   Session(std::filesystem::path shipped_scenarios, std::string command_line);
@@ -34,7 +35,8 @@ class Session {
   bool shows_progress() const;
 
   /// A scenario by file, or by its name among the shipped ones; `hardware` replaces its hardware file.
-  Result<Scenario> load_scenario(const std::string& scenario, const std::optional<std::string>& hardware) const;
+  Result<Scenario> load_scenario(const std::string& scenario,
+                                 const std::optional<std::string>& hardware) const;
   /// Whether `file` holds a plan (JSON) rather than a scenario (YAML).
   static bool looks_like_plan(const std::string& file);
   Result<Plan> load_plan(const std::string& file) const;
@@ -43,7 +45,8 @@ class Session {
   void print_json(const std::string& object) const;
   void print(std::string_view text) const;
 
-  /// Runs a verb's body and remembers the exit code of what it returns: 0, or 1, 2, 3 by the error's kind, with one line on standard error.
+  /// Runs a verb's body and remembers the exit code of what it returns: 0, or 1, 2, 3 by the error's kind,
+  /// with one line on standard error.
   void run(const std::function<Result<void>()>& body);
   int exit_code() const { return exit_code_; }
 

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <memory>
 
-#include "cli/json_output.h"
 #include "catalog/strategy_text.h"
 #include "cli/evaluation.h"
+#include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "plan/search.h"
@@ -27,11 +27,13 @@ struct SimulateArguments {
 Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& arguments) {
   if (Session::looks_like_plan(arguments.file)) {
     if (!arguments.strategy.empty()) {
-      return bad_input(fmt::format("--strategy: {} is a plan and has its strategy (allowed: with a scenario)", arguments.file));
+      return bad_input(fmt::format("--strategy: {} is a plan and has its strategy (allowed: with a scenario)",
+                                   arguments.file));
     }
     PORTOLAN_TRY(Plan plan, session.load_plan(arguments.file));
     if (arguments.hardware) {
-      return bad_input(fmt::format("--hardware: {} is a plan and has its hardware (allowed: with a scenario)", arguments.file));
+      return bad_input(fmt::format("--hardware: {} is a plan and has its hardware (allowed: with a scenario)",
+                                   arguments.file));
     }
     return plan;
   }
@@ -55,8 +57,8 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
 Result<void> run_simulation(const Session& session, const SimulateArguments& arguments) {
   const std::optional<Fidelity> fidelity = find_fidelity(arguments.fidelity);
   if (!fidelity || *fidelity == Fidelity::kReplicas) {
-    return bad_input(fmt::format("--fidelity: \"{}\"{} (allowed: closed-form, folded, full, explicit)", arguments.fidelity,
-                                 fidelity ? " is not available yet" : ""));
+    return bad_input(fmt::format("--fidelity: \"{}\"{} (allowed: closed-form, folded, full, explicit)",
+                                 arguments.fidelity, fidelity ? " is not available yet" : ""));
   }
   PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
@@ -69,10 +71,12 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
     return {};
   }
   const Estimate& estimate = simulation.estimate;
-  session.print(fmt::format("{}: {}, {} (program {}, {} activities, {:.0f} ms)\n", plan.scenario.name, short_name(plan.strategy),
-                            arguments.fidelity, plan.hash.substr(0, 12), simulation.num_activities, 1000 * wall_s));
+  session.print(fmt::format("{}: {}, {} (program {}, {} activities, {:.0f} ms)\n", plan.scenario.name,
+                            short_name(plan.strategy), arguments.fidelity, plan.hash.substr(0, 12),
+                            simulation.num_activities, 1000 * wall_s));
   session.print(breakdown_table(estimate, session.width()));
-  session.print(fmt::format("MFU {:.1f}%, HFU {:.1f}%, {:.0f} tokens/s\n\n", estimate.mfu_pct, estimate.hfu_pct, estimate.tokens_per_s));
+  session.print(fmt::format("MFU {:.1f}%, HFU {:.1f}%, {:.0f} tokens/s\n\n", estimate.mfu_pct,
+                            estimate.hfu_pct, estimate.tokens_per_s));
   session.print(memory_table(estimate, session.width()));
   return {};
 }
@@ -81,12 +85,19 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
 
 void add_simulate_verb(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<SimulateArguments>();
-  CLI::App* verb = app.add_subcommand("simulate", "Predict one step of a plan, or of a scenario with a strategy");
-  verb->footer("Example: portolan simulate scenarios/megatron-1t-512xa100.yaml --strategy tp=8,pp=64,dp=1,microbatch=1,schedule=1f1b,recompute=full,zero=0");
-  verb->add_option("PLAN", arguments->file, "Plan file, scenario file, or the name of a shipped scenario")->required();
-  verb->add_option("--strategy", arguments->strategy, "Fields of the strategy for a scenario; the search chooses the others");
-  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")->type_name("FILE");
-  verb->add_option("--fidelity", arguments->fidelity, "closed-form, folded, full or explicit")->type_name("RUNG");
+  CLI::App* verb =
+      app.add_subcommand("simulate", "Predict one step of a plan, or of a scenario with a strategy");
+  verb->footer(
+      "Example: portolan simulate scenarios/megatron-1t-512xa100.yaml --strategy "
+      "tp=8,pp=64,dp=1,microbatch=1,schedule=1f1b,recompute=full,zero=0");
+  verb->add_option("PLAN", arguments->file, "Plan file, scenario file, or the name of a shipped scenario")
+      ->required();
+  verb->add_option("--strategy", arguments->strategy,
+                   "Fields of the strategy for a scenario; the search chooses the others");
+  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")
+      ->type_name("FILE");
+  verb->add_option("--fidelity", arguments->fidelity, "closed-form, folded, full or explicit")
+      ->type_name("RUNG");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return run_simulation(session, *arguments); }); });
 }

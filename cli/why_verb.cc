@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "cli/json_output.h"
 #include "catalog/strategy_text.h"
 #include "cli/evaluation.h"
+#include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "plan/search.h"
@@ -22,8 +22,10 @@ struct WhyArguments {
   std::string strategy;
 };
 
-/// The candidate that `fixed` names: its own best completion where it leaves fields open, legal ones before others.
-Verdict best_verdict(const Scenario& scenario, const StrategyConstraints& fixed, const Evaluator& evaluator, Strategy& chosen) {
+/// The candidate that `fixed` names: its own best completion where it leaves fields open, legal ones before
+/// others.
+Verdict best_verdict(const Scenario& scenario, const StrategyConstraints& fixed, const Evaluator& evaluator,
+                     Strategy& chosen) {
   Verdict best;
   bool found = false;
   double best_value = 0;
@@ -31,8 +33,11 @@ Verdict best_verdict(const Scenario& scenario, const StrategyConstraints& fixed,
     Verdict verdict = judge(scenario, candidate, evaluator, Fidelity::kClosedForm);
     const bool fits = verdict.kind == Verdict::Kind::kRanked;
     const bool had_fit = found && best.kind == Verdict::Kind::kRanked;
-    const double value = verdict.estimate ? (fits ? objective_value(scenario.objective, *verdict.estimate) : static_cast<double>(verdict.estimate->peak_memory.value)) : 0;
-    const bool better = !found || (fits && !had_fit) || (fits == had_fit && verdict.estimate && (!best.estimate || value < best_value));
+    const double value = verdict.estimate ? (fits ? objective_value(scenario.objective, *verdict.estimate)
+                                                  : static_cast<double>(verdict.estimate->peak_memory.value))
+                                          : 0;
+    const bool better = !found || (fits && !had_fit) ||
+                        (fits == had_fit && verdict.estimate && (!best.estimate || value < best_value));
     if (better) {
       found = true;
       best_value = value;
@@ -41,7 +46,8 @@ Verdict best_verdict(const Scenario& scenario, const StrategyConstraints& fixed,
     }
   }
   if (!found) {
-    best.rejection = Rejection{RejectReason::kDegrees, "no combination of the degrees left open makes up the GPUs"};
+    best.rejection =
+        Rejection{RejectReason::kDegrees, "no combination of the degrees left open makes up the GPUs"};
   }
   return best;
 }
@@ -90,9 +96,11 @@ void add_why_verb(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<WhyArguments>();
   CLI::App* verb = app.add_subcommand("why", "The verdict on one candidate, term by term against the winner");
   verb->footer("Example: portolan why scenarios/gpt3-175b-512xa100.yaml --strategy tp=8,pp=4");
-  verb->add_option("SCENARIO", arguments->scenario, "Scenario file, or the name of a shipped one")->required();
+  verb->add_option("SCENARIO", arguments->scenario, "Scenario file, or the name of a shipped one")
+      ->required();
   verb->add_option("--strategy", arguments->strategy, "The candidate, such as tp=8,pp=4,dp=16")->required();
-  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")->type_name("FILE");
+  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")
+      ->type_name("FILE");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return why(session, *arguments); }); });
 }

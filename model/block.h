@@ -14,12 +14,13 @@ struct BlockOptions {
   std::int64_t microbatch_size = 1;  ///< sequences
   std::int64_t sequence_length = 1;  ///< tokens
   std::int64_t tensor_parallel = 1;
-  std::int64_t vocab_padding = 1;    ///< the vocabulary is padded to a multiple of this x tensor_parallel
-  std::int64_t compute_bytes = 4;    ///< element size of activations and of parameters in compute: 2 or 4
-  std::int64_t gradient_bytes = 4;   ///< element size of accumulated parameter gradients
+  std::int64_t vocab_padding = 1;   ///< the vocabulary is padded to a multiple of this x tensor_parallel
+  std::int64_t compute_bytes = 4;   ///< element size of activations and of parameters in compute: 2 or 4
+  std::int64_t gradient_bytes = 4;  ///< element size of accumulated parameter gradients
   bool dropout = false;
   bool logits_in_fp32 = true;
-  /// The weight-gradient product accumulates into the gradient buffer itself; otherwise a further pass adds it.
+  /// The weight-gradient product accumulates into the gradient buffer itself; otherwise a further pass adds
+  /// it.
   bool fused_gradient_accumulation = true;
   /// Scale, mask and softmax are one kernel; otherwise three passes over the scores.
   bool fused_softmax = true;
@@ -35,9 +36,9 @@ enum class TensorRole : std::uint8_t {
   kHiddenGradient,  ///< gradient of the hidden states, turned in place from that of kOutput to that of kInput
   kTokens,          ///< int32 tokens or targets
   kParameter,
-  kGradient,        ///< of the parameter that precedes it
-  kActivation,      ///< anything else made and used within the block
-  kLoss,            ///< sum of token losses, fp64
+  kGradient,    ///< of the parameter that precedes it
+  kActivation,  ///< anything else made and used within the block
+  kLoss,        ///< sum of token losses, fp64
 };
 
 enum class ParameterInit : std::uint8_t { kNone, kZeros, kOnes, kNormal, kScaledNormal };
@@ -48,16 +49,25 @@ struct Tensor {
   std::int64_t elements = 0;
   std::int64_t element_bytes = 4;
   ParameterInit init = ParameterInit::kNone;
-  double init_std = 0;          ///< of kNormal and kScaledNormal (GPT-2: residual projections by 1/sqrt(2 layers))
-  bool weight_decay = false;    ///< matrices yes, biases and norms no
-  bool tied_to_embedding = false; ///< the head's use of the word embedding
+  double init_std = 0;  ///< of kNormal and kScaledNormal (GPT-2: residual projections by 1/sqrt(2 layers))
+  bool weight_decay = false;       ///< matrices yes, biases and norms no
+  bool tied_to_embedding = false;  ///< the head's use of the word embedding
 
   Bytes bytes() const { return Bytes(elements * element_bytes); }
   bool operator==(const Tensor&) const = default;
 };
 
 /// Parts of a layer that recomputation can name. A tensor is written by kernels of one group only.
-enum class KernelGroup : std::uint8_t { kNorm1, kQkv, kAttentionCore, kAttentionContext, kProjection, kNorm2, kMlp, kOther };
+enum class KernelGroup : std::uint8_t {
+  kNorm1,
+  kQkv,
+  kAttentionCore,
+  kAttentionContext,
+  kProjection,
+  kNorm2,
+  kMlp,
+  kOther
+};
 inline constexpr int kNumKernelGroups = static_cast<int>(KernelGroup::kOther) + 1;
 
 struct GroupedKernel {
@@ -83,9 +93,9 @@ Block layer_block(const TransformerConfig& config, const BlockOptions& options);
 /// Final norm, projection to the vocabulary, cross-entropy. `loss_scale`: 1 / tokens of the global batch.
 Block head_block(const TransformerConfig& config, const BlockOptions& options, double loss_scale);
 
-/// FLOPs that the model itself needs for one sequence, forward and backward, without recomputation: matrix products of layers
-/// and head, attention counted whole (not causal). Source: Narayanan et al., SC'21, appendix, without the
-/// recomputation term: 72 s l h^2 (1 + s/6h + V/12hl) for GPT.
+/// FLOPs that the model itself needs for one sequence, forward and backward, without recomputation: matrix
+/// products of layers and head, attention counted whole (not causal). Source: Narayanan et al., SC'21,
+/// appendix, without the recomputation term: 72 s l h^2 (1 + s/6h + V/12hl) for GPT.
 Flops model_flops_per_sequence(const TransformerConfig& config, std::int64_t sequence_length);
 
 }  // namespace portolan

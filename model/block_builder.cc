@@ -54,7 +54,11 @@ void BlockBuilder::launch(Launch launch) {
   const auto tensor_of = [&](const Operand& operand) -> const Tensor& {
     return block_.tensors[static_cast<std::size_t>(operand.tensor)];
   };
-  Kernel kernel{.kind = launch.kind, .shape = launch.shape, .flops = {}, .bytes = {}, .operands = {},
+  Kernel kernel{.kind = launch.kind,
+                .shape = launch.shape,
+                .flops = {},
+                .bytes = {},
+                .operands = {},
                 .scalar = launch.scalar};
   if (is_gemm(launch.kind)) {
     const KernelShape& s = launch.shape;
@@ -144,41 +148,64 @@ LinearTensors BlockBuilder::linear_parameters(const LinearSpec& spec) {
   const double shrink =
       spec.residual_projection ? 1.0 / std::sqrt(2.0 * static_cast<double>(config_.num_layers)) : 1.0;
   LinearTensors linear{.weight = {}, .bias = {}, .out = spec.out, .in = spec.in};
-  linear.weight = parameter({.name = spec.name + ".weight",
-                             .elements = spec.out * spec.in,
-                             .init = spec.residual_projection ? ParameterInit::kScaledNormal : ParameterInit::kNormal,
-                             .init_std = config_.initializer_std * shrink,
-                             .weight_decay = true});
+  linear.weight =
+      parameter({.name = spec.name + ".weight",
+                 .elements = spec.out * spec.in,
+                 .init = spec.residual_projection ? ParameterInit::kScaledNormal : ParameterInit::kNormal,
+                 .init_std = config_.initializer_std * shrink,
+                 .weight_decay = true});
   if (spec.bias) {
-    linear.bias = parameter({.name = spec.name + ".bias", .elements = spec.out, .init = ParameterInit::kZeros});
+    linear.bias =
+        parameter({.name = spec.name + ".bias", .elements = spec.out, .init = ParameterInit::kZeros});
   }
   return linear;
 }
 
 void BlockBuilder::linear_forward(const LinearTensors& linear, int output, int input, bool add_bias) {
-  std::vector<Operand> operands{{output, Access::kWrite}, {input, Access::kRead}, {linear.weight.value, Access::kRead}};
+  std::vector<Operand> operands{
+      {output, Access::kWrite}, {input, Access::kRead}, {linear.weight.value, Access::kRead}};
   if (add_bias && linear.bias) {
     operands.push_back({linear.bias->value, Access::kRead});
   }
   launch({.kind = KernelKind::kLinearForward,
           .operands = std::move(operands),
-          .shape = {.rows = rows(), .columns = linear.out, .inner = linear.in, .gemm_batch = 1,
-                    .gemm_m = rows(), .gemm_n = linear.out, .gemm_k = linear.in}});
+          .shape = {.rows = rows(),
+                    .columns = linear.out,
+                    .inner = linear.in,
+                    .gemm_batch = 1,
+                    .gemm_m = rows(),
+                    .gemm_n = linear.out,
+                    .gemm_k = linear.in}});
 }
 
-void BlockBuilder::linear_backward_input(const LinearTensors& linear, int input_gradient, int output_gradient) {
+void BlockBuilder::linear_backward_input(const LinearTensors& linear, int input_gradient,
+                                         int output_gradient) {
   launch({.kind = KernelKind::kLinearBackwardInput,
-          .operands = {{input_gradient, Access::kWrite}, {output_gradient, Access::kRead}, {linear.weight.value, Access::kRead}},
-          .shape = {.rows = rows(), .columns = linear.out, .inner = linear.in, .gemm_batch = 1,
-                    .gemm_m = rows(), .gemm_n = linear.in, .gemm_k = linear.out}});
+          .operands = {{input_gradient, Access::kWrite},
+                       {output_gradient, Access::kRead},
+                       {linear.weight.value, Access::kRead}},
+          .shape = {.rows = rows(),
+                    .columns = linear.out,
+                    .inner = linear.in,
+                    .gemm_batch = 1,
+                    .gemm_m = rows(),
+                    .gemm_n = linear.in,
+                    .gemm_k = linear.out}});
 }
 
 void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int output_gradient, int input) {
-  const KernelShape shape{.rows = rows(), .columns = linear.out, .inner = linear.in, .gemm_batch = 1,
-                          .gemm_m = linear.out, .gemm_n = linear.in, .gemm_k = rows()};
+  const KernelShape shape{.rows = rows(),
+                          .columns = linear.out,
+                          .inner = linear.in,
+                          .gemm_batch = 1,
+                          .gemm_m = linear.out,
+                          .gemm_n = linear.in,
+                          .gemm_k = rows()};
   if (options_.fused_gradient_accumulation) {
     launch({.kind = KernelKind::kLinearBackwardWeight,
-            .operands = {{linear.weight.gradient, Access::kUpdate}, {output_gradient, Access::kRead}, {input, Access::kRead}},
+            .operands = {{linear.weight.gradient, Access::kUpdate},
+                         {output_gradient, Access::kRead},
+                         {input, Access::kRead}},
             .shape = shape});
   } else {
     const std::string name = block_.tensors[static_cast<std::size_t>(linear.weight.value)].name;

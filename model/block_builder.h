@@ -53,7 +53,7 @@ class BlockBuilder {
     std::vector<Operand> operands;
     KernelShape shape = {};
     double scalar = 0;
-    double flops_per_element = 1;  ///< of memory-bound kernels: per element of the first operand
+    double flops_per_element = 1;     ///< of memory-bound kernels: per element of the first operand
     std::optional<Bytes> bytes = {};  ///< where not each operand is touched whole
   };
   void launch(Launch launch);

@@ -14,32 +14,51 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
   const std::int64_t vocab = padded_vocab(config, options) / options.tensor_parallel;
   const bool learned = config.position == PositionEncoding::kLearned;
   const int output = b.port("output", TensorRole::kOutput, b.rows() * h, options.compute_bytes);
-  const int hidden_gradient = b.port("hidden_gradient", TensorRole::kHiddenGradient, b.rows() * h, options.compute_bytes);
+  const int hidden_gradient =
+      b.port("hidden_gradient", TensorRole::kHiddenGradient, b.rows() * h, options.compute_bytes);
   const int tokens = b.port("tokens", TensorRole::kTokens, b.rows(), 4);
-  const ParameterPair word = b.parameter({.name = "word.weight", .elements = vocab * h, .init = ParameterInit::kNormal,
-                                          .init_std = config.initializer_std, .weight_decay = true});
-  const KernelShape shape{.rows = b.rows(), .columns = h, .inner = vocab, .batch = options.microbatch_size,
+  const ParameterPair word = b.parameter({.name = "word.weight",
+                                          .elements = vocab * h,
+                                          .init = ParameterInit::kNormal,
+                                          .init_std = config.initializer_std,
+                                          .weight_decay = true});
+  const KernelShape shape{.rows = b.rows(),
+                          .columns = h,
+                          .inner = vocab,
+                          .batch = options.microbatch_size,
                           .sequence = options.sequence_length};
   b.in_forward(KernelGroup::kOther);
-  b.launch({.kind = KernelKind::kLoadTokens, .operands = {{tokens, Access::kWrite}}, .shape = shape, .flops_per_element = 0});
-  std::vector<Operand> forward{{output, Access::kWrite}, {tokens, Access::kRead}, {word.value, Access::kRead}};
-  std::vector<Operand> backward{{word.gradient, Access::kUpdate}, {hidden_gradient, Access::kRead}, {tokens, Access::kRead}};
+  b.launch({.kind = KernelKind::kLoadTokens,
+            .operands = {{tokens, Access::kWrite}},
+            .shape = shape,
+            .flops_per_element = 0});
+  std::vector<Operand> forward{
+      {output, Access::kWrite}, {tokens, Access::kRead}, {word.value, Access::kRead}};
+  std::vector<Operand> backward{
+      {word.gradient, Access::kUpdate}, {hidden_gradient, Access::kRead}, {tokens, Access::kRead}};
   if (learned) {
-    const ParameterPair position = b.parameter({.name = "position.weight", .elements = config.max_positions * h,
-                                                .init = ParameterInit::kNormal, .init_std = config.initializer_std,
+    const ParameterPair position = b.parameter({.name = "position.weight",
+                                                .elements = config.max_positions * h,
+                                                .init = ParameterInit::kNormal,
+                                                .init_std = config.initializer_std,
                                                 .weight_decay = true});
     forward.push_back({position.value, Access::kRead});
     backward.push_back({position.gradient, Access::kUpdate});
   }
   // Rows of the tables are touched, not the tables.
   const std::int64_t forward_passes = learned ? 3 : 2;
-  b.launch({.kind = KernelKind::kEmbeddingForward, .operands = std::move(forward), .shape = shape,
+  b.launch({.kind = KernelKind::kEmbeddingForward,
+            .operands = std::move(forward),
+            .shape = shape,
             .bytes = Bytes(forward_passes * b.hidden_bytes().value + 4 * b.rows())});
   b.tensor_all_reduce(output, b.hidden_bytes());
   b.in_backward();
   const std::int64_t table_bytes = 2 * b.rows() * h * options.gradient_bytes * (learned ? 2 : 1);
-  b.launch({.kind = KernelKind::kEmbeddingBackward, .operands = std::move(backward), .shape = shape,
-            .flops_per_element = 0, .bytes = Bytes(b.hidden_bytes().value + table_bytes + 4 * b.rows())});
+  b.launch({.kind = KernelKind::kEmbeddingBackward,
+            .operands = std::move(backward),
+            .shape = shape,
+            .flops_per_element = 0,
+            .bytes = Bytes(b.hidden_bytes().value + table_bytes + 4 * b.rows())});
   return b.finish();
 }
 
@@ -48,25 +67,36 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
   const std::int64_t h = config.hidden_size;
   const std::int64_t vocab = padded_vocab(config, options) / options.tensor_parallel;
   const int input = b.port("input", TensorRole::kInput, b.rows() * h, options.compute_bytes);
-  const int hidden_gradient = b.port("hidden_gradient", TensorRole::kHiddenGradient, b.rows() * h, options.compute_bytes);
+  const int hidden_gradient =
+      b.port("hidden_gradient", TensorRole::kHiddenGradient, b.rows() * h, options.compute_bytes);
   const int targets = b.port("targets", TensorRole::kTokens, b.rows(), 4);
   const int loss = b.port("loss", TensorRole::kLoss, 1, 8);
   LinearTensors linear{.weight = {}, .bias = {}, .out = vocab, .in = h};
-  linear.weight = b.parameter({.name = config.tied_embeddings ? "word.weight" : "weight", .elements = vocab * h,
-                               .init = ParameterInit::kNormal, .init_std = config.initializer_std, .weight_decay = true,
+  linear.weight = b.parameter({.name = config.tied_embeddings ? "word.weight" : "weight",
+                               .elements = vocab * h,
+                               .init = ParameterInit::kNormal,
+                               .init_std = config.initializer_std,
+                               .weight_decay = true,
                                .tied_to_embedding = config.tied_embeddings});
-  const int logits = b.activation("logits", b.rows() * vocab, options.logits_in_fp32 ? 4 : options.compute_bytes);
-  const KernelShape shape{.rows = b.rows(), .columns = vocab, .batch = options.microbatch_size,
+  const int logits =
+      b.activation("logits", b.rows() * vocab, options.logits_in_fp32 ? 4 : options.compute_bytes);
+  const KernelShape shape{.rows = b.rows(),
+                          .columns = vocab,
+                          .batch = options.microbatch_size,
                           .sequence = options.sequence_length};
   b.in_forward(KernelGroup::kOther);
   const NormTensors norm = b.norm_forward("norm", input);
   b.linear_forward(linear, logits, norm.output, false);
-  b.launch({.kind = KernelKind::kLoadTokens, .operands = {{targets, Access::kWrite}}, .shape = shape, .flops_per_element = 0});
+  b.launch({.kind = KernelKind::kLoadTokens,
+            .operands = {{targets, Access::kWrite}},
+            .shape = shape,
+            .flops_per_element = 0});
   b.launch({.kind = KernelKind::kCrossEntropyForward,
             .operands = {{logits, Access::kUpdate}, {loss, Access::kUpdate}, {targets, Access::kRead}},
             .shape = shape,
             .flops_per_element = 5});
-  // Vocabulary-parallel cross-entropy: maximum, target logit and sum of each row (Shoeybi et al. 2019, section 3).
+  // Vocabulary-parallel cross-entropy: maximum, target logit and sum of each row (Shoeybi et al. 2019,
+  // section 3).
   b.tensor_all_reduce(logits, Bytes(3 * 4 * b.rows()));
   b.in_backward();
   b.launch({.kind = KernelKind::kCrossEntropyBackward,

@@ -6,8 +6,8 @@ namespace portolan {
 
 namespace {
 
-// Operands of each kind, in order. w: written, u: updated in place, otherwise read; [] where the model has it.
-// The executor unpacks by these places.
+// Operands of each kind, in order. w: written, u: updated in place, otherwise read; [] where the model has
+// it. The executor unpacks by these places.
 constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "load_tokens",                 // tokens w
     "embedding_forward",           // x w, tokens, word, [position]

@@ -88,10 +88,10 @@ struct Operand {
 struct Kernel {
   KernelKind kind = KernelKind::kFillZero;
   KernelShape shape;
-  Flops flops;           ///< what is executed, masked attention products counted whole
-  Bytes bytes;           ///< read and written, each operand once; payload of a collective
+  Flops flops;  ///< what is executed, masked attention products counted whole
+  Bytes bytes;  ///< read and written, each operand once; payload of a collective
   std::vector<Operand> operands;
-  double scalar = 0;     ///< norm epsilon, rotary theta or loss scale, by kind
+  double scalar = 0;  ///< norm epsilon, rotary theta or loss scale, by kind
 
   bool operator==(const Kernel&) const = default;
 };

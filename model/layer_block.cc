@@ -64,7 +64,8 @@ KernelShape context_shape(const BlockBuilder& b, std::int64_t products) {
 }
 
 /// y += x [+ bias], with dropout of y where the profile has it. Returns the mask.
-std::optional<int> residual_add(BlockBuilder& b, const std::string& name, int y, int x, const LinearTensors& linear) {
+std::optional<int> residual_add(BlockBuilder& b, const std::string& name, int y, int x,
+                                const LinearTensors& linear) {
   std::vector<Operand> operands{{y, Access::kUpdate}, {x, Access::kRead}};
   if (linear.bias) {
     operands.push_back({linear.bias->value, Access::kRead});
@@ -102,15 +103,18 @@ void attention_core_forward(BlockBuilder& b, LayerTensors& t) {
     t.attention_mask = b.activation("attention.dropout_mask", score_elements, 1);
     weights = *t.dropped;
     b.launch({.kind = KernelKind::kAttentionDropoutForward,
-              .operands = {{*t.dropped, Access::kWrite}, {*t.attention_mask, Access::kWrite}, {t.probabilities, Access::kRead}},
+              .operands = {{*t.dropped, Access::kWrite},
+                           {*t.attention_mask, Access::kWrite},
+                           {t.probabilities, Access::kRead}},
               .shape = attention_shape(b),
               .flops_per_element = 2});
   }
   b.in_forward(KernelGroup::kAttentionContext);
   t.context = b.activation("attention.context", b.rows() * heads * b.config().head_dim());
-  b.launch({.kind = KernelKind::kAttentionContextForward,
-            .operands = {{t.context, Access::kWrite}, {weights, Access::kRead}, {t.qkv_output, Access::kRead}},
-            .shape = context_shape(b, 1)});
+  b.launch(
+      {.kind = KernelKind::kAttentionContextForward,
+       .operands = {{t.context, Access::kWrite}, {weights, Access::kRead}, {t.qkv_output, Access::kRead}},
+       .shape = context_shape(b, 1)});
 }
 
 void attention_forward(BlockBuilder& b, LayerTensors& t) {
@@ -119,7 +123,8 @@ void attention_forward(BlockBuilder& b, LayerTensors& t) {
   b.in_forward(KernelGroup::kNorm1);
   t.norm1 = b.norm_forward("norm1", t.input);
   b.in_forward(KernelGroup::kQkv);
-  t.qkv = b.linear_parameters({.name = "qkv", .out = c.qkv_size() / tp, .in = c.hidden_size, .bias = c.linear_bias});
+  t.qkv = b.linear_parameters(
+      {.name = "qkv", .out = c.qkv_size() / tp, .in = c.hidden_size, .bias = c.linear_bias});
   t.qkv_output = b.activation("qkv.output", b.rows() * t.qkv.out);
   b.linear_forward(t.qkv, t.qkv_output, t.norm1.output, true);
   if (c.position == PositionEncoding::kRotary) {
@@ -131,8 +136,11 @@ void attention_forward(BlockBuilder& b, LayerTensors& t) {
   }
   attention_core_forward(b, t);
   b.in_forward(KernelGroup::kProjection);
-  t.projection = b.linear_parameters({.name = "projection", .out = c.hidden_size, .in = c.hidden_size / tp,
-                                      .bias = c.linear_bias, .residual_projection = true});
+  t.projection = b.linear_parameters({.name = "projection",
+                                      .out = c.hidden_size,
+                                      .in = c.hidden_size / tp,
+                                      .bias = c.linear_bias,
+                                      .residual_projection = true});
   t.residual = b.activation("residual", b.rows() * c.hidden_size);
   b.linear_forward(t.projection, t.residual, t.context, false);
   b.tensor_all_reduce(t.residual, b.hidden_bytes());
@@ -146,7 +154,8 @@ void mlp_forward(BlockBuilder& b, LayerTensors& t) {
   b.in_forward(KernelGroup::kNorm2);
   t.norm2 = b.norm_forward("norm2", t.residual);
   b.in_forward(KernelGroup::kMlp);
-  t.fc1 = b.linear_parameters({.name = "fc1", .out = swiglu ? 2 * ffn : ffn, .in = c.hidden_size, .bias = c.linear_bias});
+  t.fc1 = b.linear_parameters(
+      {.name = "fc1", .out = swiglu ? 2 * ffn : ffn, .in = c.hidden_size, .bias = c.linear_bias});
   t.fc1_output = b.activation("fc1.output", b.rows() * t.fc1.out);
   b.linear_forward(t.fc1, t.fc1_output, t.norm2.output, true);
   t.activated = b.activation("activation.output", b.rows() * ffn);
@@ -154,7 +163,8 @@ void mlp_forward(BlockBuilder& b, LayerTensors& t) {
             .operands = {{t.activated, Access::kWrite}, {t.fc1_output, Access::kRead}},
             .shape = {.rows = b.rows(), .columns = ffn},
             .flops_per_element = swiglu ? 5.0 : 8.0});
-  t.fc2 = b.linear_parameters({.name = "fc2", .out = c.hidden_size, .in = ffn, .bias = c.linear_bias, .residual_projection = true});
+  t.fc2 = b.linear_parameters(
+      {.name = "fc2", .out = c.hidden_size, .in = ffn, .bias = c.linear_bias, .residual_projection = true});
   b.linear_forward(t.fc2, t.output, t.activated, false);
   b.tensor_all_reduce(t.output, b.hidden_bytes());
   t.fc2_mask = residual_add(b, "fc2", t.output, t.residual, t.fc2);
@@ -166,9 +176,10 @@ int branch_gradient(BlockBuilder& b, const std::string& name, int hidden_gradien
     return hidden_gradient;
   }
   const int gradient = b.activation(name + ".output_gradient", b.rows() * b.config().hidden_size);
-  b.launch({.kind = KernelKind::kDropoutBackward,
-            .operands = {{gradient, Access::kWrite}, {hidden_gradient, Access::kRead}, {*mask, Access::kRead}},
-            .shape = {.rows = b.rows(), .columns = b.config().hidden_size}});
+  b.launch(
+      {.kind = KernelKind::kDropoutBackward,
+       .operands = {{gradient, Access::kWrite}, {hidden_gradient, Access::kRead}, {*mask, Access::kRead}},
+       .shape = {.rows = b.rows(), .columns = b.config().hidden_size}});
   return gradient;
 }
 
@@ -183,7 +194,9 @@ void mlp_backward(BlockBuilder& b, const LayerTensors& t) {
   if (swiglu) {
     fc1_gradient = b.activation("fc1.gradient", b.rows() * t.fc1.out);
     b.launch({.kind = KernelKind::kSwiGluBackward,
-              .operands = {{fc1_gradient, Access::kWrite}, {activated_gradient, Access::kRead}, {t.fc1_output, Access::kRead}},
+              .operands = {{fc1_gradient, Access::kWrite},
+                           {activated_gradient, Access::kRead},
+                           {t.fc1_output, Access::kRead}},
               .shape = {.rows = b.rows(), .columns = ffn},
               .flops_per_element = 5});
   } else {
@@ -207,8 +220,11 @@ int attention_core_backward(BlockBuilder& b, const LayerTensors& t, int context_
   const int scores_gradient = b.activation("attention.scores_gradient", score_elements);
   const int qkv_gradient = b.activation("qkv.gradient", b.rows() * t.qkv.out);
   b.launch({.kind = KernelKind::kAttentionContextBackward,
-            .operands = {{scores_gradient, Access::kWrite}, {qkv_gradient, Access::kWrite}, {context_gradient, Access::kRead},
-                         {t.dropped.value_or(t.probabilities), Access::kRead}, {t.qkv_output, Access::kRead}},
+            .operands = {{scores_gradient, Access::kWrite},
+                         {qkv_gradient, Access::kWrite},
+                         {context_gradient, Access::kRead},
+                         {t.dropped.value_or(t.probabilities), Access::kRead},
+                         {t.qkv_output, Access::kRead}},
             .shape = scores_shape(b, 2)});
   if (o.dropout) {
     b.launch({.kind = KernelKind::kAttentionDropoutBackward,
@@ -220,7 +236,9 @@ int attention_core_backward(BlockBuilder& b, const LayerTensors& t, int context_
             .shape = attention_shape(b),
             .flops_per_element = 5});
   b.launch({.kind = KernelKind::kAttentionScoresBackward,
-            .operands = {{qkv_gradient, Access::kUpdate}, {scores_gradient, Access::kRead}, {t.qkv_output, Access::kRead}},
+            .operands = {{qkv_gradient, Access::kUpdate},
+                         {scores_gradient, Access::kRead},
+                         {t.qkv_output, Access::kRead}},
             .shape = context_shape(b, 2)});
   return qkv_gradient;
 }

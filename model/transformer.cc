@@ -19,7 +19,8 @@ constexpr double kMostParameters = 1e15;
 double rough_num_parameters(const TransformerConfig& config) {
   const auto h = static_cast<double>(config.hidden_size);
   const double layer = h * (4 * h + 3 * static_cast<double>(config.ffn_size));
-  const double tables = h * (2 * static_cast<double>(config.vocab_size) + static_cast<double>(config.max_positions));
+  const double tables =
+      h * (2 * static_cast<double>(config.vocab_size) + static_cast<double>(config.max_positions));
   return static_cast<double>(config.num_layers) * layer + tables;
 }
 
@@ -50,8 +51,9 @@ std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
                                                      config.num_heads)};
   }
   if (config.position == PositionEncoding::kRotary && config.head_dim() % 2 != 0) {
-    return ConfigProblem{"num_heads", fmt::format("head dimension {} / {} = {} is odd (allowed with rotary positions: even)",
-                                                  config.hidden_size, config.num_heads, config.head_dim())};
+    return ConfigProblem{
+        "num_heads", fmt::format("head dimension {} / {} = {} is odd (allowed with rotary positions: even)",
+                                 config.hidden_size, config.num_heads, config.head_dim())};
   }
   if (!(config.norm_epsilon > 0 && config.norm_epsilon < 1)) {
     return ConfigProblem{"norm_epsilon", fmt::format("{} (allowed: between 0 and 1)", config.norm_epsilon)};
@@ -60,11 +62,13 @@ std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
     return ConfigProblem{"rotary_theta", fmt::format("{} (allowed: above 1, finite)", config.rotary_theta)};
   }
   if (!(config.initializer_std > 0 && config.initializer_std < 10)) {
-    return ConfigProblem{"initializer_std", fmt::format("{} (allowed: between 0 and 10)", config.initializer_std)};
+    return ConfigProblem{"initializer_std",
+                         fmt::format("{} (allowed: between 0 and 10)", config.initializer_std)};
   }
   if (const double parameters = rough_num_parameters(config); parameters > kMostParameters) {
-    return ConfigProblem{"num_layers", fmt::format("{} make {:.2g} parameters with these sizes (allowed: {:.0g} in all)", config.num_layers,
-                                                   parameters, kMostParameters)};
+    return ConfigProblem{"num_layers",
+                         fmt::format("{} make {:.2g} parameters with these sizes (allowed: {:.0g} in all)",
+                                     config.num_layers, parameters, kMostParameters)};
   }
   return std::nullopt;
 }

@@ -19,10 +19,10 @@ struct TransformerConfig {
   std::int64_t num_layers = 0;
   std::int64_t hidden_size = 0;
   std::int64_t num_heads = 0;
-  std::int64_t num_kv_heads = 0;  ///< grouped-query attention; equals num_heads without it
-  std::int64_t ffn_size = 0;      ///< width of the MLP; of each of its two halves with SwiGLU
-  std::int64_t vocab_size = 0;    ///< before padding
-  std::int64_t max_positions = 0; ///< learned positions, and the longest sequence
+  std::int64_t num_kv_heads = 0;   ///< grouped-query attention; equals num_heads without it
+  std::int64_t ffn_size = 0;       ///< width of the MLP; of each of its two halves with SwiGLU
+  std::int64_t vocab_size = 0;     ///< before padding
+  std::int64_t max_positions = 0;  ///< learned positions, and the longest sequence
   Normalization normalization = Normalization::kLayerNorm;
   Activation activation = Activation::kGelu;
   PositionEncoding position = PositionEncoding::kLearned;

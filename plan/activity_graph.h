@@ -18,11 +18,11 @@ struct Activity {
     kJoin,      ///< takes no time: the meeting point of several activities
   };
   Kind kind = Kind::kJoin;
-  std::int32_t device = 0;   ///< index below ActivityGraph::num_devices
-  std::int32_t path = 0;     ///< kTransfer: index into the graph's paths
-  double bytes = 0;          ///< kTransfer; may be scaled to an effective payload, hence no whole number
-  Seconds seconds{};         ///< kCompute
-  Seconds latency{};         ///< kTransfer
+  std::int32_t device = 0;  ///< index below ActivityGraph::num_devices
+  std::int32_t path = 0;    ///< kTransfer: index into the graph's paths
+  double bytes = 0;         ///< kTransfer; may be scaled to an effective payload, hence no whole number
+  Seconds seconds{};        ///< kCompute
+  Seconds latency{};        ///< kTransfer
 
   bool operator==(const Activity&) const = default;
 };

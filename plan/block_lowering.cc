@@ -7,7 +7,10 @@
 namespace portolan {
 
 BlockLowering::BlockLowering(Stage& stage, const Block& block, std::string prefix, const BlockPorts& ports)
-    : stage_(stage), block_(block), prefix_(std::move(prefix)), ports_(ports),
+    : stage_(stage),
+      block_(block),
+      prefix_(std::move(prefix)),
+      ports_(ports),
       map_(block.tensors.size(), Buffer::kNone) {
   for (std::size_t i = 0; i < block_.tensors.size(); ++i) {
     map_[i] = port_buffer(block_.tensors[i]);
@@ -41,26 +44,43 @@ void BlockLowering::make_parameters(std::vector<StageParameter>& parameters) {
     if (tensor.role != TensorRole::kParameter || map_[i] != Buffer::kNone) {
       continue;
     }
-    // A tied head on another stage holds its copy under the embedding's name: the name seeds the initial values.
+    // A tied head on another stage holds its copy under the embedding's name: the name seeds the initial
+    // values.
     const std::string owner = tensor.tied_to_embedding ? "embedding" : prefix_;
     const std::string name = fmt::format("{} {}", owner, tensor.name);
-    map_[i] = add_buffer(stage_, {.name = name, .kind = BufferKind::kParameter, .bytes = tensor.bytes(),
-                                  .persistent = true, .first = {}, .last = {}, .init = tensor.init,
-                                  .init_std = tensor.init_std, .weight_decay = tensor.weight_decay});
+    map_[i] = add_buffer(stage_, {.name = name,
+                                  .kind = BufferKind::kParameter,
+                                  .bytes = tensor.bytes(),
+                                  .persistent = true,
+                                  .first = {},
+                                  .last = {},
+                                  .init = tensor.init,
+                                  .init_std = tensor.init_std,
+                                  .weight_decay = tensor.weight_decay});
     const Tensor& gradient = block_.tensors[i + 1];
     assert(gradient.role == TensorRole::kGradient);
-    map_[i + 1] = add_buffer(stage_, {.name = name + ".gradient", .kind = BufferKind::kGradient, .bytes = gradient.bytes(),
-                                      .persistent = true, .first = {}, .last = {}, .init = ParameterInit::kZeros,
+    map_[i + 1] = add_buffer(stage_, {.name = name + ".gradient",
+                                      .kind = BufferKind::kGradient,
+                                      .bytes = gradient.bytes(),
+                                      .persistent = true,
+                                      .first = {},
+                                      .last = {},
+                                      .init = ParameterInit::kZeros,
                                       .partner = map_[i]});
-    const bool word_embedding = tensor.tied_to_embedding || (prefix_ == "embedding" && tensor.name == "word.weight");
-    parameters.push_back({.value = map_[i], .gradient = map_[i + 1], .elements = tensor.elements, .tied = word_embedding});
+    const bool word_embedding =
+        tensor.tied_to_embedding || (prefix_ == "embedding" && tensor.name == "word.weight");
+    parameters.push_back(
+        {.value = map_[i], .gradient = map_[i + 1], .elements = tensor.elements, .tied = word_embedding});
   }
 }
 
 std::int32_t BlockLowering::make_activation(int tensor_index, const std::string& suffix) {
   const Tensor& tensor = block_.tensors[static_cast<std::size_t>(tensor_index)];
   return add_buffer(stage_, {.name = fmt::format("{} {}{}", prefix_, tensor.name, suffix),
-                             .kind = BufferKind::kActivation, .bytes = tensor.bytes(), .first = {}, .last = {}});
+                             .kind = BufferKind::kActivation,
+                             .bytes = tensor.bytes(),
+                             .first = {},
+                             .last = {}});
 }
 
 void BlockLowering::append(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place,
@@ -128,7 +148,8 @@ std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& s
 
 void BlockLowering::backward(TemplateAssembler& assembler, const Place& place) {
   std::vector<std::int32_t> map = map_;
-  const std::vector<bool> recomputed = kernels_to_recompute(block_, place.recompute, place.recompute_whole_group);
+  const std::vector<bool> recomputed =
+      kernels_to_recompute(block_, place.recompute, place.recompute_whole_group);
   for (std::size_t i = 0; i < recomputed.size(); ++i) {
     if (!recomputed[i]) {
       continue;

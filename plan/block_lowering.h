@@ -34,8 +34,8 @@ struct StageParameter {
   bool tied = false;  ///< the word embedding of a tied model
 };
 
-/// Which of `block.forward` run again before its backward: those of the groups in `set` whose results backward reads, directly or
-/// through others; all of the groups when `whole_group`.
+/// Which of `block.forward` run again before its backward: those of the groups in `set` whose results
+/// backward reads, directly or through others; all of the groups when `whole_group`.
 std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& set, bool whole_group);
 
 /// Places one block (embedding, layer or head) in a stage: makes its buffers, then appends its kernels to the
@@ -58,8 +58,8 @@ class BlockLowering {
  private:
   std::int32_t make_activation(int tensor, const std::string& suffix);
   std::int32_t port_buffer(const Tensor& tensor) const;
-  void append(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place, const Kernel& kernel,
-              std::vector<std::int32_t>& map);
+  void append(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place,
+              const Kernel& kernel, std::vector<std::int32_t>& map);
 
   Stage& stage_;
   const Block& block_;

@@ -17,13 +17,17 @@ namespace {
 
 using Found = Result<void>;
 
-bool in_range(std::int64_t index, std::size_t size) { return index >= 0 && index < static_cast<std::int64_t>(size); }
+bool in_range(std::int64_t index, std::size_t size) {
+  return index >= 0 && index < static_cast<std::int64_t>(size);
+}
 
 /// Checks one stage by itself.
 class StageCheck {
  public:
   StageCheck(const Program& program, std::size_t stage_index)
-      : program_(program), stage_(program.stages[stage_index]), place_(fmt::format("program.stages[{}]", stage_index)) {}
+      : program_(program),
+        stage_(program.stages[stage_index]),
+        place_(fmt::format("program.stages[{}]", stage_index)) {}
 
   Found run() const {
     for (std::size_t t = 0; t < stage_.templates.size(); ++t) {
@@ -40,13 +44,16 @@ class StageCheck {
   }
 
  private:
-  Found fail(const std::string& where, const std::string& what) const { return bad_input(fmt::format("{}.{}: {}", place_, where, what)); }
+  Found fail(const std::string& where, const std::string& what) const {
+    return bad_input(fmt::format("{}.{}: {}", place_, where, what));
+  }
 
   Found check_op(std::size_t t, std::size_t o) const {
     const Op& op = stage_.templates[t].ops[o];
     const std::string where = fmt::format("templates[{}].ops[{}]", t, o);
     if (!in_range(op.lane, program_.lanes.size())) {
-      return fail(where + ".lane", fmt::format("{} (allowed: 0 to {})", op.lane, std::ssize(program_.lanes) - 1));
+      return fail(where + ".lane",
+                  fmt::format("{} (allowed: 0 to {})", op.lane, std::ssize(program_.lanes) - 1));
     }
     const bool compute_lane = program_.lanes[static_cast<std::size_t>(op.lane)].kind == Lane::Kind::kCompute;
     if (compute_lane != (op.kind == OpKind::kCompute)) {
@@ -57,17 +64,21 @@ class StageCheck {
     }
     for (const Predecessor& p : op.predecessors) {
       if (p.kind == Predecessor::Kind::kOp ? !in_range(p.op, o) : p.slots_back < 1) {
-        return fail(where + ".predecessors", "an op waits for earlier ops of its template or for earlier slots");
+        return fail(where + ".predecessors",
+                    "an op waits for earlier ops of its template or for earlier slots");
       }
     }
     for (const Kernel& kernel : op.kernels) {
-      if (kernel.kind == KernelKind::kTensorAllReduce || kernel.bytes.value < 0 || !(kernel.flops.value >= 0) || std::isinf(kernel.flops.value)) {
-        return fail(where + ".kernels", fmt::format("{} of {} FLOPs and {} B (allowed: no collective, neither below 0)", kernel_name(kernel.kind),
-                                                    kernel.flops.value, kernel.bytes.value));
+      if (kernel.kind == KernelKind::kTensorAllReduce || kernel.bytes.value < 0 ||
+          !(kernel.flops.value >= 0) || std::isinf(kernel.flops.value)) {
+        return fail(where + ".kernels",
+                    fmt::format("{} of {} FLOPs and {} B (allowed: no collective, neither below 0)",
+                                kernel_name(kernel.kind), kernel.flops.value, kernel.bytes.value));
       }
       for (const Operand& operand : kernel.operands) {
         if (!in_range(operand.tensor, stage_.buffers.size())) {
-          return fail(where + ".kernels", fmt::format("operand {} is no buffer (allowed: 0 to {})", operand.tensor, std::ssize(stage_.buffers) - 1));
+          return fail(where + ".kernels", fmt::format("operand {} is no buffer (allowed: 0 to {})",
+                                                      operand.tensor, std::ssize(stage_.buffers) - 1));
         }
       }
     }
@@ -88,7 +99,9 @@ class StageCheck {
     if (op.kind == OpKind::kSend || op.kind == OpKind::kReceive) {
       const std::int32_t peer = stage_index + op.peer_offset;
       if (op.axis != Axis::kPipeline || op.peer_offset == 0 || peer < 0 || peer >= num_stages) {
-        return fail(where + ".peer_offset", fmt::format("{} leads to stage {} (allowed: 0 to {}, another stage)", op.peer_offset, peer, num_stages - 1));
+        return fail(where + ".peer_offset",
+                    fmt::format("{} leads to stage {} (allowed: 0 to {}, another stage)", op.peer_offset,
+                                peer, num_stages - 1));
       }
     }
     if (op.kind == OpKind::kCollective && op.group == GroupKind::kAxis && op.axis == Axis::kPipeline) {
@@ -107,7 +120,8 @@ class StageCheck {
       return false;
     }
     const Template& t = stage_.templates[static_cast<std::size_t>(step.template_index)];
-    return in_range(step.op, t.ops.size()) && in_range(step.kernel, num_steps(t.ops[static_cast<std::size_t>(step.op)]));
+    return in_range(step.op, t.ops.size()) &&
+           in_range(step.kernel, num_steps(t.ops[static_cast<std::size_t>(step.op)]));
   }
 
   Found check_buffer(std::size_t b) const {
@@ -128,7 +142,9 @@ class StageCheck {
     return {};
   }
 
-  static std::tuple<std::int32_t, std::int32_t, std::int32_t> key(const Step& step) { return {step.template_index, step.op, step.kernel}; }
+  static std::tuple<std::int32_t, std::int32_t, std::int32_t> key(const Step& step) {
+    return {step.template_index, step.op, step.kernel};
+  }
 
   Found check_use(std::int32_t index, const Step& step) const {
     const Buffer& buffer = stage_.buffers[static_cast<std::size_t>(index)];
@@ -158,20 +174,25 @@ class StageCheck {
     return {};
   }
 
-  /// Each (template, microbatch) at most once; templates that a buffer spans once for each microbatch, the first before the last.
+  /// Each (template, microbatch) at most once; templates that a buffer spans once for each microbatch, the
+  /// first before the last.
   Found check_order() const {
     std::map<std::pair<std::int32_t, std::int32_t>, std::size_t> seen;
     for (std::size_t i = 0; i < stage_.order.size(); ++i) {
       const Slot& slot = stage_.order[i];
       const std::string where = fmt::format("order[{}]", i);
       if (!in_range(slot.template_index, stage_.templates.size())) {
-        return fail(where, fmt::format("template {} (allowed: 0 to {})", slot.template_index, std::ssize(stage_.templates) - 1));
+        return fail(where, fmt::format("template {} (allowed: 0 to {})", slot.template_index,
+                                       std::ssize(stage_.templates) - 1));
       }
       if (slot.microbatch < 0 || slot.microbatch >= program_.num_microbatches) {
-        return fail(where, fmt::format("microbatch {} (allowed: 0 to {})", slot.microbatch, program_.num_microbatches - 1));
+        return fail(where, fmt::format("microbatch {} (allowed: 0 to {})", slot.microbatch,
+                                       program_.num_microbatches - 1));
       }
       if (!seen.emplace(std::pair(slot.template_index, slot.microbatch), i).second) {
-        return fail(where, fmt::format("\"{}\" of microbatch {} appears twice", stage_.templates[static_cast<std::size_t>(slot.template_index)].name, slot.microbatch));
+        return fail(where, fmt::format("\"{}\" of microbatch {} appears twice",
+                                       stage_.templates[static_cast<std::size_t>(slot.template_index)].name,
+                                       slot.microbatch));
       }
     }
     std::set<std::pair<std::int32_t, std::int32_t>> spans;
@@ -186,7 +207,8 @@ class StageCheck {
     return {};
   }
 
-  Found check_span(const std::map<std::pair<std::int32_t, std::int32_t>, std::size_t>& seen, std::int32_t first, std::int32_t last) const {
+  Found check_span(const std::map<std::pair<std::int32_t, std::int32_t>, std::size_t>& seen,
+                   std::int32_t first, std::int32_t last) const {
     for (std::int32_t m = 0; m < program_.num_microbatches; ++m) {
       const auto opening = seen.find({first, m});
       const auto closing = seen.find({last, m});
@@ -210,19 +232,23 @@ Found check_frame(const Program& program) {
   std::int64_t ranks = 1;
   for (std::int32_t degree : program.degrees) {
     if (degree < 1 || degree > kMostRanks / ranks) {
-      return bad_input(fmt::format("program.degrees: {} (allowed: 1 or more, {} ranks in all)", degree, kMostRanks));
+      return bad_input(
+          fmt::format("program.degrees: {} (allowed: 1 or more, {} ranks in all)", degree, kMostRanks));
     }
     ranks *= degree;
   }
   std::array<bool, kNumAxes> seen{};
   for (Axis axis : program.axis_order) {
-    if (!in_range(static_cast<std::int64_t>(axis), seen.size()) || std::exchange(seen[static_cast<std::size_t>(axis)], true)) {
+    if (!in_range(static_cast<std::int64_t>(axis), seen.size()) ||
+        std::exchange(seen[static_cast<std::size_t>(axis)], true)) {
       return bad_input("program.axis_order: an axis is missing or named twice");
     }
   }
-  const auto num_stages = static_cast<std::size_t>(program.degrees[static_cast<std::size_t>(Axis::kPipeline)]);
+  const auto num_stages =
+      static_cast<std::size_t>(program.degrees[static_cast<std::size_t>(Axis::kPipeline)]);
   if (program.stages.size() != num_stages) {
-    return bad_input(fmt::format("program.stages: {} stages (needed: the pipeline degree, {})", program.stages.size(), num_stages));
+    return bad_input(fmt::format("program.stages: {} stages (needed: the pipeline degree, {})",
+                                 program.stages.size(), num_stages));
   }
   if (program.num_microbatches < 1 || program.microbatch_size < 1 || program.sequence_length < 1) {
     return bad_input("program: microbatches, microbatch size and sequence length must be 1 or more");

@@ -29,7 +29,9 @@ Seconds sum(const std::vector<Seconds>& times) {
 std::int32_t tensor_stride(const Strategy& s) {
   std::int32_t stride = 1;
   for (std::size_t i = 0; s.axis_order[i] != Axis::kTensor; ++i) {
-    stride *= s.axis_order[i] == Axis::kData ? s.data_parallel : s.axis_order[i] == Axis::kPipeline ? s.pipeline_parallel : 1;
+    stride *= s.axis_order[i] == Axis::kData       ? s.data_parallel
+              : s.axis_order[i] == Axis::kPipeline ? s.pipeline_parallel
+                                                   : 1;
   }
   return stride;
 }
@@ -50,16 +52,19 @@ FlowSet together(const std::vector<FlowSet>& sets) {
 struct ClosedForm::Pipeline {
   std::vector<BlockTime> stages;
   Seconds step_time;
-  Seconds sends;         ///< on the critical path
-  Seconds data;          ///< exposed synchronisation and gathers
-  Seconds optimizer;     ///< with zeroing
+  Seconds sends;      ///< on the critical path
+  Seconds data;       ///< exposed synchronisation and gathers
+  Seconds optimizer;  ///< with zeroing
 };
 
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
-    : scenario_(scenario), cluster_(cluster), model_flops_(model_flops_per_sequence(scenario.model, scenario.sequence_length)) {}
+    : scenario_(scenario),
+      cluster_(cluster),
+      model_flops_(model_flops_per_sequence(scenario.model, scenario.sequence_length)) {}
 
 const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute) {
-  const BlockKey key{s.tensor_parallel, s.microbatch_size, recompute.to_ulong(), s.precision, tensor_stride(s)};
+  const BlockKey key{s.tensor_parallel, s.microbatch_size, recompute.to_ulong(), s.precision,
+                     tensor_stride(s)};
   const auto found = blocks_.find(key);
   if (found != blocks_.end()) {
     return found->second;
@@ -70,7 +75,8 @@ const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& reco
   return blocks_.emplace(key, block_costs(scenario_, alike, cluster_, cost->second)).first->second;
 }
 
-BlockTime ClosedForm::layers_time(const Strategy& s, const BlockCosts& first_layer, const LayerRange& layers) {
+BlockTime ClosedForm::layers_time(const Strategy& s, const BlockCosts& first_layer,
+                                  const LayerRange& layers) {
   if (s.recompute.per_layer.empty()) {
     return first_layer.layer * static_cast<double>(layers.count);
   }
@@ -81,7 +87,8 @@ BlockTime ClosedForm::layers_time(const Strategy& s, const BlockCosts& first_lay
   return time;
 }
 
-ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const BlockCosts& first_layer, StagePlace place, const LayerRange& layers) {
+ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const BlockCosts& first_layer,
+                                                   StagePlace place, const LayerRange& layers) {
   if (s.recompute.per_layer.empty()) {
     const StageShape& shape = first_layer.stages[static_cast<std::size_t>(place)];
     const Bytes further = first_layer.layer_shape.saved * (layers.count - 1);
@@ -101,7 +108,8 @@ ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const Bloc
 }
 
 const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const BlockCosts& costs) {
-  const ShapeKey key{s.tensor_parallel, s.pipeline_parallel, s.data_parallel, s.microbatch_size, s.axis_order};
+  const ShapeKey key{s.tensor_parallel, s.pipeline_parallel, s.data_parallel, s.microbatch_size,
+                     s.axis_order};
   const auto found = machines_.find(key);
   if (found != machines_.end()) {
     return found->second;
@@ -112,7 +120,8 @@ const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const Blo
   GraphBuilder unused;
   const CommunicationFlows flows(shape, cluster_, unused);
   MachineCosts made;
-  const Bytes hidden(costs.options.microbatch_size * costs.options.sequence_length * scenario_.model.hidden_size * costs.options.compute_bytes);
+  const Bytes hidden(costs.options.microbatch_size * costs.options.sequence_length *
+                     scenario_.model.hidden_size * costs.options.compute_bytes);
   const bool scatter = scenario_.software.scatter_gather_pipeline.value && s.tensor_parallel > 1;
   Op send;
   send.kind = OpKind::kSend;
@@ -131,7 +140,8 @@ const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const Blo
     op.collective = group == GroupKind::kAxis ? CollectiveKind::kReduceScatter : CollectiveKind::kAllReduce;
     op.bytes = Bytes(kUnit);
     const FlowSet set = together(flows.all_groups(op, 0));
-    return AxisCost{(uncontended_time(cluster_, set) - set.latency).value / static_cast<double>(kUnit), set.latency};
+    return AxisCost{(uncontended_time(cluster_, set) - set.latency).value / static_cast<double>(kUnit),
+                    set.latency};
   };
   made.data = price(Axis::kData, GroupKind::kAxis);
   made.ends = price(Axis::kPipeline, GroupKind::kFirstAndLastStage);
@@ -146,7 +156,8 @@ const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const Blo
   return machines_.emplace(key, std::move(made)).first->second;
 }
 
-Seconds ClosedForm::data_collective(const MachineCosts& machine, const Strategy& s, CollectiveKind kind, Bytes bytes) const {
+Seconds ClosedForm::data_collective(const MachineCosts& machine, const Strategy& s, CollectiveKind kind,
+                                    Bytes bytes) const {
   if (s.data_parallel == 1) {
     return {};
   }
@@ -158,7 +169,8 @@ Seconds ClosedForm::data_collective(const MachineCosts& machine, const Strategy&
     return uncontended_time(cluster_, ring_collective(cluster_, kind, std::move(members), bytes));
   }
   const double rounds = kind == CollectiveKind::kAllReduce ? 2 : 1;
-  return (Seconds(machine.data.seconds_per_byte * static_cast<double>(bytes.value)) + machine.data.latency) * rounds;
+  return (Seconds(machine.data.seconds_per_byte * static_cast<double>(bytes.value)) + machine.data.latency) *
+         rounds;
 }
 
 ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
@@ -187,9 +199,10 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
     passes_of_stages.push_back({time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : Seconds(0)});
     result.stages.push_back(time);
   }
-  const Seconds passes = pipeline_time(passes_of_stages, {.schedule = s.schedule,
-                                                          .num_microbatches = num_microbatches(scenario_, s),
-                                                          .blocking_sends = scenario_.software.blocking_sends.value});
+  const Seconds passes =
+      pipeline_time(passes_of_stages, {.schedule = s.schedule,
+                                       .num_microbatches = num_microbatches(scenario_, s),
+                                       .blocking_sends = scenario_.software.blocking_sends.value});
   result.sends = sum(c) * 2.0 + ((p > 1 ? c[0] : Seconds(0)) * (m - 1));
 
   // A stage synchronises when its own backwards are done: stage i that much before stage 0.
@@ -198,33 +211,49 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
   Seconds ends_ready;
   Seconds drained = passes;
   for (std::size_t i = 0; i < p; ++i) {
-    const StageShape& shape = costs.stages[static_cast<std::size_t>(place_of(static_cast<std::int32_t>(i), s.pipeline_parallel))];
+    const StageShape& shape =
+        costs.stages[static_cast<std::size_t>(place_of(static_cast<std::int32_t>(i), s.pipeline_parallel))];
     const std::int64_t parameters = shape.parameters + (layers[i] - 1) * costs.layer_shape.parameters;
     const std::int64_t tensors = shape.num_tensors + (layers[i] - 1) * costs.layer_shape.num_tensors;
     const Bytes gradients(parameters * costs.options.gradient_bytes);
-    const Seconds sync = data_collective(machine_costs, s, s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter, gradients);
-    const Seconds gather = s.zero_stage == 0 ? Seconds(0)
-                                             : data_collective(machine_costs, s, CollectiveKind::kAllGather, Bytes(parameters * costs.options.compute_bytes));
+    const Seconds sync = data_collective(
+        machine_costs, s, s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter,
+        gradients);
+    const Seconds gather = s.zero_stage == 0
+                               ? Seconds(0)
+                               : data_collective(machine_costs, s, CollectiveKind::kAllGather,
+                                                 Bytes(parameters * costs.options.compute_bytes));
     // One kernel's time for the mean tensor, as often as there are tensors.
     const auto per_tensor = [&](KernelKind kind, std::int64_t elements, std::int64_t bytes) {
       const auto of_one = [&](std::int64_t size) {
-        return kernel_cost.time({.kind = kind, .shape = {.rows = elements / tensors}, .flops = {}, .bytes = Bytes(size), .operands = {}});
+        return kernel_cost.time({.kind = kind,
+                                 .shape = {.rows = elements / tensors},
+                                 .flops = {},
+                                 .bytes = Bytes(size),
+                                 .operands = {}});
       };
       const std::int64_t larger = bytes % tensors;
-      return of_one(bytes / tensors) * static_cast<double>(tensors - larger) + of_one(bytes / tensors + 1) * static_cast<double>(larger);
+      return of_one(bytes / tensors) * static_cast<double>(tensors - larger) +
+             of_one(bytes / tensors + 1) * static_cast<double>(larger);
     };
     const std::int64_t state = scenario_.software.optimizer_bytes_per_parameter.value;
-    const std::int64_t update_bytes = parameters / shards * (2 * costs.options.compute_bytes + costs.options.gradient_bytes + 2 * state);
+    const std::int64_t update_bytes =
+        parameters / shards * (2 * costs.options.compute_bytes + costs.options.gradient_bytes + 2 * state);
     const Seconds update = per_tensor(KernelKind::kAdamW, parameters / shards, update_bytes);
     Seconds zeroing = per_tensor(KernelKind::kFillZero, gradients.value, gradients.value);
     if (i + 1 == p) {
-      zeroing += kernel_cost.time({.kind = KernelKind::kFillZero, .shape = {.rows = 8}, .flops = {}, .bytes = Bytes(8), .operands = {}});  // the loss
+      zeroing += kernel_cost.time({.kind = KernelKind::kFillZero,
+                                   .shape = {.rows = 8},
+                                   .flops = {},
+                                   .bytes = Bytes(8),
+                                   .operands = {}});  // the loss
     }
     Seconds extra;
     const bool end_stage = p > 1 && scenario_.model.tied_embeddings && (i == 0 || i + 1 == p);
     if (end_stage) {
       const std::int64_t rows = padded_vocab(scenario_.model, costs.options) / s.tensor_parallel;
-      const double bytes = static_cast<double>(rows * scenario_.model.hidden_size * costs.options.gradient_bytes);
+      const double bytes =
+          static_cast<double>(rows * scenario_.model.hidden_size * costs.options.gradient_bytes);
       extra = Seconds(machine_costs.ends.seconds_per_byte * bytes) + machine_costs.ends.latency;
     }
     const Seconds end = zeroing + drained + sync + extra + update + gather;
@@ -249,12 +278,14 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
     const StagePlace place = place_of(stage, s.pipeline_parallel);
     const StageShape& shape = costs.stages[static_cast<std::size_t>(place)];
     const std::int64_t parameters = shape.parameters + (layers - 1) * costs.layer_shape.parameters;
-    const std::int64_t in_flight = s.schedule == ScheduleKind::kGPipe ? m : std::min(s.pipeline_parallel - stage, m);
+    const std::int64_t in_flight =
+        s.schedule == ScheduleKind::kGPipe ? m : std::min(s.pipeline_parallel - stage, m);
     const LayersMemory layers_bytes = layers_memory(s, costs, place, {first_layer, layers});
     StageMemory memory;
     memory.parameters = Bytes(parameters * costs.options.compute_bytes);
     memory.gradients = Bytes(parameters * costs.options.gradient_bytes);
-    memory.optimizer_states = Bytes((parameters + shards - 1) / shards * scenario_.software.optimizer_bytes_per_parameter.value);
+    memory.optimizer_states =
+        Bytes((parameters + shards - 1) / shards * scenario_.software.optimizer_bytes_per_parameter.value);
     memory.activations = layers_bytes.saved * (in_flight - 1) + layers_bytes.peak;
     memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
     memory.reserved = memory.allocated + scenario_.software.framework_memory.value;

@@ -14,21 +14,22 @@ namespace portolan {
 
 /// The cheapest rung: a formula on the Strategy.
 ///   step = zeroing + pipeline_time + synchronisation + optimizer + gather, of the stage that finishes last
-/// Exact where nothing overlaps (one stage), within 1 % of `folded` elsewhere in the property tests: the simulator says what
-/// really overlaps. Receives posted ahead (receive_prefetch) are not seen.
-/// Not thread-safe: it remembers block costs.
+/// Exact where nothing overlaps (one stage), within 1 % of `folded` elsewhere in the property tests: the
+/// simulator says what really overlaps. Receives posted ahead (receive_prefetch) are not seen. Not
+/// thread-safe: it remembers block costs.
 class ClosedForm {
  public:
   /// Both must outlive it.
   ClosedForm(const Scenario& scenario, const Cluster& cluster);
 
-  /// Precondition: no rejection by find_rejection. Memory is within the estimate; whether it fits is the caller's question.
+  /// Precondition: no rejection by find_rejection. Memory is within the estimate; whether it fits is the
+  /// caller's question.
   Estimate evaluate(const Strategy& strategy);
 
   /// What the ranking needs, without building an Estimate.
   struct Outcome {
     Seconds step_time;
-    Bytes peak_memory;     ///< reserved, of the fullest stage
+    Bytes peak_memory;  ///< reserved, of the fullest stage
     std::int32_t fullest_stage = 0;
   };
   Outcome outcome(const Strategy& strategy);
@@ -40,19 +41,21 @@ class ClosedForm {
     Seconds latency;
   };
   using BlockKey = std::tuple<std::int32_t, std::int64_t, unsigned long, Precision, std::int32_t>;
-  using ShapeKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int64_t, std::array<Axis, kNumAxes>>;
+  using ShapeKey =
+      std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int64_t, std::array<Axis, kNumAxes>>;
   struct MachineCosts {
-    std::vector<Seconds> sends;   ///< by boundary
-    AxisCost data;                ///< per byte of a whole vector, one direction round (reduce-scatter or all-gather)
-    AxisCost ends;                ///< all-reduce between first and last stage
-    Seconds gather;               ///< of a received shard over the tensor-parallel group
+    std::vector<Seconds> sends;  ///< by boundary
+    AxisCost data;   ///< per byte of a whole vector, one direction round (reduce-scatter or all-gather)
+    AxisCost ends;   ///< all-reduce between first and last stage
+    Seconds gather;  ///< of a received shard over the tensor-parallel group
   };
 
   struct LayerRange {
     std::int32_t first = 0;
     std::int32_t count = 0;
   };
-  /// Of one microbatch in the layers of a stage: kept from forward to backward, and the most while one runs backward.
+  /// Of one microbatch in the layers of a stage: kept from forward to backward, and the most while one runs
+  /// backward.
   struct LayersMemory {
     Bytes saved;
     Bytes peak;
@@ -60,9 +63,11 @@ class ClosedForm {
 
   const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute);
   BlockTime layers_time(const Strategy& strategy, const BlockCosts& first_layer, const LayerRange& layers);
-  LayersMemory layers_memory(const Strategy& strategy, const BlockCosts& first_layer, StagePlace place, const LayerRange& layers);
+  LayersMemory layers_memory(const Strategy& strategy, const BlockCosts& first_layer, StagePlace place,
+                             const LayerRange& layers);
   const MachineCosts& machine(const Strategy& strategy, const BlockCosts& costs);
-  Seconds data_collective(const MachineCosts& machine, const Strategy& strategy, CollectiveKind kind, Bytes bytes) const;
+  Seconds data_collective(const MachineCosts& machine, const Strategy& strategy, CollectiveKind kind,
+                          Bytes bytes) const;
   Pipeline pipeline(const Strategy& strategy);
   std::vector<StageMemory> stage_memory(const Strategy& strategy);
 
@@ -75,7 +80,8 @@ class ClosedForm {
 };
 
 /// Fills in what follows from step time, breakdown and memory: rates, utilisation, energy, cost.
-/// Energy: busy GPUs draw power_busy for the share of the step that the slowest stage computes, power_idle otherwise.
+/// Energy: busy GPUs draw power_busy for the share of the step that the slowest stage computes, power_idle
+/// otherwise.
 void complete_estimate(Estimate& estimate, const Scenario& scenario);
 
 /// FLOPs of matrix products that all ranks spend on recomputation in a step.

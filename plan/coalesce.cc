@@ -58,7 +58,9 @@ CostedTemplate coalesce_template(const CostedTemplate& t) {
         p.op = new_index[static_cast<std::size_t>(p.op)];
       }
     }
-    std::erase_if(predecessors, [&](const Predecessor& p) { return p.kind == Kind::kOp && p.op == static_cast<std::int32_t>(o); });
+    std::erase_if(predecessors, [&](const Predecessor& p) {
+      return p.kind == Kind::kOp && p.op == static_cast<std::int32_t>(o);
+    });
   }
   return merged;
 }

@@ -22,7 +22,8 @@ FlowSet CommunicationFlows::group_of(const Op& op, const Coordinates& place) con
     Coordinates peer = place;
     at(peer, op.axis) += op.peer_offset;
     const bool sends = op.kind == OpKind::kSend;
-    return point_to_point(cluster_, placement_.device_of(sends ? place : peer), placement_.device_of(sends ? peer : place), op.bytes);
+    return point_to_point(cluster_, placement_.device_of(sends ? place : peer),
+                          placement_.device_of(sends ? peer : place), op.bytes);
   }
   std::vector<DeviceIndex> members;
   Coordinates member = place;
@@ -62,16 +63,18 @@ std::int32_t CommunicationFlows::real_path(const Route& route) {
 
 void CommunicationFlows::add_transfers(const FlowSet& set, std::int32_t begin, std::int32_t end) {
   for (const Flow& flow : set.flows) {
-    const std::int32_t transfer = builder_.add({.kind = Activity::Kind::kTransfer,
-                                                .path = real_path(cluster_.route(flow.source, flow.destination)),
-                                                .bytes = flow.bytes,
-                                                .latency = set.latency});
+    const std::int32_t transfer =
+        builder_.add({.kind = Activity::Kind::kTransfer,
+                      .path = real_path(cluster_.route(flow.source, flow.destination)),
+                      .bytes = flow.bytes,
+                      .latency = set.latency});
     builder_.add_edge(begin, transfer);
     builder_.add_edge(transfer, end);
   }
 }
 
-void CommunicationFlows::add_representatives(const Op& op, std::int32_t stage, std::int32_t begin, std::int32_t end) {
+void CommunicationFlows::add_representatives(const Op& op, std::int32_t stage, std::int32_t begin,
+                                             std::int32_t end) {
   auto found = representatives_.find(&op);
   if (found == representatives_.end()) {
     found = representatives_.emplace(&op, representatives_of(op, stage)).first;
@@ -104,10 +107,12 @@ std::vector<Activity> CommunicationFlows::representatives_of(const Op& op, std::
   std::map<std::pair<bool, std::size_t>, const Routed*> slowest;  // the first member's group comes first
   for (Routed& candidate : routed) {
     for (LinkIndex link : candidate.route.links) {
-      candidate.time_s = std::max(candidate.time_s, load[link] / links[static_cast<std::size_t>(link)].bandwidth.value);
+      candidate.time_s =
+          std::max(candidate.time_s, load[link] / links[static_cast<std::size_t>(link)].bandwidth.value);
     }
     candidate.time_s += candidate.latency.value;
-    const bool within_node = cluster_.node_of(candidate.flow.source) == cluster_.node_of(candidate.flow.destination);
+    const bool within_node =
+        cluster_.node_of(candidate.flow.source) == cluster_.node_of(candidate.flow.destination);
     const auto [place, first] = slowest.try_emplace({within_node, candidate.route.links.size()}, &candidate);
     if (!first && candidate.time_s > place->second->time_s) {
       place->second = &candidate;
@@ -120,7 +125,8 @@ std::vector<Activity> CommunicationFlows::representatives_of(const Op& op, std::
       const Link& link = links[static_cast<std::size_t>(index)];
       // Alike flows divide the link; other communications find the same proxy when they divide it alike.
       const double alike = load[index] / chosen->flow.bytes;
-      path.push_back(builder_.link({index, std::llround(alike * 1e6)}, {.name = link.name, .bandwidth = link.bandwidth / alike}));
+      path.push_back(builder_.link({index, std::llround(alike * 1e6)},
+                                   {.name = link.name, .bandwidth = link.bandwidth / alike}));
     }
     transfers.push_back({.kind = Activity::Kind::kTransfer,
                          .path = builder_.path(path),

@@ -33,9 +33,9 @@ struct CostedPart {
 struct CostedOp {
   OpKind kind = OpKind::kCompute;
   std::int32_t lane = 0;
-  Seconds duration;                        ///< of compute
-  std::vector<CostedPart> parts;           ///< communication: its one source op, 0 s
-  std::vector<Predecessor> predecessors;   ///< kOp indexes the costed ops of the template
+  Seconds duration;                       ///< of compute
+  std::vector<CostedPart> parts;          ///< communication: its one source op, 0 s
+  std::vector<Predecessor> predecessors;  ///< kOp indexes the costed ops of the template
 };
 
 struct CostedTemplate {

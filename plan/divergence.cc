@@ -40,12 +40,14 @@ Divergence divergence_of(const RunRecord& record) {
   step.predicted = record.predicted.step_time;
   step.measured = median(record.step_times);
   step.divergence_pct = percent(step.predicted.value, step.measured.value);
-  step.noise_pct = step.measured.value > 0 ? 100 * (median_absolute_deviation(record.step_times) / step.measured) : 0;
+  step.noise_pct =
+      step.measured.value > 0 ? 100 * (median_absolute_deviation(record.step_times) / step.measured) : 0;
   for (const RankMemory& memory : record.memory) {
     divergence.memory.push_back({.rank = memory.rank,
                                  .predicted = memory.predicted_live,
                                  .measured = memory.live,
-                                 .divergence_pct = percent(static_cast<double>(memory.predicted_live.value), static_cast<double>(memory.live.value))});
+                                 .divergence_pct = percent(static_cast<double>(memory.predicted_live.value),
+                                                           static_cast<double>(memory.live.value))});
   }
   for (const KindTime& kind : record.by_kind) {
     divergence.by_kind.push_back({.kind = kind.kind,

@@ -8,12 +8,13 @@
 
 namespace portolan {
 
-/// Predicted against measured. divergence_pct = 100 (predicted - measured) / measured: positive when the prediction is too slow.
+/// Predicted against measured. divergence_pct = 100 (predicted - measured) / measured: positive when the
+/// prediction is too slow.
 struct StepDivergence {
   Seconds predicted;
-  Seconds measured;              ///< median step
+  Seconds measured;  ///< median step
   std::optional<double> divergence_pct;
-  double noise_pct = 0;          ///< median absolute deviation of the steps over their median
+  double noise_pct = 0;  ///< median absolute deviation of the steps over their median
 };
 
 struct MemoryDivergence {

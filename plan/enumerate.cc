@@ -61,7 +61,9 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
   std::vector<Strategy> list;
   const std::vector<std::int32_t> degrees = divisors(scenario.num_gpus);
   const auto schedules = either(c.schedule, {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe});
-  const auto recomputes = either(c.recompute, {recompute_all(recompute_none()), recompute_all(recompute_selective()), recompute_all(recompute_full())});
+  const auto recomputes =
+      either(c.recompute, {recompute_all(recompute_none()), recompute_all(recompute_selective()),
+                           recompute_all(recompute_full())});
   const auto orders = either(c.axis_order, axis_orders());
   Strategy s = base_strategy(scenario, c);
   for (std::int32_t tp : either(c.tensor_parallel, degrees)) {
@@ -69,9 +71,12 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
       const std::int64_t product = std::int64_t{tp} * pp;
       const bool whole = product > 0 && scenario.num_gpus % product == 0;
       // A degree that was asked for and cannot be stays in once, so that there is a verdict on it.
-      const bool tp_asked = c.tensor_parallel && scenario.num_gpus % std::max(tp, 1) != 0 && (pp == 1 || c.pipeline_parallel);
-      const bool pp_asked = c.pipeline_parallel && scenario.num_gpus % std::max(pp, 1) != 0 && (tp == 1 || c.tensor_parallel);
-      if (!whole && !c.data_parallel && !tp_asked && !pp_asked && !(c.tensor_parallel && c.pipeline_parallel)) {
+      const bool tp_asked =
+          c.tensor_parallel && scenario.num_gpus % std::max(tp, 1) != 0 && (pp == 1 || c.pipeline_parallel);
+      const bool pp_asked =
+          c.pipeline_parallel && scenario.num_gpus % std::max(pp, 1) != 0 && (tp == 1 || c.tensor_parallel);
+      if (!whole && !c.data_parallel && !tp_asked && !pp_asked &&
+          !(c.tensor_parallel && c.pipeline_parallel)) {
         continue;  // no data-parallel degree makes these up
       }
       const auto quotient = static_cast<std::int32_t>(whole ? scenario.num_gpus / product : 1);
@@ -82,11 +87,16 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
         s.microbatch_size = microbatch;
         for (const Recompute& recompute : recomputes) {
           s.recompute = recompute;
-          for (std::int32_t zero : either<std::int32_t>(c.zero_stage, s.data_parallel > 1 ? std::vector<std::int32_t>{0, 1} : std::vector<std::int32_t>{0})) {
+          for (std::int32_t zero :
+               either<std::int32_t>(c.zero_stage, s.data_parallel > 1 ? std::vector<std::int32_t>{0, 1}
+                                                                      : std::vector<std::int32_t>{0})) {
             s.zero_stage = zero;
-            for (ScheduleKind schedule : pp > 1 || c.schedule ? schedules : std::vector{ScheduleKind::kOneFOneB}) {
+            for (ScheduleKind schedule :
+                 pp > 1 || c.schedule ? schedules : std::vector{ScheduleKind::kOneFOneB}) {
               s.schedule = schedule;
-              for (const AxisOrder& order : (pp > 1 && s.data_parallel > 1) || c.axis_order ? orders : std::vector{axis_orders().front()}) {
+              for (const AxisOrder& order : (pp > 1 && s.data_parallel > 1) || c.axis_order
+                                                ? orders
+                                                : std::vector{axis_orders().front()}) {
                 s.axis_order = order;
                 list.push_back(s);
               }

@@ -12,7 +12,8 @@ Flops recompute_flops(const Scenario& scenario, const Strategy& strategy) {
   const Block layer = layer_block(scenario.model, block_options(scenario, strategy));
   Flops per_microbatch;
   for (std::int64_t i = 0; i < scenario.model.num_layers; ++i) {
-    const std::vector<bool> recomputed = kernels_to_recompute(layer, strategy.recompute.of_layer(i), scenario.software.recompute_whole_group.value);
+    const std::vector<bool> recomputed = kernels_to_recompute(layer, strategy.recompute.of_layer(i),
+                                                              scenario.software.recompute_whole_group.value);
     for (std::size_t k = 0; k < recomputed.size(); ++k) {
       if (recomputed[k] && is_gemm(layer.forward[k].kernel.kind)) {
         per_microbatch += layer.forward[k].kernel.flops;
@@ -23,7 +24,8 @@ Flops recompute_flops(const Scenario& scenario, const Strategy& strategy) {
       break;
     }
   }
-  const double microbatches = static_cast<double>(scenario.global_batch) / static_cast<double>(strategy.microbatch_size);
+  const double microbatches =
+      static_cast<double>(scenario.global_batch) / static_cast<double>(strategy.microbatch_size);
   return per_microbatch * (microbatches * strategy.tensor_parallel);
 }
 
@@ -46,8 +48,10 @@ void complete_estimate(Estimate& estimate, const Scenario& scenario) {
   estimate.mfu_pct = 100 * model.value / peak;
   estimate.hfu_pct = 100 * hardware.value / peak;
   estimate.tokens_per_s = batch * static_cast<double>(scenario.sequence_length) / step;
-  const Seconds busy = estimate.breakdown.compute + estimate.breakdown.recompute + estimate.breakdown.optimizer;
-  estimate.energy = (device.power_busy.value * busy + device.power_idle.value * (estimate.step_time - busy)) * gpus;
+  const Seconds busy =
+      estimate.breakdown.compute + estimate.breakdown.recompute + estimate.breakdown.optimizer;
+  estimate.energy =
+      (device.power_busy.value * busy + device.power_idle.value * (estimate.step_time - busy)) * gpus;
   estimate.cost = scenario.hardware.price_per_gpu_hour.value * gpus * step / 3600;
 }
 

@@ -10,15 +10,15 @@ namespace portolan {
 
 /// Where the step time went, on the stage that finishes last. The parts sum to the step time.
 struct Breakdown {
-  Seconds compute;            ///< forward and backward kernels
+  Seconds compute;  ///< forward and backward kernels
   Seconds recompute;
   Seconds exposed_tensor;
-  Seconds exposed_pipeline;   ///< waiting for a transfer between stages
+  Seconds exposed_pipeline;  ///< waiting for a transfer between stages
   Seconds exposed_data;
   Seconds exposed_context;
   Seconds exposed_expert;
   Seconds offload;
-  Seconds bubble;             ///< waiting for another stage's compute
+  Seconds bubble;  ///< waiting for another stage's compute
   Seconds optimizer;
   Seconds other;
 
@@ -44,9 +44,9 @@ struct Estimate {
   Seconds step_time;
   Breakdown breakdown;
   std::vector<StageMemory> stage_memory;
-  Bytes peak_memory;         ///< largest reserved
-  double mfu_pct = 0;        ///< model FLOPs only, attention counted whole
-  double hfu_pct = 0;        ///< with recomputation
+  Bytes peak_memory;   ///< largest reserved
+  double mfu_pct = 0;  ///< model FLOPs only, attention counted whole
+  double hfu_pct = 0;  ///< with recomputation
   double tokens_per_s = 0;
   Joules energy;             ///< 0 where the hardware's power is unknown
   double cost = 0;           ///< of one step; 0 where the price is unknown

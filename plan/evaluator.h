@@ -11,8 +11,8 @@
 
 namespace portolan {
 
-/// How the search asks for predictions: a batch of candidates in, an estimate or an error for each, in order, out. The
-/// planning core does not know who answers: the closed form, a simulator, or a pool of workers.
+/// How the search asks for predictions: a batch of candidates in, an estimate or an error for each, in order,
+/// out. The planning core does not know who answers: the closed form, a simulator, or a pool of workers.
 using Evaluator = std::function<std::vector<Result<Estimate>>(std::span<const Strategy>, Fidelity)>;
 
 }  // namespace portolan

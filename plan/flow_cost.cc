@@ -49,7 +49,8 @@ std::string_view measured_name(CollectiveKind kind) {
 }
 
 /// Members of each node, in ring order.
-std::vector<std::vector<DeviceIndex>> members_by_node(const Cluster& cluster, const std::vector<DeviceIndex>& ring) {
+std::vector<std::vector<DeviceIndex>> members_by_node(const Cluster& cluster,
+                                                      const std::vector<DeviceIndex>& ring) {
   std::vector<std::vector<DeviceIndex>> nodes;
   std::int64_t last_node = -1;
   for (DeviceIndex member : ring) {
@@ -85,7 +86,8 @@ std::vector<Flow> ring_flows(const std::vector<std::vector<DeviceIndex>>& nodes,
 
 }  // namespace
 
-FlowSet ring_collective(const Cluster& cluster, CollectiveKind kind, std::vector<DeviceIndex> members, Bytes payload) {
+FlowSet ring_collective(const Cluster& cluster, CollectiveKind kind, std::vector<DeviceIndex> members,
+                        Bytes payload) {
   const auto n = static_cast<std::int64_t>(members.size());
   if (n <= 1) {
     return {};
@@ -107,7 +109,8 @@ FlowSet ring_collective(const Cluster& cluster, CollectiveKind kind, std::vector
   // One turn of the ring passes each hop once; a collective makes rounds x (n-1)/n turns.
   const auto inter_hops = static_cast<double>(nodes.size() > 1 ? nodes.size() : 0);
   const double intra_hops = static_cast<double>(n) - inter_hops;
-  const Seconds turn = hardware.intra_node_step.value * intra_hops + hardware.inter_node_step.value * inter_hops;
+  const Seconds turn =
+      hardware.intra_node_step.value * intra_hops + hardware.inter_node_step.value * inter_hops;
   return {.flows = ring_flows(nodes, edge_bytes),
           .latency = turn * (rounds * static_cast<double>(n - 1) / static_cast<double>(n))};
 }

@@ -9,12 +9,14 @@ namespace portolan {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kFidelities = {"closed-form", "folded", "replicas", "full", "explicit"};
+constexpr std::array<std::string_view, 5> kFidelities = {"closed-form", "folded", "replicas", "full",
+                                                         "explicit"};
 
 /// Uncontended time of tensor collectives of one stage's first replica, computed once a (kind, size).
 class TensorCollectiveCost {
  public:
-  TensorCollectiveCost(const Cluster& cluster, const Placement& placement, std::int32_t stage) : cluster_(cluster) {
+  TensorCollectiveCost(const Cluster& cluster, const Placement& placement, std::int32_t stage)
+      : cluster_(cluster) {
     Coordinates coordinates{};
     coordinates[static_cast<std::size_t>(Axis::kPipeline)] = stage;
     for (std::int32_t k = 0; k < placement.degree(Axis::kTensor); ++k) {
@@ -29,7 +31,8 @@ class TensorCollectiveCost {
     if (found != times_.end()) {
       return found->second;
     }
-    const Seconds time = uncontended_time(cluster_, ring_collective(cluster_, op.collective, members_, op.bytes));
+    const Seconds time =
+        uncontended_time(cluster_, ring_collective(cluster_, op.collective, members_, op.bytes));
     times_.emplace(key, time);
     return time;
   }
@@ -55,11 +58,14 @@ Seconds compute_time(const Op& op, const KernelCost& cost) {
 }  // namespace
 
 std::string_view fidelity_name(Fidelity fidelity) { return kFidelities[static_cast<std::size_t>(fidelity)]; }
-std::optional<Fidelity> find_fidelity(std::string_view name) { return find_name<Fidelity>(kFidelities, name); }
+std::optional<Fidelity> find_fidelity(std::string_view name) {
+  return find_name<Fidelity>(kFidelities, name);
+}
 
 Placement placement_of(const Program& program) { return {program.degrees, program.axis_order}; }
 
-CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster, Fidelity fidelity) {
+CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster,
+                   Fidelity fidelity) {
   const Placement placement = placement_of(program);
   CostedProgram costed{.source = &program, .fidelity = fidelity, .stages = {}};
   for (std::size_t s = 0; s < program.stages.size(); ++s) {

@@ -33,8 +33,8 @@ double distance(const GemmPoint& point, const KernelShape& shape) {
   return dm * dm + dn * dn + dk * dk + db * db;
 }
 
-/// Time per FLOP averaged over measured products of the layout, weighted by the inverse fourth power of distance
-/// (Shepard 1968): exact at a measured point, local between them.
+/// Time per FLOP averaged over measured products of the layout, weighted by the inverse fourth power of
+/// distance (Shepard 1968): exact at a measured point, local between them.
 std::optional<FlopsPerSecond> measured_rate(const std::vector<GemmPoint>& points, GemmLayout layout,
                                             const KernelShape& shape) {
   double weights = 0;
@@ -67,7 +67,8 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision)
     }
   }
   for (auto& list : rates_) {
-    std::sort(list.begin(), list.end(), [](const KernelRate& a, const KernelRate& b) { return a.elements < b.elements; });
+    std::sort(list.begin(), list.end(),
+              [](const KernelRate& a, const KernelRate& b) { return a.elements < b.elements; });
   }
 }
 
@@ -75,8 +76,8 @@ Seconds KernelCost::gemm_time(const Kernel& kernel) const {
   if (const auto rate = measured_rate(device_.gemm_points, layout_of(kernel.kind), kernel.shape)) {
     return kernel.flops / *rate;
   }
-  const double efficiency =
-      is_attention_gemm(kernel.kind) ? device_.attention_gemm_efficiency.value : device_.gemm_efficiency.value;
+  const double efficiency = is_attention_gemm(kernel.kind) ? device_.attention_gemm_efficiency.value
+                                                           : device_.gemm_efficiency.value;
   const Seconds arithmetic = kernel.flops / (peak_ * efficiency);
   const Seconds memory = kernel.bytes / (device_.memory_bandwidth.value * device_.memory_efficiency.value);
   return std::max(arithmetic, memory) + device_.kernel_launch.value;
@@ -85,18 +86,22 @@ Seconds KernelCost::gemm_time(const Kernel& kernel) const {
 Seconds KernelCost::memory_bound_time(const Kernel& kernel) const {
   const auto& rates = rates_[static_cast<std::size_t>(kernel.kind)];
   if (rates.empty()) {
-    return kernel.bytes / (device_.memory_bandwidth.value * device_.memory_efficiency.value) + device_.kernel_launch.value;
+    return kernel.bytes / (device_.memory_bandwidth.value * device_.memory_efficiency.value) +
+           device_.kernel_launch.value;
   }
   // Rate against log size, linear between measured sizes, constant beyond them.
-  const std::int64_t elements = std::max<std::int64_t>(kernel.shape.rows, 1) * std::max<std::int64_t>(kernel.shape.columns, 1);
-  const auto above = std::find_if(rates.begin(), rates.end(), [&](const KernelRate& r) { return r.elements >= elements; });
+  const std::int64_t elements =
+      std::max<std::int64_t>(kernel.shape.rows, 1) * std::max<std::int64_t>(kernel.shape.columns, 1);
+  const auto above =
+      std::find_if(rates.begin(), rates.end(), [&](const KernelRate& r) { return r.elements >= elements; });
   if (above == rates.begin() || above == rates.end()) {
     const KernelRate& nearest = above == rates.end() ? rates.back() : rates.front();
     return kernel.bytes / nearest.rate;
   }
   const KernelRate& low = *(above - 1);
   const KernelRate& high = *above;
-  const double share = (log_size(elements) - log_size(low.elements)) / (log_size(high.elements) - log_size(low.elements));
+  const double share =
+      (log_size(elements) - log_size(low.elements)) / (log_size(high.elements) - log_size(low.elements));
   return kernel.bytes / BytesPerSecond(low.rate.value + share * (high.rate.value - low.rate.value));
 }
 

@@ -16,8 +16,10 @@ std::string communication_kind(const Op& op) {
 
 }  // namespace
 
-std::vector<NamedTime> predicted_kind_times(const Program& program, const KernelCost& cost, const Timeline& timeline, std::int32_t rank) {
-  const auto stage_index = placement_of(program).coordinates_of(rank)[static_cast<std::size_t>(Axis::kPipeline)];
+std::vector<NamedTime> predicted_kind_times(const Program& program, const KernelCost& cost,
+                                            const Timeline& timeline, std::int32_t rank) {
+  const auto stage_index =
+      placement_of(program).coordinates_of(rank)[static_cast<std::size_t>(Axis::kPipeline)];
   const Stage& stage = program.stages[static_cast<std::size_t>(stage_index)];
   const OpIds ids(program);
   std::unordered_map<std::int64_t, Seconds> durations;
@@ -36,7 +38,8 @@ std::vector<NamedTime> predicted_kind_times(const Program& program, const Kernel
       }
       // The receiver copies: a send costs its rank nothing.
       if (op.kind == OpKind::kReceive || op.kind == OpKind::kCollective) {
-        by_kind[communication_kind(op)] += durations[ids.id(stage_index, slot.template_index, static_cast<std::int32_t>(o), slot.microbatch)];
+        by_kind[communication_kind(op)] += durations[ids.id(stage_index, slot.template_index,
+                                                            static_cast<std::int32_t>(o), slot.microbatch)];
       }
     }
   }
@@ -50,10 +53,12 @@ std::vector<NamedTime> predicted_kind_times(const Program& program, const Kernel
   return list;
 }
 
-std::vector<KindTime> join_kind_times(const std::vector<NamedTime>& predicted, const std::vector<NamedTime>& measured) {
+std::vector<KindTime> join_kind_times(const std::vector<NamedTime>& predicted,
+                                      const std::vector<NamedTime>& measured) {
   std::vector<KindTime> joined;
   const auto of_kind = [&](const std::string& kind) -> KindTime& {
-    const auto found = std::find_if(joined.begin(), joined.end(), [&](const KindTime& k) { return k.kind == kind; });
+    const auto found =
+        std::find_if(joined.begin(), joined.end(), [&](const KindTime& k) { return k.kind == kind; });
     return found != joined.end() ? *found : joined.emplace_back(KindTime{kind, {}, {}});
   };
   for (const NamedTime& time : predicted) {
@@ -63,8 +68,9 @@ std::vector<KindTime> join_kind_times(const std::vector<NamedTime>& predicted, c
     of_kind(time.kind).measured += time.time;
   }
   std::erase_if(joined, [](const KindTime& k) { return k.predicted.value == 0 && k.measured.value == 0; });
-  std::stable_sort(joined.begin(), joined.end(),
-                   [](const KindTime& a, const KindTime& b) { return std::max(a.predicted, a.measured) > std::max(b.predicted, b.measured); });
+  std::stable_sort(joined.begin(), joined.end(), [](const KindTime& a, const KindTime& b) {
+    return std::max(a.predicted, a.measured) > std::max(b.predicted, b.measured);
+  });
   return joined;
 }
 

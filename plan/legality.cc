@@ -36,7 +36,8 @@ Found find_unavailable(const Strategy& s) {
     return unavailable(fmt::format("ZeRO stage {} (allowed: 0, 1)", s.zero_stage));
   }
   if (s.zero_group != 0) {
-    return unavailable(fmt::format("a ZeRO group of {} (allowed: 0, the whole data-parallel group)", s.zero_group));
+    return unavailable(
+        fmt::format("a ZeRO group of {} (allowed: 0, the whole data-parallel group)", s.zero_group));
   }
   if (s.gradient_aggregation != GradientAggregation{}) {
     return unavailable("gradient aggregation other than one ring all-reduce a stage after backward");
@@ -51,7 +52,8 @@ Found find_unavailable(const Strategy& s) {
 }
 
 Found find_degree_problem(const Scenario& scenario, const Strategy& s) {
-  for (const auto& [word, degree] : {std::pair{"tp", s.tensor_parallel}, {"pp", s.pipeline_parallel}, {"dp", s.data_parallel}}) {
+  for (const auto& [word, degree] :
+       {std::pair{"tp", s.tensor_parallel}, {"pp", s.pipeline_parallel}, {"dp", s.data_parallel}}) {
     if (degree < 1) {
       return reject(RejectReason::kDegrees, fmt::format("{}={} (allowed: 1 or more)", word, degree));
     }
@@ -61,12 +63,14 @@ Found find_degree_problem(const Scenario& scenario, const Strategy& s) {
   const auto gpus = static_cast<double>(scenario.num_gpus);
   if (ranks != gpus) {
     return reject(RejectReason::kDegrees,
-                  fmt::format("tp {} x pp {} x dp {} = {:.0f} ranks {} {} GPUs", s.tensor_parallel, s.pipeline_parallel, s.data_parallel, ranks,
+                  fmt::format("tp {} x pp {} x dp {} = {:.0f} ranks {} {} GPUs", s.tensor_parallel,
+                              s.pipeline_parallel, s.data_parallel, ranks,
                               ranks > gpus ? "exceed the" : "leave idle some of the", scenario.num_gpus));
   }
   if (!scenario.hardware.device.peak.contains(s.precision)) {
-    return reject(RejectReason::kNotAvailable, fmt::format("hardware {} names no peak rate for {}", scenario.hardware.name,
-                                                           precision_name(s.precision)));
+    return reject(RejectReason::kNotAvailable,
+                  fmt::format("hardware {} names no peak rate for {}", scenario.hardware.name,
+                              precision_name(s.precision)));
   }
   return std::nullopt;
 }
@@ -75,29 +79,37 @@ Found find_model_problem(const Scenario& scenario, const Strategy& s) {
   const TransformerConfig& model = scenario.model;
   const std::int64_t tp = s.tensor_parallel;
   if (model.num_heads % tp != 0) {
-    return reject(RejectReason::kHeads, fmt::format("{} attention heads are not divisible by tp {}", model.num_heads, tp));
+    return reject(RejectReason::kHeads,
+                  fmt::format("{} attention heads are not divisible by tp {}", model.num_heads, tp));
   }
   if (model.num_kv_heads % tp != 0) {
-    return reject(RejectReason::kHeads, fmt::format("{} key-value heads are not divisible by tp {}", model.num_kv_heads, tp));
+    return reject(RejectReason::kHeads,
+                  fmt::format("{} key-value heads are not divisible by tp {}", model.num_kv_heads, tp));
   }
   if (model.ffn_size % tp != 0) {
-    return reject(RejectReason::kHeads, fmt::format("MLP width {} is not divisible by tp {}", model.ffn_size, tp));
+    return reject(RejectReason::kHeads,
+                  fmt::format("MLP width {} is not divisible by tp {}", model.ffn_size, tp));
   }
   if (model.num_layers < s.pipeline_parallel) {
-    return reject(RejectReason::kLayers, fmt::format("{} layers are fewer than pp {} stages", model.num_layers, s.pipeline_parallel));
+    return reject(RejectReason::kLayers, fmt::format("{} layers are fewer than pp {} stages",
+                                                     model.num_layers, s.pipeline_parallel));
   }
   const auto& list = s.layers_per_stage;
   if (!list.empty()) {
     const std::int64_t sum = std::accumulate(list.begin(), list.end(), std::int64_t{0});
-    if (std::ssize(list) != s.pipeline_parallel || sum != model.num_layers || *std::min_element(list.begin(), list.end()) < 1) {
-      return reject(RejectReason::kLayers,
-                    fmt::format("layers: {} stages with {} layers in all (needed: pp {} stages of 1 or more, {} layers)",
-                                list.size(), sum, s.pipeline_parallel, model.num_layers));
+    if (std::ssize(list) != s.pipeline_parallel || sum != model.num_layers ||
+        *std::min_element(list.begin(), list.end()) < 1) {
+      return reject(
+          RejectReason::kLayers,
+          fmt::format(
+              "layers: {} stages with {} layers in all (needed: pp {} stages of 1 or more, {} layers)",
+              list.size(), sum, s.pipeline_parallel, model.num_layers));
     }
   }
   const auto& per_layer = s.recompute.per_layer;
   if (!per_layer.empty() && std::ssize(per_layer) != model.num_layers) {
-    return reject(RejectReason::kLayers, fmt::format("recompute lists {} layers, the model has {}", per_layer.size(), model.num_layers));
+    return reject(RejectReason::kLayers, fmt::format("recompute lists {} layers, the model has {}",
+                                                     per_layer.size(), model.num_layers));
   }
   return std::nullopt;
 }
@@ -108,8 +120,9 @@ Found find_batch_problem(const Scenario& scenario, const Strategy& s) {
   }
   const std::int64_t dp = s.data_parallel;
   if (scenario.global_batch % dp != 0 || scenario.global_batch / dp % s.microbatch_size != 0) {
-    return reject(RejectReason::kBatch, fmt::format("global batch {} is not divisible by dp {} x microbatch {}",
-                                                    scenario.global_batch, dp, s.microbatch_size));
+    return reject(RejectReason::kBatch,
+                  fmt::format("global batch {} is not divisible by dp {} x microbatch {}",
+                              scenario.global_batch, dp, s.microbatch_size));
   }
   return std::nullopt;
 }

@@ -11,13 +11,13 @@ namespace portolan {
 
 /// Why a candidate was not ranked.
 enum class RejectReason : std::uint8_t {
-  kNotAvailable,     ///< a field asks for what is not modelled yet
-  kDegrees,          ///< ranks do not make up the scenario's GPUs, or exceed them
-  kHeads,            ///< heads or MLP not divisible by the tensor-parallel degree
-  kLayers,           ///< fewer layers than stages, or a layer list that does not sum up
-  kBatch,            ///< the global batch is not whole microbatches a replica
-  kMemory,           ///< does not fit
-  kDominated,        ///< slower than the best by the closed form, not simulated
+  kNotAvailable,  ///< a field asks for what is not modelled yet
+  kDegrees,       ///< ranks do not make up the scenario's GPUs, or exceed them
+  kHeads,         ///< heads or MLP not divisible by the tensor-parallel degree
+  kLayers,        ///< fewer layers than stages, or a layer list that does not sum up
+  kBatch,         ///< the global batch is not whole microbatches a replica
+  kMemory,        ///< does not fit
+  kDominated,     ///< slower than the best by the closed form, not simulated
 };
 inline constexpr int kNumRejectReasons = static_cast<int>(RejectReason::kDominated) + 1;
 std::string_view reject_reason_name(RejectReason reason);

@@ -26,7 +26,8 @@ struct LoweringContext {
 
   std::int32_t num_stages() const { return strategy.pipeline_parallel; }
   Bytes hidden_bytes() const {
-    return Bytes(options.microbatch_size * options.sequence_length * scenario.model.hidden_size * options.compute_bytes);
+    return Bytes(options.microbatch_size * options.sequence_length * scenario.model.hidden_size *
+                 options.compute_bytes);
   }
 };
 
@@ -54,9 +55,14 @@ class StageLowering {
   void order();
 
   std::int32_t hidden_buffer(const std::string& name) {
-    return add_buffer(stage_, {.name = name, .kind = BufferKind::kActivation, .bytes = context_.hidden_bytes(), .first = {}, .last = {}});
+    return add_buffer(stage_, {.name = name,
+                               .kind = BufferKind::kActivation,
+                               .bytes = context_.hidden_bytes(),
+                               .first = {},
+                               .last = {}});
   }
-  /// A receive of the hidden state or its gradient, gathered over the tensor-parallel group where only a shard is sent.
+  /// A receive of the hidden state or its gradient, gathered over the tensor-parallel group where only a
+  /// shard is sent.
   void receive(TemplateAssembler& assembler, bool from_previous, std::int32_t buffer);
   void send(TemplateAssembler& assembler, bool to_next, std::int32_t buffer);
   Bytes boundary_bytes() const;
@@ -82,7 +88,8 @@ BlockLowering::Place StageLowering::place_of_layer(std::int32_t layer) const {
 }
 
 void StageLowering::make_blocks() {
-  const auto place_block = [&](const Block& block, std::string prefix, const BlockPorts& ports, const BlockLowering::Place& place) {
+  const auto place_block = [&](const Block& block, std::string prefix, const BlockPorts& ports,
+                               const BlockLowering::Place& place) {
     blocks_.emplace_back(stage_, block, std::move(prefix), ports);
     blocks_.back().make_parameters(parameters_);
     places_.push_back(place);
@@ -103,13 +110,19 @@ void StageLowering::make_blocks() {
     const std::int32_t layer = first_layer + i;
     const std::int32_t output = hidden_buffer(fmt::format("layer {} output", layer));
     place_block(context_.layer, fmt::format("layer {}", layer),
-                {.input = hidden, .output = output, .hidden_gradient = hidden_gradient_}, place_of_layer(layer));
+                {.input = hidden, .output = output, .hidden_gradient = hidden_gradient_},
+                place_of_layer(layer));
     hidden = output;
   }
   stage_output_ = hidden;
   if (last()) {
-    loss_ = add_buffer(stage_, {.name = "loss", .kind = BufferKind::kWorkspace, .bytes = Bytes(8), .persistent = true,
-                                .first = {}, .last = {}, .init = ParameterInit::kZeros});
+    loss_ = add_buffer(stage_, {.name = "loss",
+                                .kind = BufferKind::kWorkspace,
+                                .bytes = Bytes(8),
+                                .persistent = true,
+                                .first = {},
+                                .last = {},
+                                .init = ParameterInit::kZeros});
     BlockPorts ports{.input = hidden, .hidden_gradient = hidden_gradient_, .loss = loss_};
     if (first() && context_.scenario.model.tied_embeddings) {
       for (const StageParameter& parameter : parameters_) {
@@ -128,9 +141,11 @@ void StageLowering::zero_gradients() {
   zero_template_ = assembler.template_index();
   const auto zero = [&](std::int32_t buffer) {
     const Bytes bytes = stage_.buffers[static_cast<std::size_t>(buffer)].bytes;
-    assembler.add_kernel({Phase::kOptimizer, Op::kNoLayer},
-                         {.kind = KernelKind::kFillZero, .shape = {.rows = bytes.value}, .flops = {}, .bytes = bytes,
-                          .operands = {{buffer, Access::kWrite}}});
+    assembler.add_kernel({Phase::kOptimizer, Op::kNoLayer}, {.kind = KernelKind::kFillZero,
+                                                             .shape = {.rows = bytes.value},
+                                                             .flops = {},
+                                                             .bytes = bytes,
+                                                             .operands = {{buffer, Access::kWrite}}});
   };
   for (const StageParameter& parameter : parameters_) {
     zero(parameter.gradient);
@@ -223,7 +238,8 @@ void StageLowering::backward() {
 
 void StageLowering::gradient_sync() {
   const bool data = context_.strategy.data_parallel > 1;
-  const bool tied = context_.scenario.model.tied_embeddings && context_.num_stages() > 1 && (first() || last());
+  const bool tied =
+      context_.scenario.model.tied_embeddings && context_.num_stages() > 1 && (first() || last());
   if (!data && !tied) {
     return;
   }
@@ -237,7 +253,8 @@ void StageLowering::gradient_sync() {
     Op sync = op;
     sync.lane = lane(LaneIndex::kData);
     sync.axis = Axis::kData;
-    sync.collective = context_.strategy.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter;
+    sync.collective =
+        context_.strategy.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter;
     for (const StageParameter& parameter : parameters_) {
       sync.buffers.push_back(parameter.gradient);
       sync.bytes += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
@@ -271,12 +288,20 @@ void StageLowering::optimizer() {
     const Buffer value = stage_.buffers[static_cast<std::size_t>(parameter.value)];
     const Bytes gradient = stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
     const std::int64_t elements = (parameter.elements + shards - 1) / shards;
-    Kernel update{.kind = KernelKind::kAdamW, .shape = {.rows = elements}, .flops = Flops(14.0 * static_cast<double>(elements)),
-                  .bytes = {}, .operands = {{parameter.value, Access::kUpdate}, {parameter.gradient, Access::kRead}}};
+    Kernel update{.kind = KernelKind::kAdamW,
+                  .shape = {.rows = elements},
+                  .flops = Flops(14.0 * static_cast<double>(elements)),
+                  .bytes = {},
+                  .operands = {{parameter.value, Access::kUpdate}, {parameter.gradient, Access::kRead}}};
     const auto add_state = [&](const char* name, std::int64_t bytes) {
-      const std::int32_t state = add_buffer(
-          stage_, {.name = value.name + name, .kind = BufferKind::kOptimizerState, .bytes = Bytes(elements * bytes),
-                   .persistent = true, .first = {}, .last = {}, .init = ParameterInit::kZeros, .partner = parameter.value});
+      const std::int32_t state = add_buffer(stage_, {.name = value.name + name,
+                                                     .kind = BufferKind::kOptimizerState,
+                                                     .bytes = Bytes(elements * bytes),
+                                                     .persistent = true,
+                                                     .first = {},
+                                                     .last = {},
+                                                     .init = ParameterInit::kZeros,
+                                                     .partner = parameter.value});
       update.operands.push_back({state, Access::kUpdate});
     };
     add_state(".moment1", 4);
@@ -352,7 +377,8 @@ std::vector<Lane> make_lanes() {
 Program lower(const Scenario& scenario, const Strategy& strategy) {
   assert(!find_rejection(scenario, strategy));
   const BlockOptions options = block_options(scenario, strategy);
-  const double loss_scale = 1.0 / (static_cast<double>(scenario.global_batch) * static_cast<double>(scenario.sequence_length));
+  const double loss_scale =
+      1.0 / (static_cast<double>(scenario.global_batch) * static_cast<double>(scenario.sequence_length));
   const LoweringContext context{.scenario = scenario,
                                 .strategy = strategy,
                                 .options = options,

@@ -13,7 +13,14 @@ Program lower(const Scenario& scenario, const Strategy& strategy);
 
 /// Lanes of every lowered Program, by index.
 enum class LaneIndex : std::int32_t {
-  kCompute, kTensor, kReceivePrevious, kSendNext, kReceiveNext, kSendPrevious, kData, kEndStages
+  kCompute,
+  kTensor,
+  kReceivePrevious,
+  kSendNext,
+  kReceiveNext,
+  kSendPrevious,
+  kData,
+  kEndStages
 };
 
 }  // namespace portolan

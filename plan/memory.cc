@@ -22,7 +22,7 @@ void add(BytesByKind& into, const BytesByKind& what) {
 
 /// What a run of steps does to live memory, relative to where it begins.
 struct MemoryChange {
-  BytesByKind peak{};   ///< live, relative, where the total was highest
+  BytesByKind peak{};  ///< live, relative, where the total was highest
   BytesByKind net{};
 
   void note() {
@@ -78,7 +78,9 @@ class ChangeScan {
   std::size_t kind(std::int32_t buffer) const {
     return static_cast<std::size_t>(stage_.buffers[static_cast<std::size_t>(buffer)].kind);
   }
-  std::int64_t bytes(std::int32_t buffer) const { return stage_.buffers[static_cast<std::size_t>(buffer)].bytes.value; }
+  std::int64_t bytes(std::int32_t buffer) const {
+    return stage_.buffers[static_cast<std::size_t>(buffer)].bytes.value;
+  }
 
   const Stage& stage_;
 };

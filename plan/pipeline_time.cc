@@ -7,7 +7,9 @@ namespace portolan {
 
 namespace {
 
-Seconds send_before(const std::vector<StagePass>& stages, std::size_t i) { return i > 0 ? stages[i - 1].send : Seconds(0); }
+Seconds send_before(const std::vector<StagePass>& stages, std::size_t i) {
+  return i > 0 ? stages[i - 1].send : Seconds(0);
+}
 
 Seconds gpipe_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
   Seconds fill, slowest_forward, slowest_backward;
@@ -58,7 +60,8 @@ Seconds one_f_one_b_time(const std::vector<StagePass>& stages, const PipelineSha
     const RoundTrips trips = round_trips(stages, i, shape.num_microbatches);
     const Seconds forwards = (stage.forward + before) * warm_up;
     const Seconds backwards = (stage.backward + stage.send) * warm_up;
-    const Seconds waits = steady > 0 ? trips.first + trips.last : std::max(trips.first + backwards, forwards + trips.last);
+    const Seconds waits =
+        steady > 0 ? trips.first + trips.last : std::max(trips.first + backwards, forwards + trips.last);
     const Seconds pair = stage.forward + stage.backward + before + stage.send;
     longest = std::max(longest, upstream + stage.forward + stage.backward + waits + pair * steady);
     upstream += stage.forward + stage.backward + stage.send * 2.0;

@@ -21,14 +21,16 @@ struct PipelineShape {
   bool blocking_sends = false;  ///< compute waits for the send before it
 };
 
-/// From the first forward to the last backward of all stages, where a receive is posted when the compute before it is done.
+/// From the first forward to the last backward of all stages, where a receive is posted when the compute
+/// before it is done.
 ///
 /// GPipe: a direction fills in sum(pass + send) and then takes m - 1 times its slowest stage; exact.
-/// 1F1B: the longest, over stages i, of the fill and drain of the stages before i, its own passes, and the round trips through the
-/// stages after it: until the first backward comes back to i and after its last forward. Exact for equal stages with free
-/// sends, where it is the (m + p - 1)(f + b) of arXiv 2104.04473, section 2.2. An estimate otherwise, since a path may turn more
-/// than once: within 2 % for stages 30 % apart with sends of a fifth of a forward, 6 % for stages that differ tenfold.
-/// Preconditions: `stages` is not empty, num_microbatches >= 1.
+/// 1F1B: the longest, over stages i, of the fill and drain of the stages before i, its own passes, and the
+/// round trips through the stages after it: until the first backward comes back to i and after its last
+/// forward. Exact for equal stages with free sends, where it is the (m + p - 1)(f + b) of arXiv 2104.04473,
+/// section 2.2. An estimate otherwise, since a path may turn more than once: within 2 % for stages 30 % apart
+/// with sends of a fifth of a forward, 6 % for stages that differ tenfold. Preconditions: `stages` is not
+/// empty, num_microbatches >= 1.
 Seconds pipeline_time(const std::vector<StagePass>& stages, const PipelineShape& shape);
 
 }  // namespace portolan

@@ -11,19 +11,19 @@ namespace portolan {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kPhases = {
-    "forward", "backward", "backward_input", "backward_weight", "recompute", "parameter_gather",
-    "gradient_sync", "optimizer"};
+constexpr std::array<std::string_view, 8> kPhases = {"forward",         "backward",  "backward_input",
+                                                     "backward_weight", "recompute", "parameter_gather",
+                                                     "gradient_sync",   "optimizer"};
 constexpr std::array<std::string_view, 4> kOpKinds = {"compute", "send", "receive", "collective"};
 constexpr std::array<std::string_view, 3> kCollectives = {"all_reduce", "reduce_scatter", "all_gather"};
-constexpr std::array<std::string_view, 6> kBufferKinds = {"parameter", "gradient", "optimizer_state",
+constexpr std::array<std::string_view, 6> kBufferKinds = {"parameter",  "gradient",  "optimizer_state",
                                                           "activation", "workspace", "communication"};
 
 /// A canonical byte string of a Program: fixed-width little-endian fields, lists with their length first.
 class CanonicalBytes {
  public:
   template <typename T>
-    requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
   void add(T value) {
     std::array<char, sizeof(T)> raw{};
     std::memcpy(raw.data(), &value, sizeof(T));
@@ -42,8 +42,8 @@ class CanonicalBytes {
     add(operand.access);
   }
   void add(const KernelShape& s) {
-    for (std::int64_t size : {s.rows, s.columns, s.inner, s.batch, s.sequence, s.heads, s.kv_heads, s.head_dim,
-                              s.gemm_batch, s.gemm_m, s.gemm_n, s.gemm_k}) {
+    for (std::int64_t size : {s.rows, s.columns, s.inner, s.batch, s.sequence, s.heads, s.kv_heads,
+                              s.head_dim, s.gemm_batch, s.gemm_m, s.gemm_n, s.gemm_k}) {
       add(size);
     }
   }

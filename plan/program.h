@@ -16,7 +16,7 @@ namespace portolan {
 
 enum class Phase : std::uint8_t {
   kForward,
-  kBackward,        ///< input and weight gradients in one op
+  kBackward,  ///< input and weight gradients in one op
   kBackwardInput,
   kBackwardWeight,
   kRecompute,
@@ -30,8 +30,8 @@ enum class CollectiveKind : std::uint8_t { kAllReduce, kReduceScatter, kAllGathe
 
 /// Ranks that a communication op joins, found from a rank's own coordinates.
 enum class GroupKind : std::uint8_t {
-  kAxis,             ///< all ranks that differ from this one along `axis` only
-  kFirstAndLastStage ///< the first and the last stage's rank with this one's other coordinates
+  kAxis,              ///< all ranks that differ from this one along `axis` only
+  kFirstAndLastStage  ///< the first and the last stage's rank with this one's other coordinates
 };
 
 /// Ops of one lane run one after another, in order.
@@ -63,17 +63,17 @@ struct Op {
   std::int32_t lane = 0;
   Phase phase = Phase::kForward;
   std::int32_t layer = kNoLayer;
-  std::vector<Kernel> kernels;            ///< kCompute; operands index Stage::buffers
+  std::vector<Kernel> kernels;  ///< kCompute; operands index Stage::buffers
   std::vector<Predecessor> predecessors;
 
   // Communication only.
   CollectiveKind collective = CollectiveKind::kAllReduce;
   GroupKind group = GroupKind::kAxis;
   Axis axis = Axis::kTensor;
-  std::int32_t peer_offset = 0;           ///< kSend, kReceive: the peer's place along `axis`, relative
-  std::int32_t channel = 0;               ///< kSend, kReceive: a send pairs with the receive of its channel and microbatch
-  Bytes bytes;                            ///< payload of each rank (whole vector of a collective)
-  std::vector<std::int32_t> buffers;      ///< what is sent, received into, or combined, in order
+  std::int32_t peer_offset = 0;  ///< kSend, kReceive: the peer's place along `axis`, relative
+  std::int32_t channel = 0;  ///< kSend, kReceive: a send pairs with the receive of its channel and microbatch
+  Bytes bytes;               ///< payload of each rank (whole vector of a collective)
+  std::vector<std::int32_t> buffers;  ///< what is sent, received into, or combined, in order
 
   static constexpr std::int32_t kNoLayer = -1;
   bool operator==(const Op&) const = default;
@@ -97,7 +97,12 @@ struct Slot {
 };
 
 enum class BufferKind : std::uint8_t {
-  kParameter, kGradient, kOptimizerState, kActivation, kWorkspace, kCommunication
+  kParameter,
+  kGradient,
+  kOptimizerState,
+  kActivation,
+  kWorkspace,
+  kCommunication
 };
 
 /// A place in a template: op, and kernel within the op (0 for communication).
@@ -142,7 +147,8 @@ struct Stage {
 /// and nothing else. Its size grows with stages, layers and microbatches, never with ranks.
 struct Program {
   std::array<std::int32_t, kNumAxes> degrees = {1, 1, 1, 1, 1};
-  std::array<Axis, kNumAxes> axis_order = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData, Axis::kPipeline};
+  std::array<Axis, kNumAxes> axis_order = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData,
+                                           Axis::kPipeline};
   std::int32_t num_microbatches = 1;
   std::int64_t microbatch_size = 1;
   std::int64_t sequence_length = 1;
@@ -167,11 +173,13 @@ std::string program_hash(const Program& program);
 /// and the whole free of deadlock. Errors (kBadInput) name stage, slot and op.
 Result<void> check_program(const Program& program);
 
-/// Identity of an op instance, the same however the order lists are shuffled: dense over (stage, template, op, microbatch).
+/// Identity of an op instance, the same however the order lists are shuffled: dense over (stage, template,
+/// op, microbatch).
 class OpIds {
  public:
   explicit OpIds(const Program& program);
-  std::int64_t id(std::int32_t stage, std::int32_t template_index, std::int32_t op, std::int32_t microbatch) const;
+  std::int64_t id(std::int32_t stage, std::int32_t template_index, std::int32_t op,
+                  std::int32_t microbatch) const;
   std::int64_t num_ids() const { return num_ids_; }
 
  private:

@@ -8,7 +8,8 @@ namespace portolan {
 
 namespace {
 
-const CostedTemplate& template_of(const CostedProgram& program, const Unit& unit, const OpInstance& instance) {
+const CostedTemplate& template_of(const CostedProgram& program, const Unit& unit,
+                                  const OpInstance& instance) {
   const auto stage = static_cast<std::size_t>(unit.stage);
   const Slot& slot = program.source->stages[stage].order[static_cast<std::size_t>(instance.slot)];
   return program.stages[stage][static_cast<std::size_t>(slot.template_index)];
@@ -18,7 +19,8 @@ const CostedOp& op_of(const CostedProgram& program, const Unit& unit, const OpIn
   return template_of(program, unit, instance).ops[static_cast<std::size_t>(instance.op)];
 }
 
-const Op& source_op(const CostedProgram& program, const Unit& unit, const OpInstance& instance, std::int32_t op) {
+const Op& source_op(const CostedProgram& program, const Unit& unit, const OpInstance& instance,
+                    std::int32_t op) {
   const Stage& stage = program.source->stages[static_cast<std::size_t>(unit.stage)];
   const Slot& slot = stage.order[static_cast<std::size_t>(instance.slot)];
   return stage.templates[static_cast<std::size_t>(slot.template_index)].ops[static_cast<std::size_t>(op)];
@@ -57,14 +59,19 @@ Seconds& computed(Breakdown& breakdown, const Op& op) {
 /// Books the units's compute lane from `clock` on.
 class LaneAccount {
  public:
-  LaneAccount(const CostedProgram& program, const UnfoldedProgram& unfolded, const ActivityTimes& times, const Unit& unit)
+  LaneAccount(const CostedProgram& program, const UnfoldedProgram& unfolded, const ActivityTimes& times,
+              const Unit& unit)
       : program_(program), unfolded_(unfolded), times_(times), unit_(unit) {}
 
-  double start(const OpInstance& instance) const { return times_.start_s[static_cast<std::size_t>(instance.begin)]; }
-  double end(const OpInstance& instance) const { return times_.end_s[static_cast<std::size_t>(instance.end)]; }
+  double start(const OpInstance& instance) const {
+    return times_.start_s[static_cast<std::size_t>(instance.begin)];
+  }
+  double end(const OpInstance& instance) const {
+    return times_.end_s[static_cast<std::size_t>(instance.end)];
+  }
 
-  /// The lane was idle from the clock until `until`, at last because of `cause`: walks back along what each communication
-  /// waited for, books the time that they were under way, and calls the rest bubble.
+  /// The lane was idle from the clock until `until`, at last because of `cause`: walks back along what each
+  /// communication waited for, books the time that they were under way, and calls the rest bubble.
   void idle(double until, const OpInstance* cause) {
     double end_of_gap = std::max(until, clock_);
     const double gap = end_of_gap - clock_;
@@ -72,7 +79,8 @@ class LaneAccount {
     for (; cause != nullptr && end_of_gap > clock_ && !is_compute(*cause); cause = last_predecessor(*cause)) {
       end_of_gap = std::min(end_of_gap, end(*cause));
       const double part = std::max(0.0, end_of_gap - std::max(start(*cause), clock_));
-      exposed(breakdown_, source_op(program_, unit_, *cause, op_of(program_, unit_, *cause).parts.front().op)) += Seconds(part);
+      exposed(breakdown_, source_op(program_, unit_, *cause,
+                                    op_of(program_, unit_, *cause).parts.front().op)) += Seconds(part);
       in_flight += part;
       end_of_gap = std::min(end_of_gap, start(*cause));
     }
@@ -94,7 +102,8 @@ class LaneAccount {
   const OpInstance* last_predecessor(const OpInstance& instance) const {
     const OpInstance* last = nullptr;
     for (std::int32_t i = instance.predecessors_begin; i < instance.predecessors_end; ++i) {
-      const OpInstance& candidate = unit_.instances[static_cast<std::size_t>(unfolded_.predecessors[static_cast<std::size_t>(i)])];
+      const OpInstance& candidate =
+          unit_.instances[static_cast<std::size_t>(unfolded_.predecessors[static_cast<std::size_t>(i)])];
       if (last == nullptr || end(candidate) >= end(*last)) {
         last = &candidate;
       }
@@ -102,7 +111,9 @@ class LaneAccount {
     return last;
   }
 
-  bool is_compute(const OpInstance& instance) const { return op_of(program_, unit_, instance).kind == OpKind::kCompute; }
+  bool is_compute(const OpInstance& instance) const {
+    return op_of(program_, unit_, instance).kind == OpKind::kCompute;
+  }
   const Breakdown& breakdown() const { return breakdown_; }
 
  private:
@@ -116,7 +127,8 @@ class LaneAccount {
 
 }  // namespace
 
-Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& unfolded, const ActivityTimes& times) {
+Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& unfolded,
+                         const ActivityTimes& times) {
   const OpIds ids(*program.source);
   Timeline timeline;
   timeline.makespan = times.makespan;
@@ -140,7 +152,8 @@ Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& un
   return timeline;
 }
 
-Breakdown breakdown_of(const CostedProgram& program, const UnfoldedProgram& unfolded, const ActivityTimes& times) {
+Breakdown breakdown_of(const CostedProgram& program, const UnfoldedProgram& unfolded,
+                       const ActivityTimes& times) {
   const Unit* last_unit = nullptr;
   double last_end = -1;
   for (const Unit& unit : unfolded.units) {

@@ -13,9 +13,10 @@ namespace portolan {
 
 namespace {
 
-/// Runs the stages of one replica against each other without time. A rank goes through its ops in list order; a send is posted and
-/// stays under way until its receive, and the sends of a lane are received in the order in which they were posted, since a lane runs
-/// one op after another. A collective of two stages waits for both. What cannot complete is a deadlock.
+/// Runs the stages of one replica against each other without time. A rank goes through its ops in list order;
+/// a send is posted and stays under way until its receive, and the sends of a lane are received in the order
+/// in which they were posted, since a lane runs one op after another. A collective of two stages waits for
+/// both. What cannot complete is a deadlock.
 class Rehearsal {
  public:
   explicit Rehearsal(const Program& program) : program_(program), stages_(program.stages.size()) {
@@ -40,14 +41,16 @@ class Rehearsal {
       if (progress.slot < order.size()) {
         const Slot& slot = order[progress.slot];
         const Template& t = program_.stages[s].templates[static_cast<std::size_t>(slot.template_index)];
-        return bad_input(fmt::format("program.stages[{}].order[{}]: deadlock: \"{}\" of microbatch {} waits for ever at op {} ({})", s, progress.slot,
-                                     t.name, slot.microbatch, progress.op, op_kind_name(t.ops[progress.op].kind)));
+        return bad_input(fmt::format(
+            "program.stages[{}].order[{}]: deadlock: \"{}\" of microbatch {} waits for ever at op {} ({})", s,
+            progress.slot, t.name, slot.microbatch, progress.op, op_kind_name(t.ops[progress.op].kind)));
       }
     }
     for (std::size_t s = 0; s < stages_.size(); ++s) {
       for (const Posted& send : stages_[s].under_way) {
-        return bad_input(fmt::format("program.stages[{}].order[{}]: a send on channel {} of microbatch {} is never received", s, send.slot,
-                                     send.channel, send.microbatch));
+        return bad_input(fmt::format(
+            "program.stages[{}].order[{}]: a send on channel {} of microbatch {} is never received", s,
+            send.slot, send.channel, send.microbatch));
       }
     }
     return {};
@@ -68,7 +71,7 @@ class Rehearsal {
   struct Progress {
     std::size_t slot = 0;
     std::size_t op = 0;
-    std::vector<Posted> under_way;  ///< in the order of posting
+    std::vector<Posted> under_way;                  ///< in the order of posting
     std::map<std::int32_t, std::int32_t> arrivals;  ///< at collectives of both end stages, by lane
     bool waits_at_meeting = false;
   };
@@ -76,8 +79,10 @@ class Rehearsal {
   void enter_slot(std::size_t s) {
     Progress& progress = stages_[s];
     const Stage& stage = program_.stages[s];
-    while (progress.slot < stage.order.size() &&
-           progress.op >= stage.templates[static_cast<std::size_t>(stage.order[progress.slot].template_index)].ops.size()) {
+    while (
+        progress.slot < stage.order.size() &&
+        progress.op >=
+            stage.templates[static_cast<std::size_t>(stage.order[progress.slot].template_index)].ops.size()) {
       ++progress.slot;
       progress.op = 0;
     }
@@ -90,7 +95,8 @@ class Rehearsal {
         if (p.kind == Predecessor::Kind::kOp) {
           return send.slot == progress.slot && send.op == static_cast<std::size_t>(p.op);
         }
-        return p.kind == Predecessor::Kind::kAllOps && send.slot + static_cast<std::size_t>(p.slots_back) == progress.slot;
+        return p.kind == Predecessor::Kind::kAllOps &&
+               send.slot + static_cast<std::size_t>(p.slots_back) == progress.slot;
       });
     };
     return std::any_of(progress.under_way.begin(), progress.under_way.end(), awaited);
@@ -107,8 +113,9 @@ class Rehearsal {
         continue;
       }
       if (send->bytes != op.bytes) {
-        mismatch_ = fmt::format("program.stages[{}].order[{}]: receives {} B of microbatch {} on channel {}, stage {} sends {} B", s, stages_[s].slot,
-                                op.bytes.value, microbatch, op.channel, peer, send->bytes.value);
+        mismatch_ = fmt::format(
+            "program.stages[{}].order[{}]: receives {} B of microbatch {} on channel {}, stage {} sends {} B",
+            s, stages_[s].slot, op.bytes.value, microbatch, op.channel, peer, send->bytes.value);
       }
       sends.erase(send);
       return true;

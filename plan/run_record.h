@@ -43,16 +43,16 @@ struct Provenance {
 
 /// A run: plan, prediction, measurement. What store/ keeps in an HDF5 file.
 struct RunRecord {
-  std::string plan_json;      ///< the whole plan file, so that the record stands alone
+  std::string plan_json;  ///< the whole plan file, so that the record stands alone
   std::string program_hash;
-  std::string device;         ///< "host"
-  std::string ranks_as;       ///< "threads"
-  Estimate predicted;         ///< made before the first step
+  std::string device;    ///< "host"
+  std::string ranks_as;  ///< "threads"
+  Estimate predicted;    ///< made before the first step
   Timeline predicted_timeline;
-  std::vector<Seconds> step_times;        ///< of each step after the warm-up, slowest rank
-  std::vector<double> losses;             ///< mean token loss of each step's training batch
-  std::vector<double> heldout_losses;     ///< before the first step and after the last
-  Timeline measured_timeline;             ///< the median step
+  std::vector<Seconds> step_times;     ///< of each step after the warm-up, slowest rank
+  std::vector<double> losses;          ///< mean token loss of each step's training batch
+  std::vector<double> heldout_losses;  ///< before the first step and after the last
+  Timeline measured_timeline;          ///< the median step
   std::vector<KindTime> by_kind;
   std::vector<RankMemory> memory;
   bool valid = false;

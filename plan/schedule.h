@@ -26,8 +26,8 @@ struct PipelinePosition {
 /// All forwards, then all backwards, both in ascending order (Huang et al. 2019, arXiv 1811.06965).
 std::vector<Pass> gpipe_order(const PipelinePosition& position);
 
-/// min(p - s - 1, m) forwards, then one forward and one backward in turn, then the rest of the backwards: at most
-/// min(p - s, m) microbatches are in flight (Narayanan et al. 2021, arXiv 2104.04473, section 2.2).
+/// min(p - s - 1, m) forwards, then one forward and one backward in turn, then the rest of the backwards: at
+/// most min(p - s, m) microbatches are in flight (Narayanan et al. 2021, arXiv 2104.04473, section 2.2).
 std::vector<Pass> one_f_one_b_order(const PipelinePosition& position);
 
 /// Precondition: `schedule` is one that check_strategy lets through.

@@ -25,15 +25,17 @@ std::vector<Estimate> ranked(const Scenario& scenario, std::vector<Result<Estima
   return list;
 }
 
-/// Evaluates the best `count` of `list` on a higher rung, which orders them anew. Errors: the first one, where none could be evaluated.
-Result<std::vector<Estimate>> refine(const Scenario& scenario, const std::vector<Estimate>& list, std::size_t count, Fidelity fidelity,
-                                     const Evaluator& evaluator) {
+/// Evaluates the best `count` of `list` on a higher rung, which orders them anew. Errors: the first one,
+/// where none could be evaluated.
+Result<std::vector<Estimate>> refine(const Scenario& scenario, const std::vector<Estimate>& list,
+                                     std::size_t count, Fidelity fidelity, const Evaluator& evaluator) {
   std::vector<Strategy> strategies;
   for (std::size_t i = 0; i < std::min(count, list.size()); ++i) {
     strategies.push_back(list[i].strategy);
   }
   std::vector<Result<Estimate>> results = evaluator(strategies, fidelity);
-  const bool all_failed = std::none_of(results.begin(), results.end(), [](const Result<Estimate>& result) { return result.has_value(); });
+  const bool all_failed = std::none_of(results.begin(), results.end(),
+                                       [](const Result<Estimate>& result) { return result.has_value(); });
   if (all_failed && !results.empty()) {
     return results.front().error();
   }
@@ -42,7 +44,8 @@ Result<std::vector<Estimate>> refine(const Scenario& scenario, const std::vector
 
 std::vector<Estimate> pareto_front(const std::vector<Estimate>& ranking) {
   std::vector<Estimate> by_time = ranking;
-  std::stable_sort(by_time.begin(), by_time.end(), [](const Estimate& a, const Estimate& b) { return a.step_time < b.step_time; });
+  std::stable_sort(by_time.begin(), by_time.end(),
+                   [](const Estimate& a, const Estimate& b) { return a.step_time < b.step_time; });
   std::vector<Estimate> front;
   for (const Estimate& estimate : by_time) {
     if (front.empty() || estimate.peak_memory < front.back().peak_memory) {
@@ -74,14 +77,20 @@ std::optional<Rejection> find_memory_rejection(const Scenario& scenario, const E
     return std::nullopt;
   }
   const auto& memory = estimate.stage_memory;
-  const auto fullest = std::max_element(memory.begin(), memory.end(), [](const auto& a, const auto& b) { return a.reserved < b.reserved; });
+  const auto fullest = std::max_element(memory.begin(), memory.end(),
+                                        [](const auto& a, const auto& b) { return a.reserved < b.reserved; });
   const auto gib = [](Bytes size) { return static_cast<double>(size.value) / static_cast<double>(kGibi); };
   const bool large = there.value >= kGibi / 10;
-  const auto shown = [&](Bytes size) { return large ? fmt::format("{:.1f} GiB", gib(size)) : format_bytes(size); };
-  return Rejection{RejectReason::kMemory, fmt::format("{} needed, {} there, stage {}", shown(fullest->reserved), shown(there), fullest - memory.begin())};
+  const auto shown = [&](Bytes size) {
+    return large ? fmt::format("{:.1f} GiB", gib(size)) : format_bytes(size);
+  };
+  return Rejection{RejectReason::kMemory,
+                   fmt::format("{} needed, {} there, stage {}", shown(fullest->reserved), shown(there),
+                               fullest - memory.begin())};
 }
 
-Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluator& evaluator, Fidelity fidelity) {
+Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluator& evaluator,
+              Fidelity fidelity) {
   Verdict verdict;
   verdict.rejection = find_rejection(scenario, strategy);
   if (verdict.rejection) {
@@ -98,8 +107,8 @@ Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluato
   return verdict;
 }
 
-Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints, const Evaluator& evaluator,
-                            const SearchOptions& options) {
+Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints,
+                            const Evaluator& evaluator, const SearchOptions& options) {
   SearchResult result;
   std::vector<Strategy> legal;
   const std::vector<Strategy> candidates = enumerate_strategies(scenario, constraints);
@@ -127,28 +136,37 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
       ++result.num_rejected[static_cast<std::size_t>(RejectReason::kMemory)];
       if (estimate->peak_memory < least_memory) {
         least_memory = estimate->peak_memory;
-        result.closest = Rejection{RejectReason::kMemory, fmt::format("{}: {}", short_name(estimate->strategy), rejection->message)};
+        result.closest = Rejection{RejectReason::kMemory,
+                                   fmt::format("{}: {}", short_name(estimate->strategy), rejection->message)};
       }
     }
   }
   std::vector<Estimate> list = ranked(scenario, std::move(estimates));
   result.num_feasible = static_cast<std::int64_t>(list.size());
-  const auto best = [&](std::int32_t wanted) { return std::min(static_cast<std::size_t>(std::max(wanted, 0)), list.size()); };
+  const auto best = [&](std::int32_t wanted) {
+    return std::min(static_cast<std::size_t>(std::max(wanted, 0)), list.size());
+  };
   if (const std::size_t num_folded = best(options.num_folded); num_folded > 0) {
     // What only the closed form has seen is not compared with what was simulated.
-    result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] = static_cast<std::int64_t>(list.size() - num_folded);
+    result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] =
+        static_cast<std::int64_t>(list.size() - num_folded);
     result.num_simulated += static_cast<std::int64_t>(num_folded);
     PORTOLAN_TRY(list, refine(scenario, list, num_folded, Fidelity::kFolded, evaluator));
   }
   if (const std::size_t num_full = best(options.num_full); num_full > 0) {
     result.num_simulated += static_cast<std::int64_t>(num_full);
-    PORTOLAN_TRY(std::vector<Estimate> finalists, refine(scenario, list, num_full, Fidelity::kFull, evaluator));
-    finalists.insert(finalists.end(), std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(num_full)), std::make_move_iterator(list.end()));
+    PORTOLAN_TRY(std::vector<Estimate> finalists,
+                 refine(scenario, list, num_full, Fidelity::kFull, evaluator));
+    finalists.insert(finalists.end(),
+                     std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(num_full)),
+                     std::make_move_iterator(list.end()));
     list = std::move(finalists);
   }
   if (list.empty()) {
-    const std::string nearest = result.closest ? result.closest->message : "no combination of degrees makes up the GPUs";
-    return infeasible(fmt::format("{}: no feasible strategy among {} candidates; closest: {}", scenario.name, result.num_enumerated, nearest));
+    const std::string nearest =
+        result.closest ? result.closest->message : "no combination of degrees makes up the GPUs";
+    return infeasible(fmt::format("{}: no feasible strategy among {} candidates; closest: {}", scenario.name,
+                                  result.num_enumerated, nearest));
   }
   result.pareto = pareto_front(list);
   result.ranking = std::move(list);

@@ -15,7 +15,8 @@
 namespace portolan {
 
 /// Every combination of the strategy's available fields that `constraints` leaves open, legal or not.
-/// Degrees run over the divisors of the scenario's GPUs, microbatches over the powers of two up to 64 and the batch.
+/// Degrees run over the divisors of the scenario's GPUs, microbatches over the powers of two up to 64 and the
+/// batch.
 std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const StrategyConstraints& constraints);
 
 /// The scenario's constraints with those of `over` on top.
@@ -30,7 +31,8 @@ struct Verdict {
 };
 
 struct SearchOptions {
-  std::int32_t num_folded = 200;  ///< best by the closed form, simulated folded; the others are left out. 0: no simulation at this rung
+  std::int32_t num_folded = 200;  ///< best by the closed form, simulated folded; the others are left out. 0:
+                                  ///< no simulation at this rung
   std::int32_t num_full = 8;      ///< best of those, simulated in full
 };
 
@@ -45,13 +47,15 @@ struct SearchResult {
   std::optional<Rejection> closest;
 };
 
-/// Exhaustive search: legality, memory and the closed form for all candidates, `folded` for the best of them, `full` for the finalists.
-/// Ties go to the candidate enumerated first. Errors: kInfeasible when no candidate is left, with the nearest miss.
-Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints, const Evaluator& evaluator,
-                            const SearchOptions& options);
+/// Exhaustive search: legality, memory and the closed form for all candidates, `folded` for the best of them,
+/// `full` for the finalists. Ties go to the candidate enumerated first. Errors: kInfeasible when no candidate
+/// is left, with the nearest miss.
+Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints,
+                            const Evaluator& evaluator, const SearchOptions& options);
 
 /// One candidate: its rejection, or its estimate by `evaluator` and whether it fits.
-Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluator& evaluator, Fidelity fidelity);
+Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluator& evaluator,
+              Fidelity fidelity);
 
 /// "83.1 GiB needed, 80.0 GiB there, stage 0", when `estimate` does not fit its devices.
 std::optional<Rejection> find_memory_rejection(const Scenario& scenario, const Estimate& estimate);

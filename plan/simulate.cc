@@ -10,8 +10,8 @@ namespace portolan {
 
 Result<Simulation> simulate_program(const SimulationRequest& request, const GraphRunner& runner) {
   if (request.program.num_ranks() > request.cluster.num_devices()) {
-    return infeasible(fmt::format("{} ranks exceed the {} GPUs of {}", request.program.num_ranks(), request.cluster.num_devices(),
-                                  request.cluster.hardware().name));
+    return infeasible(fmt::format("{} ranks exceed the {} GPUs of {}", request.program.num_ranks(),
+                                  request.cluster.num_devices(), request.cluster.hardware().name));
   }
   const KernelCost cost(request.scenario.hardware, request.strategy.precision);
   const CostedProgram costed = coalesce(fold(request.program, cost, request.cluster, request.fidelity));
@@ -24,7 +24,8 @@ Result<Simulation> simulate_program(const SimulationRequest& request, const Grap
   estimate.step_time = times.makespan;
   estimate.breakdown = breakdown_of(costed, unfolded, times);
   for (const Stage& stage : request.program.stages) {
-    estimate.stage_memory.push_back(stage_peak_memory(stage, request.scenario.software.framework_memory.value));
+    estimate.stage_memory.push_back(
+        stage_peak_memory(stage, request.scenario.software.framework_memory.value));
   }
   complete_estimate(estimate, request.scenario);
   if (request.with_timeline) {

@@ -16,7 +16,7 @@ using GraphRunner = std::function<Result<ActivityTimes>(const ActivityGraph&)>;
 
 struct Simulation {
   Estimate estimate;
-  Timeline timeline;             ///< empty unless asked for
+  Timeline timeline;  ///< empty unless asked for
   std::int64_t num_activities = 0;
 };
 

@@ -11,9 +11,9 @@ namespace portolan {
 /// fitted number. One file in scenarios/software/.
 struct SoftwareProfile {
   std::string name;
-  Sourced<std::int64_t> vocab_padding{1, ""};   ///< vocabulary padded to a multiple of this x tensor_parallel
-  Sourced<bool> dropout{false, ""};             ///< masks of attention and hidden dropout are made and kept
-  Sourced<bool> logits_in_fp32{true, ""};       ///< cross-entropy on fp32 logits
+  Sourced<std::int64_t> vocab_padding{1, ""};  ///< vocabulary padded to a multiple of this x tensor_parallel
+  Sourced<bool> dropout{false, ""};            ///< masks of attention and hidden dropout are made and kept
+  Sourced<bool> logits_in_fp32{true, ""};      ///< cross-entropy on fp32 logits
   Sourced<bool> fused_gradient_accumulation{true, ""};
   Sourced<bool> fused_softmax{true, ""};
   /// Accumulated parameter gradients; 0: as wide as the parameters are in compute.

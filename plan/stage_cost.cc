@@ -14,8 +14,11 @@ namespace {
 /// Prices kernels of a block on the first tensor-parallel group of the machine.
 class BlockPricing {
  public:
-  BlockPricing(const Strategy& strategy, const Cluster& cluster, const KernelCost& cost) : cluster_(cluster), cost_(cost) {
-    const Placement placement({strategy.tensor_parallel, 1, 1, strategy.data_parallel, strategy.pipeline_parallel}, strategy.axis_order);
+  BlockPricing(const Strategy& strategy, const Cluster& cluster, const KernelCost& cost)
+      : cluster_(cluster), cost_(cost) {
+    const Placement placement(
+        {strategy.tensor_parallel, 1, 1, strategy.data_parallel, strategy.pipeline_parallel},
+        strategy.axis_order);
     for (std::int32_t k = 0; k < strategy.tensor_parallel; ++k) {
       Coordinates place{};
       place[static_cast<std::size_t>(Axis::kTensor)] = k;
@@ -94,7 +97,8 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, std::int32
 
 }  // namespace
 
-BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster, const KernelCost& cost) {
+BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster,
+                       const KernelCost& cost) {
   BlockCosts costs;
   costs.options = block_options(scenario, strategy);
   const Block embedding = embedding_block(scenario.model, costs.options);

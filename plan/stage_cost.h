@@ -23,7 +23,8 @@ struct BlockTime {
             tensor_forward + other.tensor_forward, tensor_backward + other.tensor_backward};
   }
   BlockTime operator*(double times) const {
-    return {forward * times, backward * times, recompute * times, tensor_forward * times, tensor_backward * times};
+    return {forward * times, backward * times, recompute * times, tensor_forward * times,
+            tensor_backward * times};
   }
   Seconds whole_forward() const { return forward + tensor_forward; }
   Seconds whole_backward() const { return backward + recompute + tensor_backward; }
@@ -31,25 +32,27 @@ struct BlockTime {
 
 /// Memory of a stage that holds one layer, for one microbatch in flight.
 struct StageShape {
-  std::int64_t parameters = 0;     ///< elements on a rank
+  std::int64_t parameters = 0;  ///< elements on a rank
   std::int64_t num_tensors = 0;
-  Bytes saved;                     ///< from forward to backward
-  Bytes peak;                      ///< of what lives no longer than a microbatch
+  Bytes saved;  ///< from forward to backward
+  Bytes peak;   ///< of what lives no longer than a microbatch
 };
 
 /// Where a stage stands decides which end blocks it has.
 enum class StagePlace : std::uint8_t { kMiddle, kFirst, kLast, kOnly };
 
-/// All that the closed form needs of a block, for one choice of tensor parallelism, microbatch, recomputation and precision.
+/// All that the closed form needs of a block, for one choice of tensor parallelism, microbatch, recomputation
+/// and precision.
 struct BlockCosts {
   BlockTime embedding, layer, head;
-  Flops recompute_flops_per_layer;           ///< matrix products, on one rank
-  StageShape layer_shape;                    ///< of one further layer: parameters and saved bytes
-  std::array<StageShape, 4> stages;          ///< by StagePlace
+  Flops recompute_flops_per_layer;   ///< matrix products, on one rank
+  StageShape layer_shape;            ///< of one further layer: parameters and saved bytes
+  std::array<StageShape, 4> stages;  ///< by StagePlace
   BlockOptions options;
 };
 
 /// Precondition: `strategy` recomputes alike in all layers and breaks no rule of find_rejection.
-BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster, const KernelCost& cost);
+BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster,
+                       const KernelCost& cost);
 
 }  // namespace portolan

@@ -26,20 +26,27 @@ RecomputeSet recompute_selective() {
 
 RecomputeSet recompute_full() {
   RecomputeSet set;
-  for (KernelGroup group : {KernelGroup::kNorm1, KernelGroup::kQkv, KernelGroup::kAttentionCore,
-                            KernelGroup::kAttentionContext, KernelGroup::kProjection, KernelGroup::kNorm2, KernelGroup::kMlp}) {
+  for (KernelGroup group :
+       {KernelGroup::kNorm1, KernelGroup::kQkv, KernelGroup::kAttentionCore, KernelGroup::kAttentionContext,
+        KernelGroup::kProjection, KernelGroup::kNorm2, KernelGroup::kMlp}) {
     set.set(static_cast<std::size_t>(group));
   }
   return set;
 }
 
-std::string_view schedule_name(ScheduleKind schedule) { return kSchedules[static_cast<std::size_t>(schedule)]; }
+std::string_view schedule_name(ScheduleKind schedule) {
+  return kSchedules[static_cast<std::size_t>(schedule)];
+}
 std::optional<ScheduleKind> find_schedule(std::string_view name) {
   return find_name<ScheduleKind>(kSchedules, name);
 }
 
-std::string_view precision_name(Precision precision) { return kPrecisions[static_cast<std::size_t>(precision)]; }
-std::optional<Precision> find_precision(std::string_view name) { return find_name<Precision>(kPrecisions, name); }
+std::string_view precision_name(Precision precision) {
+  return kPrecisions[static_cast<std::size_t>(precision)];
+}
+std::optional<Precision> find_precision(std::string_view name) {
+  return find_name<Precision>(kPrecisions, name);
+}
 
 std::string_view algorithm_name(CollectiveAlgorithm algorithm) {
   return kAlgorithms[static_cast<std::size_t>(algorithm)];
@@ -78,9 +85,9 @@ std::optional<RecomputeSet> find_recompute(std::string_view name) {
 }
 
 std::string short_name(const Strategy& s) {
-  std::string name = fmt::format("tp{} pp{} dp{} mb{} {} {}", s.tensor_parallel, s.pipeline_parallel,
-                                 s.data_parallel, s.microbatch_size, schedule_name(s.schedule),
-                                 recompute_name(s.recompute));
+  std::string name =
+      fmt::format("tp{} pp{} dp{} mb{} {} {}", s.tensor_parallel, s.pipeline_parallel, s.data_parallel,
+                  s.microbatch_size, schedule_name(s.schedule), recompute_name(s.recompute));
   if (s.zero_stage != 0) {
     name += fmt::format(" zero{}", s.zero_stage);
   }

@@ -20,8 +20,8 @@ enum class CollectiveAlgorithm : std::uint8_t { kRing, kTree, kHierarchical };
 /// Which kernel groups of a layer run again before its backward.
 using RecomputeSet = std::bitset<kNumKernelGroups>;
 RecomputeSet recompute_none();
-/// The attention core: scores, softmax and dropout, whose results grow with the square of the sequence. The context is
-/// kept, as in the memory formula of Korthikanti et al. 2022 (arXiv 2205.05198), section 5.
+/// The attention core: scores, softmax and dropout, whose results grow with the square of the sequence. The
+/// context is kept, as in the memory formula of Korthikanti et al. 2022 (arXiv 2205.05198), section 5.
 RecomputeSet recompute_selective();
 RecomputeSet recompute_full();
 
@@ -97,7 +97,8 @@ struct StrategyConstraints {
   bool operator==(const StrategyConstraints&) const = default;
 };
 
-/// "tp8 pp8 dp8 mb1 1f1b full zero1": what tables print. Fields at their defaults are left out but for the degrees.
+/// "tp8 pp8 dp8 mb1 1f1b full zero1": what tables print. Fields at their defaults are left out but for the
+/// degrees.
 std::string short_name(const Strategy& strategy);
 std::string_view schedule_name(ScheduleKind schedule);
 std::optional<ScheduleKind> find_schedule(std::string_view name);

@@ -41,7 +41,7 @@ class TemplateAssembler {
 
   Stage& stage_;
   std::int32_t template_index_;
-  bool open_ = false;             ///< the last op is compute and takes further kernels
+  bool open_ = false;  ///< the last op is compute and takes further kernels
   std::int32_t last_compute_ = -1;
   std::vector<Predecessor> pending_;
 };

@@ -29,7 +29,9 @@ using MeetingKey = std::array<std::int32_t, 6>;
 class Unfolder {
  public:
   Unfolder(const CostedProgram& program, const Cluster& cluster)
-      : costed_(program), source_(*program.source), placement_(placement_of(source_)),
+      : costed_(program),
+        source_(*program.source),
+        placement_(placement_of(source_)),
         flows_(source_, cluster, builder_) {
     const bool folded = program.fidelity == Fidelity::kFolded;
     num_replicas_ = folded ? 1 : placement_.degree(Axis::kData);
@@ -52,7 +54,8 @@ class Unfolder {
 
   void add_unit(const Coordinates& place);
   void add_slot(UnitState& state, std::int32_t slot);
-  std::pair<std::int32_t, std::int32_t> activities_of(UnitState& state, std::int32_t slot, std::int32_t op_index);
+  std::pair<std::int32_t, std::int32_t> activities_of(UnitState& state, std::int32_t slot,
+                                                      std::int32_t op_index);
   Meeting& meeting(UnitState& state, const Slot& slot, const Op& op, std::int32_t op_index);
   MeetingKey meeting_key(UnitState& state, const Slot& slot, const Op& op, std::int32_t op_index);
   std::int32_t expected_arrivals(const Op& op) const;
@@ -131,22 +134,27 @@ Meeting& Unfolder::meeting(UnitState& state, const Slot& slot, const Op& op, std
   return found->second;
 }
 
-std::pair<std::int32_t, std::int32_t> Unfolder::activities_of(UnitState& state, std::int32_t slot_index, std::int32_t op_index) {
+std::pair<std::int32_t, std::int32_t> Unfolder::activities_of(UnitState& state, std::int32_t slot_index,
+                                                              std::int32_t op_index) {
   const auto stage = static_cast<std::size_t>(coordinate(state.place, Axis::kPipeline));
   const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
-  const CostedOp& op = costed_.stages[stage][static_cast<std::size_t>(slot.template_index)].ops[static_cast<std::size_t>(op_index)];
+  const CostedOp& op = costed_.stages[stage][static_cast<std::size_t>(slot.template_index)]
+                           .ops[static_cast<std::size_t>(op_index)];
   if (op.kind == OpKind::kCompute) {
     const std::int32_t activity =
         builder_.add({.kind = Activity::Kind::kCompute, .device = state.index, .seconds = op.duration});
     return {activity, activity};
   }
   const std::int32_t source_op = op.parts.front().op;
-  const Op& source = source_.stages[stage].templates[static_cast<std::size_t>(slot.template_index)].ops[static_cast<std::size_t>(source_op)];
+  const Op& source = source_.stages[stage]
+                         .templates[static_cast<std::size_t>(slot.template_index)]
+                         .ops[static_cast<std::size_t>(source_op)];
   const Meeting& met = meeting(state, slot, source, source_op);
   return {met.begin, met.end};
 }
 
-void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const CostedOp& op, OpInstance& instance) {
+void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const CostedOp& op,
+                                 OpInstance& instance) {
   std::vector<OpInstance>& instances = result_.units[static_cast<std::size_t>(state.index)].instances;
   instance.predecessors_begin = static_cast<std::int32_t>(result_.predecessors.size());
   const auto wait_for = [&](std::int32_t predecessor) {
@@ -156,7 +164,9 @@ void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const Cost
     }
   };
   wait_for(state.lane_tail[static_cast<std::size_t>(op.lane)]);
-  const auto first_of = [&](std::int32_t s) { return state.slot_first_instance[static_cast<std::size_t>(s)]; };
+  const auto first_of = [&](std::int32_t s) {
+    return state.slot_first_instance[static_cast<std::size_t>(s)];
+  };
   for (const Predecessor& p : op.predecessors) {
     const std::int32_t past = slot - p.slots_back;
     switch (p.kind) {
@@ -224,8 +234,9 @@ Result<UnfoldedProgram> Unfolder::run() {
   }
   for (const auto& [key, met] : meetings_) {
     if (met.num_arrivals != met.num_expected) {
-      return bad_input(fmt::format("program: a communication (channel or stage {}, microbatch {}) is joined by {} of {} ranks",
-                                   key[1], key[2], met.num_arrivals, met.num_expected));
+      return bad_input(fmt::format(
+          "program: a communication (channel or stage {}, microbatch {}) is joined by {} of {} ranks", key[1],
+          key[2], met.num_arrivals, met.num_expected));
     }
   }
   result_.graph = builder_.finish(static_cast<std::int32_t>(result_.units.size()));
@@ -236,11 +247,8 @@ Result<UnfoldedProgram> Unfolder::run() {
 
 Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster) {
   if (program.fidelity == Fidelity::kClosedForm || program.fidelity == Fidelity::kReplicas) {
-    return bad_input(fmt::format("fidelity {} cannot be simulated (allowed: folded, full, explicit)", fidelity_name(program.fidelity)));
-  }
-  if (program.source->num_ranks() > cluster.num_devices()) {
-    return infeasible(fmt::format("{} ranks exceed the {} GPUs of {}", program.source->num_ranks(), cluster.num_devices(),
-                                  cluster.hardware().name));
+    return bad_input(fmt::format("fidelity {} cannot be simulated (allowed: folded, full, explicit)",
+                                 fidelity_name(program.fidelity)));
   }
   return Unfolder(program, cluster).run();
 }

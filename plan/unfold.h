@@ -13,9 +13,9 @@ namespace portolan {
 /// A costed op of one unit in one slot, and the activities that it begins and ends with.
 struct OpInstance {
   std::int32_t slot = 0;
-  std::int32_t op = 0;     ///< in the costed template
-  std::int32_t begin = 0;  ///< activity whose start is the op's
-  std::int32_t end = 0;    ///< activity whose end is the op's
+  std::int32_t op = 0;                  ///< in the costed template
+  std::int32_t begin = 0;               ///< activity whose start is the op's
+  std::int32_t end = 0;                 ///< activity whose end is the op's
   std::int32_t predecessors_begin = 0;  ///< into UnfoldedProgram::predecessors
   std::int32_t predecessors_end = 0;
 };
@@ -23,7 +23,7 @@ struct OpInstance {
 /// A rank, or several that the rung lets act as one.
 struct Unit {
   std::int32_t stage = 0;
-  std::int32_t rank = 0;  ///< the one whose place it takes
+  std::int32_t rank = 0;              ///< the one whose place it takes
   std::vector<OpInstance> instances;  ///< in the unit's order
 };
 
@@ -36,17 +36,19 @@ struct UnfoldedProgram {
 
 /// Expands templates and order lists into activities over the cluster's links.
 ///
-/// kFolded: one unit a stage. A communication that all replicas and rails do alike is one transfer: the slowest of
-/// them, over links divided by the number of alike flows that cross them at the same time. Communications whose slowest
-/// transfers cross one link share its proxy.
-/// kFull: one unit a (replica, stage), one transfer a rail. kExplicit: one unit a rank.
+/// kFolded: one unit a stage. A communication that all replicas and rails do alike is one transfer: the
+/// slowest of them, over links divided by the number of alike flows that cross them at the same time.
+/// Communications whose slowest transfers cross one link share its proxy. kFull: one unit a (replica, stage),
+/// one transfer a rail. kExplicit: one unit a rank. Precondition: the cluster has a device for each rank.
 /// Errors (kBadInput): the order lists deadlock (a receive without its send, collectives that do not meet).
 Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster);
 
 /// Times of all source ops. kFolded and kFull give the ranks that the units stand for.
-Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& unfolded, const ActivityTimes& times);
+Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& unfolded,
+                         const ActivityTimes& times);
 
 /// Where the time of the unit that finishes last went.
-Breakdown breakdown_of(const CostedProgram& program, const UnfoldedProgram& unfolded, const ActivityTimes& times);
+Breakdown breakdown_of(const CostedProgram& program, const UnfoldedProgram& unfolded,
+                       const ActivityTimes& times);
 
 }  // namespace portolan

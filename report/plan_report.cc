@@ -32,7 +32,9 @@ std::array<Term, 11> terms(const Breakdown& b) {
 }
 
 std::string gib(Bytes size) {
-  return size.value < kGibi / 10 ? format_bytes(size) : fmt::format("{:.1f} GiB", static_cast<double>(size.value) / static_cast<double>(kGibi));
+  return size.value < kGibi / 10
+             ? format_bytes(size)
+             : fmt::format("{:.1f} GiB", static_cast<double>(size.value) / static_cast<double>(kGibi));
 }
 
 std::string percent(double share) { return fmt::format("{:.1f}%", share); }
@@ -42,7 +44,9 @@ std::string signed_seconds(Seconds difference) {
   return (difference.value < 0 ? "-" : "+") + size;
 }
 
-std::string tokens(double rate) { return rate >= 1000 ? fmt::format("{:.1f}k", rate / 1000) : fmt::format("{:.0f}", rate); }
+std::string tokens(double rate) {
+  return rate >= 1000 ? fmt::format("{:.1f}k", rate / 1000) : fmt::format("{:.0f}", rate);
+}
 
 }  // namespace
 
@@ -53,7 +57,8 @@ std::string loss_against(const Estimate& estimate, const Estimate& winner) {
   for (std::size_t i = 0; i < mine.size(); ++i) {
     losses.emplace_back(mine[i].first, mine[i].second - best[i].second);
   }
-  std::stable_sort(losses.begin(), losses.end(), [](const Term& a, const Term& b) { return a.second > b.second; });
+  std::stable_sort(losses.begin(), losses.end(),
+                   [](const Term& a, const Term& b) { return a.second > b.second; });
   const Seconds difference = estimate.step_time - winner.step_time;
   if (difference.value <= 0) {
     return estimate.step_time == winner.step_time ? "equal time" : signed_seconds(difference);
@@ -68,28 +73,32 @@ std::string loss_against(const Estimate& estimate, const Estimate& winner) {
 }
 
 std::string ranking_table(const std::vector<Estimate>& ranking, std::size_t count, std::size_t width) {
-  const std::vector<Column> columns{{.header = "#"},
-                                    {.header = "strategy", .align = Column::Align::kLeft, .wraps = true},
-                                    {.header = "step"},
-                                    {.header = "tokens/s"},
-                                    {.header = "MFU"},
-                                    {.header = "memory"},
-                                    {.header = "against the first", .align = Column::Align::kLeft, .wraps = true}};
+  const std::vector<Column> columns{
+      {.header = "#"},
+      {.header = "strategy", .align = Column::Align::kLeft, .wraps = true},
+      {.header = "step"},
+      {.header = "tokens/s"},
+      {.header = "MFU"},
+      {.header = "memory"},
+      {.header = "against the first", .align = Column::Align::kLeft, .wraps = true}};
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < std::min(count, ranking.size()); ++i) {
     const Estimate& e = ranking[i];
-    rows.push_back({std::to_string(i + 1), short_name(e.strategy), format_seconds(e.step_time), tokens(e.tokens_per_s), percent(e.mfu_pct),
-                    gib(e.peak_memory), i == 0 ? "" : loss_against(e, ranking.front())});
+    rows.push_back({std::to_string(i + 1), short_name(e.strategy), format_seconds(e.step_time),
+                    tokens(e.tokens_per_s), percent(e.mfu_pct), gib(e.peak_memory),
+                    i == 0 ? "" : loss_against(e, ranking.front())});
   }
   return render_table(columns, rows, width);
 }
 
 std::string search_summary(const SearchResult& result) {
-  std::string text = fmt::format("{} candidates: {} feasible, {} simulated", result.num_enumerated, result.num_feasible, result.num_simulated);
+  std::string text = fmt::format("{} candidates: {} feasible, {} simulated", result.num_enumerated,
+                                 result.num_feasible, result.num_simulated);
   std::string separator = "; dropped: ";
   for (std::size_t i = 0; i < result.num_rejected.size(); ++i) {
     if (result.num_rejected[i] > 0) {
-      text += fmt::format("{}{} {}", separator, reject_reason_name(static_cast<RejectReason>(i)), result.num_rejected[i]);
+      text += fmt::format("{}{} {}", separator, reject_reason_name(static_cast<RejectReason>(i)),
+                          result.num_rejected[i]);
       separator = ", ";
     }
   }
@@ -104,24 +113,31 @@ std::string breakdown_table(const Estimate& estimate, std::size_t width) {
     }
   }
   rows.push_back({"step", format_seconds(estimate.step_time), percent(100)});
-  return render_table({{.header = "term", .align = Column::Align::kLeft}, {.header = "time"}, {.header = "share"}}, rows, width);
+  return render_table(
+      {{.header = "term", .align = Column::Align::kLeft}, {.header = "time"}, {.header = "share"}}, rows,
+      width);
 }
 
 std::string memory_table(const Estimate& estimate, std::size_t width) {
-  const std::vector<Column> columns{{.header = "stage"},     {.header = "reserved"},  {.header = "parameters"}, {.header = "gradients"},
-                                    {.header = "optimizer"}, {.header = "activations"}};
+  const std::vector<Column> columns{{.header = "stage"},      {.header = "reserved"},
+                                    {.header = "parameters"}, {.header = "gradients"},
+                                    {.header = "optimizer"},  {.header = "activations"}};
   // Of a deep pipeline the ends and the fullest stage: between them memory falls evenly.
   const auto& stages = estimate.stage_memory;
   constexpr std::size_t kShown = 8;
   const auto fullest = static_cast<std::size_t>(
-      std::max_element(stages.begin(), stages.end(), [](const StageMemory& a, const StageMemory& b) { return a.reserved < b.reserved; }) - stages.begin());
+      std::max_element(stages.begin(), stages.end(),
+                       [](const StageMemory& a, const StageMemory& b) { return a.reserved < b.reserved; }) -
+      stages.begin());
   std::vector<std::vector<std::string>> rows;
   bool skipping = false;
   for (std::size_t s = 0; s < stages.size(); ++s) {
-    const bool shown = stages.size() <= kShown || s < 3 || s + 3 > stages.size() || s == fullest || s == stages.size() / 2;
+    const bool shown =
+        stages.size() <= kShown || s < 3 || s + 3 > stages.size() || s == fullest || s == stages.size() / 2;
     if (shown) {
       const StageMemory& m = stages[s];
-      rows.push_back({std::to_string(s), gib(m.reserved), gib(m.parameters), gib(m.gradients), gib(m.optimizer_states), gib(m.activations)});
+      rows.push_back({std::to_string(s), gib(m.reserved), gib(m.parameters), gib(m.gradients),
+                      gib(m.optimizer_states), gib(m.activations)});
     } else if (!skipping) {
       rows.push_back({"...", "", "", "", "", ""});
     }
@@ -136,13 +152,19 @@ std::string comparison_table(const Estimate& estimate, const Estimate& winner, s
   const auto best = terms(winner.breakdown);
   for (std::size_t i = 0; i < mine.size(); ++i) {
     if (mine[i].second.value != 0 || best[i].second.value != 0) {
-      rows.push_back({std::string(mine[i].first), format_seconds(mine[i].second), format_seconds(best[i].second), signed_seconds(mine[i].second - best[i].second)});
+      rows.push_back({std::string(mine[i].first), format_seconds(mine[i].second),
+                      format_seconds(best[i].second), signed_seconds(mine[i].second - best[i].second)});
     }
   }
-  rows.push_back({"step", format_seconds(estimate.step_time), format_seconds(winner.step_time), signed_seconds(estimate.step_time - winner.step_time)});
+  rows.push_back({"step", format_seconds(estimate.step_time), format_seconds(winner.step_time),
+                  signed_seconds(estimate.step_time - winner.step_time)});
   rows.push_back({"memory", gib(estimate.peak_memory), gib(winner.peak_memory), ""});
   rows.push_back({"MFU", percent(estimate.mfu_pct), percent(winner.mfu_pct), ""});
-  return render_table({{.header = "term", .align = Column::Align::kLeft}, {.header = "candidate"}, {.header = "winner"}, {.header = "difference"}}, rows, width);
+  return render_table({{.header = "term", .align = Column::Align::kLeft},
+                       {.header = "candidate"},
+                       {.header = "winner"},
+                       {.header = "difference"}},
+                      rows, width);
 }
 
 }  // namespace portolan

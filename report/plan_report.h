@@ -20,7 +20,8 @@ std::string breakdown_table(const Estimate& estimate, std::size_t width);
 /// What is live at each stage's peak.
 std::string memory_table(const Estimate& estimate, std::size_t width);
 
-/// The terms in which `estimate` is slower than `winner`, largest first: "+1.20 s: bubble +0.90 s, exposed data +0.30 s".
+/// The terms in which `estimate` is slower than `winner`, largest first: "+1.20 s: bubble +0.90 s, exposed
+/// data +0.30 s".
 std::string loss_against(const Estimate& estimate, const Estimate& winner);
 
 /// One candidate term by term against the winner.

@@ -27,8 +27,8 @@ std::vector<std::string> wrap(const std::string& text, std::size_t width) {
   return lines;
 }
 
-std::vector<std::size_t> column_widths(const std::vector<Column>& columns, const std::vector<std::vector<std::string>>& rows,
-                                       std::size_t width) {
+std::vector<std::size_t> column_widths(const std::vector<Column>& columns,
+                                       const std::vector<std::vector<std::string>>& rows, std::size_t width) {
   std::vector<std::size_t> widths;
   for (std::size_t c = 0; c < columns.size(); ++c) {
     std::size_t widest = columns[c].header.size();
@@ -37,11 +37,14 @@ std::vector<std::size_t> column_widths(const std::vector<Column>& columns, const
     }
     widths.push_back(widest);
   }
-  const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1)); };
+  const auto total = [&] {
+    return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
+  };
   while (total() > width) {
     std::size_t widest = columns.size();
     for (std::size_t c = 0; c < columns.size(); ++c) {
-      if (columns[c].wraps && widths[c] > kNarrowest && (widest == columns.size() || widths[c] > widths[widest])) {
+      if (columns[c].wraps && widths[c] > kNarrowest &&
+          (widest == columns.size() || widths[c] > widths[widest])) {
         widest = c;
       }
     }
@@ -58,7 +61,8 @@ void append_line(std::string& out, std::string line) {
   out += line + '\n';
 }
 
-void append_row(std::string& out, const std::vector<Column>& columns, const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
+void append_row(std::string& out, const std::vector<Column>& columns, const std::vector<std::string>& cells,
+                const std::vector<std::size_t>& widths) {
   std::vector<std::vector<std::string>> wrapped;
   std::size_t height = 1;
   for (std::size_t c = 0; c < cells.size(); ++c) {
@@ -79,7 +83,8 @@ void append_row(std::string& out, const std::vector<Column>& columns, const std:
 
 }  // namespace
 
-std::string render_table(const std::vector<Column>& columns, const std::vector<std::vector<std::string>>& rows, std::size_t width) {
+std::string render_table(const std::vector<Column>& columns,
+                         const std::vector<std::vector<std::string>>& rows, std::size_t width) {
   assert(!columns.empty());
   const std::vector<std::size_t> widths = column_widths(columns, rows, width);
   std::vector<std::string> headers;

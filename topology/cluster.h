@@ -70,7 +70,8 @@ class Cluster {
 
   /// Path of a payload between two GPUs by the rail policy: inside a node through the NVSwitch; between
   /// nodes on the destination's rail, entering it over the source node's NVSwitch when the source is on
-  /// another rail; between pods through the spine chosen by the destination node. Empty when source == destination.
+  /// another rail; between pods through the spine chosen by the destination node. Empty when source ==
+  /// destination.
   Route route(DeviceIndex source, DeviceIndex destination) const;
 
   /// Smallest total bandwidth of the links between two halves of the nodes, one direction. With one node:

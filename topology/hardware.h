@@ -60,7 +60,7 @@ struct DeviceSpec {
   Sourced<double> memory_efficiency;          ///< achieved share of memory_bandwidth, memory-bound kernels
   Sourced<Seconds> kernel_launch;             ///< added to each kernel
   std::vector<GemmPoint> gemm_points;         ///< when present, used instead of the efficiencies
-  std::vector<KernelRate> kernel_rates;       ///< when present for a kernel, used instead of memory_efficiency
+  std::vector<KernelRate> kernel_rates;  ///< when present for a kernel, used instead of memory_efficiency
   Sourced<Watts> power_busy;
   Sourced<Watts> power_idle;
 
@@ -92,16 +92,16 @@ struct Hardware {
   std::int64_t num_nodes = 0;
   std::int64_t gpus_per_node = 0;
   DeviceSpec device;
-  LinkSpec nvlink;            ///< a GPU to its node's switch; of the host device: shared memory
-  LinkSpec nic;               ///< a network card to its leaf switch; unused with one node
+  LinkSpec nvlink;  ///< a GPU to its node's switch; of the host device: shared memory
+  LinkSpec nic;     ///< a network card to its leaf switch; unused with one node
   std::int64_t nics_per_node = 0;
-  std::int64_t nodes_per_pod = 0;     ///< nodes below one leaf switch of each rail
-  std::int64_t spines = 0;            ///< spine switches; 0: no second tier (one pod)
-  LinkSpec trunk;                     ///< a leaf to a spine switch
-  Sourced<Seconds> intra_node_step;   ///< fixed cost of one step of a ring inside a node
-  Sourced<Seconds> inter_node_step;   ///< across nodes
+  std::int64_t nodes_per_pod = 0;                  ///< nodes below one leaf switch of each rail
+  std::int64_t spines = 0;                         ///< spine switches; 0: no second tier (one pod)
+  LinkSpec trunk;                                  ///< a leaf to a spine switch
+  Sourced<Seconds> intra_node_step;                ///< fixed cost of one step of a ring inside a node
+  Sourced<Seconds> inter_node_step;                ///< across nodes
   std::vector<CollectivePoint> collective_points;  ///< when present, used instead of bandwidth and step
-  Sourced<double> price_per_gpu_hour; ///< 0: unknown; currency of the user's choosing
+  Sourced<double> price_per_gpu_hour;              ///< 0: unknown; currency of the user's choosing
 
   std::int64_t num_gpus() const { return num_nodes * gpus_per_node; }
   bool operator==(const Hardware&) const = default;

@@ -32,7 +32,8 @@ void closed_form_gpt3(benchmark::State& state) {
   }
   const double evaluations = static_cast<double>(legal.size());
   state.counters["goal_evaluations_per_s"] = 100000;
-  state.counters["evaluations_per_s"] = benchmark::Counter(evaluations, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["evaluations_per_s"] =
+      benchmark::Counter(evaluations, benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(closed_form_gpt3)->Name("ClosedForm/gpt175b-512")->Unit(benchmark::kMillisecond);
 

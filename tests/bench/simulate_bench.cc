@@ -15,7 +15,8 @@ namespace portolan {
 const Scenario& gpt3_scenario() {
   static const Scenario scenario = [] {
     const std::filesystem::path folder = std::filesystem::path(PORTOLAN_SOURCE_DIR) / "scenarios";
-    Result<Scenario> read = read_scenario(folder / "gpt3-175b-512xa100.yaml", {.folders = {folder}}, std::nullopt);
+    Result<Scenario> read =
+        read_scenario(folder / "gpt3-175b-512xa100.yaml", {.folders = {folder}}, std::nullopt);
     if (!read) {
       std::abort();
     }
@@ -37,14 +38,20 @@ Strategy gpt3_strategy() {
 
 namespace {
 
-/// fold, coalesce, unfold, SimGrid, breakdown, memory: all but lowering. Verified before timing: the rungs agree to 0.01%.
+/// fold, coalesce, unfold, SimGrid, breakdown, memory: all but lowering. Verified before timing: the rungs
+/// agree to 0.01%.
 void simulate_gpt3(benchmark::State& state, Fidelity fidelity, double goal_ms) {
   const Scenario& scenario = gpt3_scenario();
   const Strategy strategy = gpt3_strategy();
   const Program program = lower(scenario, strategy);
   const Result<Cluster> cluster = Cluster::build(scenario.hardware);
   const auto run = [&](Fidelity rung) {
-    return simulate_program({.scenario = scenario, .strategy = strategy, .program = program, .cluster = *cluster, .fidelity = rung}, simulate);
+    return simulate_program({.scenario = scenario,
+                             .strategy = strategy,
+                             .program = program,
+                             .cluster = *cluster,
+                             .fidelity = rung},
+                            simulate);
   };
   const double folded = run(Fidelity::kFolded)->estimate.step_time.value;
   const double full = run(Fidelity::kFull)->estimate.step_time.value;
@@ -58,11 +65,16 @@ void simulate_gpt3(benchmark::State& state, Fidelity fidelity, double goal_ms) {
   }
   state.counters["goal_ms"] = goal_ms;
   state.counters["activities"] = static_cast<double>(activities);
-  state.counters["activities_per_s"] = benchmark::Counter(static_cast<double>(activities), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["activities_per_s"] =
+      benchmark::Counter(static_cast<double>(activities), benchmark::Counter::kIsIterationInvariantRate);
 }
 
-BENCHMARK_CAPTURE(simulate_gpt3, folded, Fidelity::kFolded, 5.0)->Name("Simulate/folded/gpt175b-tp8-pp8-dp8-m64")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(simulate_gpt3, full, Fidelity::kFull, 250.0)->Name("Simulate/full/gpt175b-tp8-pp8-dp8-m64")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(simulate_gpt3, folded, Fidelity::kFolded, 5.0)
+    ->Name("Simulate/folded/gpt175b-tp8-pp8-dp8-m64")
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(simulate_gpt3, full, Fidelity::kFull, 250.0)
+    ->Name("Simulate/full/gpt175b-tp8-pp8-dp8-m64")
+    ->Unit(benchmark::kMillisecond);
 
 void lower_gpt3(benchmark::State& state) {
   for (auto _ : state) {

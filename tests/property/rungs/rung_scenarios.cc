@@ -25,9 +25,11 @@ Hardware round_dgx(std::int64_t num_nodes) {
   h.device.attention_gemm_efficiency.value = 0.4;
   h.device.memory_efficiency.value = 0.5;
   h.device.kernel_launch.value = Seconds(5e-6);
-  h.nvlink = {.bandwidth = {BytesPerSecond(300e9), ""}, .latency = {Seconds(1e-6), ""}, .efficiency = {0.8, ""}};
+  h.nvlink = {
+      .bandwidth = {BytesPerSecond(300e9), ""}, .latency = {Seconds(1e-6), ""}, .efficiency = {0.8, ""}};
   h.nic = {.bandwidth = {BytesPerSecond(25e9), ""}, .latency = {Seconds(2e-6), ""}, .efficiency = {0.96, ""}};
-  h.trunk = {.bandwidth = {BytesPerSecond(50e9), ""}, .latency = {Seconds(1e-6), ""}, .efficiency = {0.96, ""}};
+  h.trunk = {
+      .bandwidth = {BytesPerSecond(50e9), ""}, .latency = {Seconds(1e-6), ""}, .efficiency = {0.96, ""}};
   h.intra_node_step.value = Seconds(3e-6);
   h.inter_node_step.value = Seconds(6e-6);
   return h;
@@ -36,8 +38,14 @@ Hardware round_dgx(std::int64_t num_nodes) {
 Scenario round_scenario(std::int64_t num_nodes) {
   Scenario s;
   s.name = "round";
-  s.model = {.name = "gpt-16", .num_layers = 16, .hidden_size = 4096, .num_heads = 32, .num_kv_heads = 32,
-             .ffn_size = 16384, .vocab_size = 51200, .max_positions = 2048};
+  s.model = {.name = "gpt-16",
+             .num_layers = 16,
+             .hidden_size = 4096,
+             .num_heads = 32,
+             .num_kv_heads = 32,
+             .ffn_size = 16384,
+             .vocab_size = 51200,
+             .max_positions = 2048};
   s.hardware = round_dgx(num_nodes);
   s.software.name = "features";
   s.software.vocab_padding.value = 128;
@@ -80,10 +88,15 @@ std::vector<Strategy> strategy_grid(const Scenario& scenario) {
   return grid;
 }
 
-Estimate simulated(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy, Fidelity fidelity) {
+Estimate simulated(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy,
+                   Fidelity fidelity) {
   const Program program = lower(scenario, strategy);
-  const auto result = simulate_program(
-      {.scenario = scenario, .strategy = strategy, .program = program, .cluster = cluster, .fidelity = fidelity}, simulate);
+  const auto result = simulate_program({.scenario = scenario,
+                                        .strategy = strategy,
+                                        .program = program,
+                                        .cluster = cluster,
+                                        .fidelity = fidelity},
+                                       simulate);
   EXPECT_TRUE(result) << short_name(strategy) << ": " << (result ? "" : result.error().message);
   return result ? result->estimate : Estimate{};
 }

@@ -18,6 +18,7 @@ Scenario round_scenario(std::int64_t num_nodes);
 std::vector<Strategy> strategy_grid(const Scenario& scenario);
 
 /// One rung on SimGrid. Fails the test on error.
-Estimate simulated(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy, Fidelity fidelity);
+Estimate simulated(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy,
+                   Fidelity fidelity);
 
 }  // namespace portolan

@@ -32,8 +32,8 @@ TEST(Rungs, FoldedAndFullAgreeOnAHomogeneousCluster) {
     for (const Strategy& strategy : every(num_nodes == 64 ? 5 : 1, strategy_grid(scenario))) {
       const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
       const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
-      EXPECT_LE(apart(folded, full), 1e-4) << num_nodes << " nodes, " << short_name(strategy) << ": folded " << folded.step_time.value
-                                           << " full " << full.step_time.value;
+      EXPECT_LE(apart(folded, full), 1e-4) << num_nodes << " nodes, " << short_name(strategy) << ": folded "
+                                           << folded.step_time.value << " full " << full.step_time.value;
     }
   }
 }
@@ -46,7 +46,8 @@ TEST(Rungs, FoldedAndFullAgreeOnOversubscribedTrunks) {
   for (const Strategy& strategy : every(5, strategy_grid(scenario))) {
     const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
     const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
-    EXPECT_LE(apart(folded, full), 1e-2) << short_name(strategy) << ": folded " << folded.step_time.value << " full " << full.step_time.value;
+    EXPECT_LE(apart(folded, full), 1e-2)
+        << short_name(strategy) << ": folded " << folded.step_time.value << " full " << full.step_time.value;
   }
 }
 
@@ -56,7 +57,8 @@ TEST(Rungs, FullAndExplicitAgreeOnTwoNodes) {
   for (const Strategy& strategy : strategy_grid(scenario)) {
     const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
     const Estimate whole = simulated(scenario, cluster, strategy, Fidelity::kExplicit);
-    EXPECT_LE(apart(full, whole), 5e-3) << short_name(strategy) << ": full " << full.step_time.value << " explicit " << whole.step_time.value;
+    EXPECT_LE(apart(full, whole), 5e-3)
+        << short_name(strategy) << ": full " << full.step_time.value << " explicit " << whole.step_time.value;
   }
 }
 
@@ -70,7 +72,9 @@ TEST(Rungs, ClosedFormIsExactWhereNothingOverlaps) {
       if (strategy.pipeline_parallel == 1) {
         const Estimate formula = closed_form.evaluate(strategy);
         const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
-        EXPECT_LE(apart(formula, folded), 1e-9) << short_name(strategy) << ": formula " << formula.step_time.value << " folded " << folded.step_time.value;
+        EXPECT_LE(apart(formula, folded), 1e-9)
+            << short_name(strategy) << ": formula " << formula.step_time.value << " folded "
+            << folded.step_time.value;
       }
     }
   }
@@ -83,7 +87,8 @@ TEST(Rungs, ClosedFormIsCloseElsewhere) {
   for (const Strategy& strategy : strategy_grid(scenario)) {
     const Estimate formula = closed_form.evaluate(strategy);
     const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
-    EXPECT_LE(apart(formula, folded), 0.03) << short_name(strategy) << ": formula " << formula.step_time.value << " folded " << folded.step_time.value;
+    EXPECT_LE(apart(formula, folded), 0.03) << short_name(strategy) << ": formula " << formula.step_time.value
+                                            << " folded " << folded.step_time.value;
   }
 }
 
@@ -93,12 +98,14 @@ TEST(Rungs, BreakdownSumsToTheStep) {
   for (const Strategy& strategy : strategy_grid(scenario)) {
     for (Fidelity fidelity : {Fidelity::kFolded, Fidelity::kFull, Fidelity::kExplicit}) {
       const Estimate estimate = simulated(scenario, cluster, strategy, fidelity);
-      EXPECT_NEAR(estimate.breakdown.total() / estimate.step_time, 1, 1e-9) << fidelity_name(fidelity) << " " << short_name(strategy);
+      EXPECT_NEAR(estimate.breakdown.total() / estimate.step_time, 1, 1e-9)
+          << fidelity_name(fidelity) << " " << short_name(strategy);
     }
   }
 }
 
-// Slower links never make a step shorter, where one axis alone uses the links: with two, a later start can avoid a collision.
+// Slower links never make a step shorter, where one axis alone uses the links: with two, a later start can
+// avoid a collision.
 TEST(Rungs, MonotoneInBandwidthAndLatency) {
   const Scenario base = round_scenario(2);
   const Cluster cluster = cluster_of(base);
@@ -114,8 +121,10 @@ TEST(Rungs, MonotoneInBandwidthAndLatency) {
       continue;
     }
     const Seconds step = simulated(base, cluster, strategy, Fidelity::kFull).step_time;
-    EXPECT_GE(simulated(slow, slow_cluster, strategy, Fidelity::kFull).step_time * (1 + 1e-12), step) << short_name(strategy);
-    EXPECT_GE(simulated(late, late_cluster, strategy, Fidelity::kFull).step_time * (1 + 1e-12), step) << short_name(strategy);
+    EXPECT_GE(simulated(slow, slow_cluster, strategy, Fidelity::kFull).step_time * (1 + 1e-12), step)
+        << short_name(strategy);
+    EXPECT_GE(simulated(late, late_cluster, strategy, Fidelity::kFull).step_time * (1 + 1e-12), step)
+        << short_name(strategy);
   }
 }
 

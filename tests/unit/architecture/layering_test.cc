@@ -45,11 +45,13 @@ std::vector<std::string> matches(const fs::path& file, const std::regex& pattern
 TEST(Layering, InterpretersNameNoStrategy) {
   const std::regex names(
       "[Gg][Pp]ipe|1[fF]1[bB]|one_f_one_b|OneFOneB|[Ii]nterleav|[Zz]ero[-_ ]?[Bb]ubble|zero_stage|ZeRO|"
-      "([Tt]ensor|[Pp]ipeline|[Dd]ata|[Cc]ontext|[Ee]xpert|[Ss]equence)[_ -]parallel|Axis::k|pass_order|ScheduleKind|RecomputeSet|"
+      "([Tt]ensor|[Pp]ipeline|[Dd]ata|[Cc]ontext|[Ee]xpert|[Ss]equence)[_ "
+      "-]parallel|Axis::k|pass_order|ScheduleKind|RecomputeSet|"
       "\\bStrategy\\b");
   for (const char* folder : {"sim", "exec"}) {
     for (const fs::path& file : sources_of(folder)) {
-      if (file.string().find("/exec/data/") != std::string::npos || file.string().find("/exec/calibration/") != std::string::npos) {
+      if (file.string().find("/exec/data/") != std::string::npos ||
+          file.string().find("/exec/calibration/") != std::string::npos) {
         continue;  // text knows no program; calibration makes programs to measure
       }
       for (const std::string& line : matches(file, names)) {
@@ -88,7 +90,9 @@ TEST(Layering, IncludesFollowTheDesign) {
 
 // The planning core is pure: no threads, files, clocks, simulator or device.
 TEST(Layering, PlanIsPure) {
-  const std::regex impure("#include *[<\"](simgrid|cuda|nccl|mpi|thread|mutex|atomic|chrono|fstream|filesystem|random|base/file)");
+  const std::regex impure(
+      "#include "
+      "*[<\"](simgrid|cuda|nccl|mpi|thread|mutex|atomic|chrono|fstream|filesystem|random|base/file)");
   for (const char* folder : {"plan", "model", "topology"}) {
     for (const fs::path& file : sources_of(folder)) {
       for (const std::string& line : matches(file, impure)) {

@@ -49,7 +49,8 @@ TEST(ParseQuantity, SaysWhatIsWrong) {
     EXPECT_EQ(parsed.error().message, row.message);
     EXPECT_EQ(parsed.error().kind, ErrorKind::kBadInput);
   }
-  EXPECT_NE(parse_bytes_per_second("25 GiB").error().message.find("unknown unit \"GiB\" (allowed: B/s"), std::string::npos);
+  EXPECT_NE(parse_bytes_per_second("25 GiB").error().message.find("unknown unit \"GiB\" (allowed: B/s"),
+            std::string::npos);
   EXPECT_FALSE(parse_bytes("-1 B"));
   EXPECT_FALSE(parse_bytes("1.5 B"));
   EXPECT_FALSE(parse_bytes("1e30 B"));
@@ -60,7 +61,8 @@ TEST(ParseQuantity, SaysWhatIsWrong) {
 }
 
 TEST(ParseQuantity, WritesWhatItReads) {
-  for (std::int64_t size : {std::int64_t{0}, std::int64_t{1}, std::int64_t{1023}, kMebi, 80 * kGibi, std::int64_t{1} << 61}) {
+  for (std::int64_t size :
+       {std::int64_t{0}, std::int64_t{1}, std::int64_t{1023}, kMebi, 80 * kGibi, std::int64_t{1} << 61}) {
     EXPECT_EQ(parse_bytes(write_bytes(Bytes(size)))->value, size) << write_bytes(Bytes(size));
   }
   for (double value : {0.0, 1e-9, 0.1, 3.0e-6, 312e12, 1.0 / 3}) {

@@ -19,10 +19,12 @@ std::string content_of(const std::string& file) {
 
 CommandResult portolan_command(const std::string& arguments) {
   const ScratchFolder scratch;
-  const std::string command = "cd " PORTOLAN_SOURCE_DIR " && " PORTOLAN_PROGRAM " " + arguments + " >" + scratch.file("out") +
-                              " 2>" + scratch.file("err") + " </dev/null";
+  const std::string command = "cd " PORTOLAN_SOURCE_DIR " && " PORTOLAN_PROGRAM " " + arguments + " >" +
+                              scratch.file("out") + " 2>" + scratch.file("err") + " </dev/null";
   const int status = std::system(command.c_str());
-  return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .out = content_of(scratch.file("out")), .err = content_of(scratch.file("err"))};
+  return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+          .out = content_of(scratch.file("out")),
+          .err = content_of(scratch.file("err"))};
 }
 
 ScratchFolder::ScratchFolder() {

@@ -34,8 +34,9 @@ TEST(CommandLine, RefusesBadArguments) {
       {"plan gpt3-175b-512xa100 --objective cost", 2, "gives no price_per_gpu_hour"},
       {"plan gpt3-175b-512xa100 --strategy tq=8", 2, "tq"},
       {"plan small-gpt-this-machine", 2, "portolan calibrate"},
-      {"simulate gpt3-175b-512xa100 --strategy tp=8,pp=8,dp=8,microbatch=1,schedule=1f1b,recompute=full,zero=0 --fidelity perfect", 2,
-       "\"perfect\" (allowed: closed-form, folded, full, explicit)"},
+      {"simulate gpt3-175b-512xa100 --strategy "
+       "tp=8,pp=8,dp=8,microbatch=1,schedule=1f1b,recompute=full,zero=0 --fidelity perfect",
+       2, "\"perfect\" (allowed: closed-form, folded, full, explicit)"},
       {"simulate gpt3-175b-512xa100 --fidelity replicas", 2, "not available yet"},
       {"calibrate --device abacus --out /tmp/x.yaml", 2, "\"abacus\" (allowed: host)"},
       {"run nowhere.json", 2, "nowhere.json: no such file"},
@@ -48,7 +49,9 @@ TEST(CommandLine, RefusesBadArguments) {
 
 // A candidate that cannot be: exit 1 with the numbers.
 TEST(CommandLine, CallsCandidatesInfeasible) {
-  const std::string simulate = "simulate gpt3-175b-512xa100 --strategy microbatch=1,schedule=1f1b,recompute=full,zero=0,axis_order=tensor-data-pipeline,";
+  const std::string simulate =
+      "simulate gpt3-175b-512xa100 --strategy "
+      "microbatch=1,schedule=1f1b,recompute=full,zero=0,axis_order=tensor-data-pipeline,";
   const std::vector<Refused> table = {
       {simulate + "tp=64,pp=8,dp=1", 1, "96 attention heads are not divisible by tp 64"},
       {simulate + "tp=8,pp=64,dp=8", 1, "tp 8 x pp 64 x dp 8 = 4096 ranks exceed the 512 GPUs"},
@@ -63,17 +66,21 @@ TEST(CommandLine, CallsCandidatesInfeasible) {
 }
 
 TEST(CommandLine, WhyExplainsInfeasibleCandidatesWithExitZero) {
-  const CommandResult result = portolan_command("why gpt3-175b-512xa100 --strategy tp=1,pp=4,dp=128,microbatch=1 --json");
+  const CommandResult result =
+      portolan_command("why gpt3-175b-512xa100 --strategy tp=1,pp=4,dp=128,microbatch=1 --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto json = result.json();
   EXPECT_EQ(json["verdict"], "rejected");
-  EXPECT_NE(json["reasons"][0].get<std::string>().find("80.0 GiB there"), std::string::npos) << json["reasons"];
+  EXPECT_NE(json["reasons"][0].get<std::string>().find("80.0 GiB there"), std::string::npos)
+      << json["reasons"];
   EXPECT_LT(json["winner"]["step_time_s"].get<double>(), json["estimate"]["step_time_s"].get<double>() * 100);
 }
 
 TEST(CommandLine, LeavesNothingHalfWritten) {
   const ScratchFolder scratch;
-  EXPECT_EQ(portolan_command("plan gpt3-175b-512xa100 --strategy tp=7 --out " + scratch.file("plan.json")).exit_code, 1);
+  EXPECT_EQ(portolan_command("plan gpt3-175b-512xa100 --strategy tp=7 --out " + scratch.file("plan.json"))
+                .exit_code,
+            1);
   EXPECT_EQ(scratch.num_files(), 0U);
 }
 

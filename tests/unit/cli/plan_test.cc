@@ -9,9 +9,12 @@
 namespace portolan {
 namespace {
 
-constexpr const char* kOneTrillion = "simulate scenarios/megatron-1t-512xa100.yaml --strategy tp=8,pp=64,dp=1,microbatch=1,schedule=1f1b,recompute=full,zero=0 --json";
+constexpr const char* kOneTrillion =
+    "simulate scenarios/megatron-1t-512xa100.yaml --strategy "
+    "tp=8,pp=64,dp=1,microbatch=1,schedule=1f1b,recompute=full,zero=0 --json";
 
-// Published: 94.42 s (Korthikanti et al. 2022, arXiv 2205.05198, Table 5, 1T, full recomputation). Nothing is fitted.
+// Published: 94.42 s (Korthikanti et al. 2022, arXiv 2205.05198, Table 5, 1T, full recomputation). Nothing is
+// fitted.
 TEST(Plan, OneTrillionParametersWithinAQuarterOfThePublishedStep) {
   const CommandResult result = portolan_command(kOneTrillion);
   ASSERT_EQ(result.exit_code, 0) << result.err;
@@ -21,7 +24,9 @@ TEST(Plan, OneTrillionParametersWithinAQuarterOfThePublishedStep) {
 
 TEST(Plan, RungsAgreeOnTheCommandLine) {
   const auto step_of = [](const std::string& rung) {
-    return portolan_command(std::string(kOneTrillion) + " --fidelity " + rung).json()["estimate"]["step_time_s"].get<double>();
+    return portolan_command(std::string(kOneTrillion) + " --fidelity " + rung)
+        .json()["estimate"]["step_time_s"]
+        .get<double>();
   };
   const double folded = step_of("folded");
   EXPECT_NEAR(step_of("full") / folded, 1, 1e-4);
@@ -38,7 +43,9 @@ class SmallPlan : public testing::Test {
     plan_ = nlohmann::ordered_json::parse(content_of(scratch_.file("plan.json")));
   }
   std::string plan_into(const std::string& name) const {
-    return "plan gpt3-175b-512xa100 --strategy tp=8,pp=8,microbatch=6,schedule=1f1b,recompute=full --json --out " + scratch_.file(name);
+    return "plan gpt3-175b-512xa100 --strategy tp=8,pp=8,microbatch=6,schedule=1f1b,recompute=full --json "
+           "--out " +
+           scratch_.file(name);
   }
   nlohmann::json simulated(const std::string& file, const std::string& rung) const {
     const CommandResult result = portolan_command("simulate " + file + " --json --fidelity " + rung);
@@ -82,15 +89,19 @@ TEST_F(SmallPlan, AShuffledOrderListIsFollowed) {
   }
   const auto shuffled = simulated(scratch_.write("shuffled.json", plan_.dump()), "folded");
   EXPECT_NE(shuffled["estimate"]["program_hash"], best_["program_hash"]);
-  EXPECT_NEAR(shuffled["estimate"]["step_time_s"].get<double>() / best_["step_time_s"].get<double>(), 1, 1e-4);
+  EXPECT_NEAR(shuffled["estimate"]["step_time_s"].get<double>() / best_["step_time_s"].get<double>(), 1,
+              1e-4);
 }
 
-// All forwards before all backwards is GPipe, whatever the strategy in the file is called: its bubble is the simulated one.
+// All forwards before all backwards is GPipe, whatever the strategy in the file is called: its bubble is the
+// simulated one.
 TEST_F(SmallPlan, AnOrderListOfAnotherScheduleIsFollowed) {
   for (auto& stage : plan_["program"]["stages"]) {
     auto& order = stage["order"];
     std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-      const auto place = [](const std::string& name) { return name == "zero_gradients" ? 0 : name == "forward 0" ? 1 : name == "backward 0" ? 2 : 3; };
+      const auto place = [](const std::string& name) {
+        return name == "zero_gradients" ? 0 : name == "forward 0" ? 1 : name == "backward 0" ? 2 : 3;
+      };
       return place(a[0]) < place(b[0]);
     });
   }

@@ -16,7 +16,8 @@ Estimate estimate(double compute_s, double bubble_s) {
 TEST(PlanReport, SaysInWhichTermsACandidateLoses) {
   EXPECT_EQ(loss_against(estimate(10, 3), estimate(10, 1)), "+2.000 s: bubble +2.000 s");
   EXPECT_EQ(loss_against(estimate(12, 2), estimate(10, 1)), "+3.000 s: compute +2.000 s, bubble +1.000 s");
-  EXPECT_EQ(loss_against(estimate(9, 3), estimate(10, 1)), "+1.000 s: bubble +2.000 s") << "a term that gains is not a loss";
+  EXPECT_EQ(loss_against(estimate(9, 3), estimate(10, 1)), "+1.000 s: bubble +2.000 s")
+      << "a term that gains is not a loss";
   EXPECT_EQ(loss_against(estimate(10, 1), estimate(10, 1)), "equal time");
 }
 

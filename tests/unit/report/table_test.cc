@@ -8,7 +8,9 @@
 namespace portolan {
 namespace {
 
-const std::vector<Column> kColumns{{.header = "#"}, {.header = "strategy", .align = Column::Align::kLeft, .wraps = true}, {.header = "step"}};
+const std::vector<Column> kColumns{{.header = "#"},
+                                   {.header = "strategy", .align = Column::Align::kLeft, .wraps = true},
+                                   {.header = "step"}};
 
 TEST(Table, AlignsColumns) {
   EXPECT_EQ(render_table(kColumns, {{"1", "tp8 pp8", "16.5 s"}, {"10", "tp4", "9 s"}}, 80),
