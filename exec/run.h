@@ -20,8 +20,8 @@ namespace portolan {
 struct RunProgress {
   std::int64_t step = 0;  ///< from 1
   std::int64_t num_steps = 0;
-  double loss = 0;  ///< mean token loss of the step's batch
-  Seconds step_time;      ///< as rank 0 saw it
+  double loss = 0;    ///< mean token loss of the step's batch
+  Seconds step_time;  ///< as rank 0 saw it
 };
 
 struct RunOptions {

@@ -208,7 +208,6 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
   // A stage synchronises when its own backwards are done: stage i that much before stage 0.
   const KernelCost& kernel_cost = kernel_costs_.at(s.precision);
   const std::int64_t shards = s.zero_stage >= 1 ? s.data_parallel : 1;
-  Seconds ends_ready;
   Seconds drained = passes;
   for (std::size_t i = 0; i < p; ++i) {
     const StageShape& shape =

@@ -15,7 +15,7 @@ std::int32_t& at(Coordinates& coordinates, Axis axis) { return coordinates[stati
 }  // namespace
 
 CommunicationFlows::CommunicationFlows(const Program& program, const Cluster& cluster, GraphBuilder& builder)
-    : program_(program), cluster_(cluster), builder_(builder), placement_(placement_of(program)) {}
+    : cluster_(cluster), builder_(builder), placement_(placement_of(program)) {}
 
 FlowSet CommunicationFlows::group_of(const Op& op, const Coordinates& place) const {
   if (op.kind == OpKind::kSend || op.kind == OpKind::kReceive) {

@@ -35,7 +35,6 @@ class CommunicationFlows {
   std::int32_t real_path(const Route& route);
   std::vector<Activity> representatives_of(const Op& op, std::int32_t stage);
 
-  const Program& program_;
   const Cluster& cluster_;
   GraphBuilder& builder_;
   Placement placement_;

@@ -22,5 +22,6 @@ enum class LaneIndex : std::int32_t {
   kData,
   kEndStages
 };
+constexpr std::int32_t lane_of(LaneIndex index) { return static_cast<std::int32_t>(index); }
 
 }  // namespace portolan

@@ -16,7 +16,7 @@ namespace portolan {
 
 namespace {
 
-constexpr std::size_t kLargestFile = 256U << 20U;
+constexpr std::size_t kLargestFile = 64U << 20U;
 
 /// Reads characters and counts the lines that went by, for the parser's events carry no place.
 class LineCountingIterator {

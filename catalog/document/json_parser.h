@@ -9,7 +9,7 @@ namespace portolan {
 
 /// One JSON document (RFC 8259) as nodes with the lines of their keys. Numbers keep the text they had as
 /// far as it matters: whole numbers of 64 bits and doubles come back exactly. Errors (kBadInput), one line:
-/// "FILE:LINE:COLUMN: is not JSON: ..." for a syntax error; empty, over 256 MiB, nested over 64 levels, a key
+/// "FILE:LINE:COLUMN: is not JSON: ..." for a syntax error; empty, over 64 MiB, nested over 64 levels, a key
 /// twice.
 Result<DocumentNode> parse_json(std::string_view text, std::string_view file, Notation notation);
 
