@@ -1,6 +1,6 @@
 #include "exec/batch_source.h"
 
-#include "exec/rank_place.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
 

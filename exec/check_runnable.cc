@@ -3,7 +3,8 @@
 #include "base/parse_quantity.h"
 #include "exec/host/host_kernels.h"
 #include "exec/rank_ensemble.h"
-#include "exec/rank_place.h"
+#include "plan/rank_place.h"
+#include "plan/strategy.h"
 #include "exec/resident_memory.h"
 
 namespace portolan {
@@ -70,7 +71,10 @@ Result<void> check_runnable(const Plan& plan, const RunOptions& options) {
     return infeasible(fmt::format("{} ranks as threads of one process (allowed: up to {})",
                                   program.num_ranks(), kMostRanks));
   }
-  PORTOLAN_CHECK_OK(check_axes(program));
+  if (const std::optional<Axis> axis = find_axis_within_kernels(program)) {
+    return infeasible(
+        fmt::format("collectives along axis {} are not available on the host device yet", axis_name(*axis)));
+  }
   for (const Stage& stage : program.stages) {
     for (const Template& t : stage.templates) {
       for (const Op& op : t.ops) {

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "exec/processor_affinity.h"
-#include "exec/rank_place.h"
+#include "plan/rank_place.h"
 #include "kernels/host/blas.h"
 
 namespace portolan {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "exec/rank_place.h"
+#include "plan/rank_place.h"
 #include "plan/memory.h"
 
 namespace portolan {

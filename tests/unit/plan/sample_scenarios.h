@@ -23,7 +23,7 @@ Hardware a100_like_hardware(std::int64_t nodes);
 /// Bandwidth without end, no latency, no cost of a step: communication is free.
 Hardware with_free_communication(Hardware hardware);
 
-/// Nothing fused away, nothing blocking: fp32 gradients, 12 bytes of optimizer state in 16-bit training.
+/// Nothing recomputed in vain, nothing blocking: fp32 gradients, 8 bytes of optimizer state for a parameter.
 SoftwareProfile plain_profile();
 /// The features of Megatron-LM in 2022: dropout, padding, scatter-gather sends, blocking sends.
 SoftwareProfile megatron_like_profile();

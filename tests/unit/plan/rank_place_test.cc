@@ -1,4 +1,4 @@
-#include "exec/rank_place.h"
+#include "plan/rank_place.h"
 
 #include <gtest/gtest.h>
 

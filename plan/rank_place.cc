@@ -1,11 +1,8 @@
-#include "exec/rank_place.h"
-
-#include <fmt/format.h>
+#include "plan/rank_place.h"
 
 #include <algorithm>
 
 #include "plan/costed_program.h"
-#include "plan/strategy.h"
 
 namespace portolan {
 
@@ -66,14 +63,13 @@ std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, co
   return ranks;
 }
 
-Result<void> check_axes(const Program& program) {
+std::optional<Axis> find_axis_within_kernels(const Program& program) {
   for (const Axis axis : {Axis::kTensor, Axis::kContext, Axis::kExpert}) {
     if (degree(program, axis) > 1) {
-      return infeasible(
-          fmt::format("collectives along axis {} are not available on the host device yet", axis_name(axis)));
+      return axis;
     }
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace portolan

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
-#include "base/result.h"
 #include "plan/program.h"
 
 namespace portolan {
 
-// Where a rank is and whom its ops join. The one place of the executor that names axes.
+// Where a rank is and whom its ops join: what an interpreter needs to know of axes, so that it names none.
 
 /// Index into Program::stages of what `rank` does.
 std::int32_t stage_of(const Program& program, std::int32_t rank);
@@ -23,8 +23,7 @@ std::int32_t peer_of(const Program& program, std::int32_t rank, const Op& op);
 /// The members of a collective, ascending; `rank` is one of them.
 std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, const Op& op);
 
-/// Errors (kInfeasible): an axis along which single kernels are divided, which the host's kernels do not
-/// know.
-Result<void> check_axes(const Program& program);
+/// An axis along which single kernels are divided over ranks, where there is one.
+std::optional<Axis> find_axis_within_kernels(const Program& program);
 
 }  // namespace portolan
