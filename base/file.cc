@@ -26,7 +26,10 @@ Result<std::string> read_file(const fs::path& path) {
   if (fs::is_directory(status)) {
     return bad_input(fmt::format("{}: is a folder, not a file", path.string()));
   }
-  if (fs::is_regular_file(status) && fs::file_size(path, code) > kLargest) {
+  if (!fs::is_regular_file(status)) {
+    return bad_input(fmt::format("{}: is not a regular file", path.string()));
+  }
+  if (fs::file_size(path, code) > kLargest) {
     return bad_input(fmt::format("{}: larger than 1 GiB", path.string()));
   }
   std::ifstream stream(path, std::ios::binary);

@@ -8,7 +8,7 @@
 
 namespace portolan {
 
-/// A plan file (catalog/plan-file.md): JSON with the resolved scenario, the strategy, the Program and its
+/// A plan file (docs/plan-file.md): JSON with the resolved scenario, the strategy, the Program and its
 /// hash. Reads back to an equal Plan.
 std::string write_plan(const Plan& plan);
 

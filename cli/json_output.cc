@@ -2,6 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "catalog/json/estimate_json.h"
+#include "catalog/json/json_value.h"
+
 namespace portolan {
 
 namespace {
@@ -10,70 +13,7 @@ using Json = nlohmann::ordered_json;
 
 Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
-Json strategy_object(const Strategy& s) {
-  Json order = Json::array();
-  for (Axis axis : s.axis_order) {
-    order.push_back(axis_name(axis));
-  }
-  return {{"tp", s.tensor_parallel},
-          {"pp", s.pipeline_parallel},
-          {"dp", s.data_parallel},
-          {"cp", s.context_parallel},
-          {"ep", s.expert_parallel},
-          {"virtual_stages", s.virtual_stages},
-          {"sequence_parallel", s.sequence_parallel},
-          {"microbatch", s.microbatch_size},
-          {"schedule", schedule_name(s.schedule)},
-          {"zero", s.zero_stage},
-          {"zero_group", s.zero_group},
-          {"recompute", recompute_name(s.recompute)},
-          {"aggregation", algorithm_name(s.gradient_aggregation.algorithm)},
-          {"bucket", s.gradient_aggregation.bucket.value},
-          {"compression", s.gradient_aggregation.compression},
-          {"axis_order", order},
-          {"precision", precision_name(s.precision)},
-          {"offload", s.offload},
-          {"layers", s.layers_per_stage.empty() ? Json(nullptr) : Json(s.layers_per_stage)}};
-}
-
-Json breakdown_object(const Breakdown& b) {
-  return {{"compute", b.compute.value},
-          {"recompute", b.recompute.value},
-          {"exposed_tensor", b.exposed_tensor.value},
-          {"exposed_pipeline", b.exposed_pipeline.value},
-          {"exposed_data", b.exposed_data.value},
-          {"exposed_context", b.exposed_context.value},
-          {"exposed_expert", b.exposed_expert.value},
-          {"offload", b.offload.value},
-          {"bubble", b.bubble.value},
-          {"optimizer", b.optimizer.value},
-          {"other", b.other.value}};
-}
-
-Json estimate_object(const Estimate& e) {
-  Json stages = Json::array();
-  for (const StageMemory& m : e.stage_memory) {
-    stages.push_back({{"allocated_bytes", m.allocated.value},
-                      {"reserved_bytes", m.reserved.value},
-                      {"interval_bytes", nullptr},
-                      {"parameter_bytes", m.parameters.value},
-                      {"gradient_bytes", m.gradients.value},
-                      {"optimizer_state_bytes", m.optimizer_states.value},
-                      {"activation_bytes", m.activations.value}});
-  }
-  return {{"strategy", strategy_object(e.strategy)},
-          {"step_time_s", e.step_time.value},
-          {"step_time_interval_s", nullptr},
-          {"breakdown_s", breakdown_object(e.breakdown)},
-          {"stage_memory", stages},
-          {"peak_memory_bytes", e.peak_memory.value},
-          {"mfu_pct", e.mfu_pct},
-          {"hfu_pct", e.hfu_pct},
-          {"tokens_per_s", e.tokens_per_s},
-          {"energy_j", e.energy.value > 0 ? Json(e.energy.value) : Json(nullptr)},
-          {"cost", e.cost > 0 ? Json(e.cost) : Json(nullptr)},
-          {"program_hash", e.program_hash.empty() ? Json(nullptr) : Json(e.program_hash)}};
-}
+Json estimate_object(const Estimate& estimate) { return Json::parse(write_json_line(to_json(estimate))); }
 
 Json estimate_array(const std::vector<Estimate>& estimates, std::size_t count) {
   Json list = Json::array();

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/parse_quantity.h"
 #include "exec/host/host_kernels.h"
 #include "exec/rank_ensemble.h"
+#include "exec/resident_memory.h"
 #include "plan/rank_place.h"
 #include "plan/strategy.h"
-#include "exec/resident_memory.h"
 
 namespace portolan {
 
@@ -59,6 +61,30 @@ Result<void> check_memory(const Program& program) {
   return {};
 }
 
+/// Whether compute that follows a send waits for it: until then the buffer that is being sent must live.
+Result<void> check_sends(const Stage& stage) {
+  const auto ops_of = [&](const Slot& slot) -> const std::vector<Op>& {
+    return stage.templates[static_cast<std::size_t>(slot.template_index)].ops;
+  };
+  for (std::size_t i = 1; i < stage.order.size(); ++i) {
+    const std::vector<Op>& before = ops_of(stage.order[i - 1]);
+    const std::vector<Op>& ops = ops_of(stage.order[i]);
+    const auto is_send = [](const Op& op) { return op.kind == OpKind::kSend; };
+    const auto compute =
+        std::find_if(ops.begin(), ops.end(), [](const Op& op) { return op.kind == OpKind::kCompute; });
+    if (compute == ops.end() || std::none_of(before.begin(), before.end(), is_send)) {
+      continue;
+    }
+    const auto waits = [](const Predecessor& p) {
+      return p.kind == Predecessor::Kind::kAllOps && p.slots_back == 1;
+    };
+    if (std::none_of(compute->predecessors.begin(), compute->predecessors.end(), waits)) {
+      return infeasible("sends that compute does not wait for are not available on the host device yet");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> check_runnable(const Plan& plan, const RunOptions& options) {
@@ -76,6 +102,7 @@ Result<void> check_runnable(const Plan& plan, const RunOptions& options) {
         fmt::format("collectives along axis {} are not available on the host device yet", axis_name(*axis)));
   }
   for (const Stage& stage : program.stages) {
+    PORTOLAN_CHECK_OK(check_sends(stage));
     for (const Template& t : stage.templates) {
       for (const Op& op : t.ops) {
         PORTOLAN_CHECK_OK(check_op(op, stage));

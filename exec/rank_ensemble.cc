@@ -4,8 +4,8 @@
 #include <thread>
 
 #include "exec/processor_affinity.h"
-#include "plan/rank_place.h"
 #include "kernels/host/blas.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
 

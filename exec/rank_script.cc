@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "plan/rank_place.h"
 #include "plan/memory.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
 

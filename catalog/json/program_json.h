@@ -6,7 +6,7 @@
 
 namespace portolan {
 
-/// A Program as plan files hold it (catalog/plan-file.md): fields at their defaults are left out; a kernel, a
+/// A Program as plan files hold it (docs/plan-file.md): fields at their defaults are left out; a kernel, a
 /// buffer and a slot are one line each; a slot is ["forward 0", 3], its template's name (or index) and its
 /// microbatch, so that an order list can be edited by hand.
 JsonValue to_json(const Program& program);

@@ -19,7 +19,8 @@ struct Pair {
   Estimate folded;
 };
 
-Pair predict(ClosedForm& closed_form, const Scenario& scenario, const Cluster& cluster, const Strategy& strategy) {
+Pair predict(ClosedForm& closed_form, const Scenario& scenario, const Cluster& cluster,
+             const Strategy& strategy) {
   const Program program = lower(scenario, strategy);
   const SimulationRequest request{scenario, strategy, program, cluster, Fidelity::kFolded, false};
   return {closed_form.evaluate(strategy), simulate_program(request, run_without_contention)->estimate};
@@ -54,7 +55,8 @@ void expect_close(const Scenario& scenario, std::size_t step, double tolerance) 
     const ClosedForm::Outcome outcome = closed_form.outcome(strategies[i]);
     EXPECT_EQ(outcome.step_time, pair.closed.step_time);
     EXPECT_EQ(outcome.peak_memory, pair.closed.peak_memory);
-    EXPECT_EQ(pair.closed.stage_memory[static_cast<std::size_t>(outcome.fullest_stage)].reserved, outcome.peak_memory);
+    EXPECT_EQ(pair.closed.stage_memory[static_cast<std::size_t>(outcome.fullest_stage)].reserved,
+              outcome.peak_memory);
   }
 }
 
@@ -79,10 +81,12 @@ TEST(ClosedFormProperty, UnevenStagesAgreeWithTheFoldedRung) {
   scenario.model.num_layers = 16;
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   ClosedForm closed_form(scenario, cluster);
-  for (const auto& layers : std::vector<std::vector<std::int32_t>>{{1, 1, 1, 13}, {13, 1, 1, 1}, {2, 6, 6, 2}, {7, 1, 1, 7}, {1, 2, 6, 7}}) {
+  for (const auto& layers : std::vector<std::vector<std::int32_t>>{
+           {1, 1, 1, 13}, {13, 1, 1, 1}, {2, 6, 6, 2}, {7, 1, 1, 7}, {1, 2, 6, 7}}) {
     for (const ScheduleKind schedule : {ScheduleKind::kGPipe, ScheduleKind::kOneFOneB}) {
       for (const std::int64_t microbatch : {1, 8, 16}) {
-        Strategy strategy = sample_strategy(scenario, {.tensor = 4, .pipeline = 4, .data = 2, .microbatch = microbatch});
+        Strategy strategy =
+            sample_strategy(scenario, {.tensor = 4, .pipeline = 4, .data = 2, .microbatch = microbatch});
         strategy.layers_per_stage = layers;
         strategy.schedule = schedule;
         SCOPED_TRACE(short_name(strategy));
@@ -102,10 +106,11 @@ TEST(ClosedFormProperty, LayersThatDifferInRecomputationAgreeWithTheFoldedRung) 
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   ClosedForm closed_form(scenario, cluster);
   const RecomputeSet none = recompute_none(), selective = recompute_selective(), full = recompute_full();
-  for (const auto& sets : std::vector<std::vector<RecomputeSet>>{{full, full, none, none, full, full, none, none},
-                                                                 {none, full, none, full, none, full, none, full},
-                                                                 {full, none, full, selective, selective, none, none, full},
-                                                                 std::vector<RecomputeSet>(8, selective)}) {
+  for (const auto& sets :
+       std::vector<std::vector<RecomputeSet>>{{full, full, none, none, full, full, none, none},
+                                              {none, full, none, full, none, full, none, full},
+                                              {full, none, full, selective, selective, none, none, full},
+                                              std::vector<RecomputeSet>(8, selective)}) {
     for (const std::int32_t stages : {1, 2, 4}) {
       Strategy strategy = sample_strategy(scenario, {.tensor = 4, .pipeline = stages, .data = 8 / stages});
       strategy.recompute.per_layer = sets;
@@ -127,8 +132,10 @@ TEST(ClosedFormProperty, TensorGroupsOfAllAxisOrdersHaveTheirOwnCosts) {
     strategy.axis_order = {Axis::kData, Axis::kPipeline, Axis::kTensor, Axis::kContext, Axis::kExpert};
     return strategy;
   };
-  // Tensor-parallel pairs are dp x pp = 4 devices apart: another node. Then 2 devices, which are neighbours in a node.
-  for (const Degrees& degrees : {Degrees{.tensor = 2, .pipeline = 2, .data = 2}, Degrees{.tensor = 4, .pipeline = 2}, Degrees{.tensor = 4, .data = 2}}) {
+  // Tensor-parallel pairs are dp x pp = 4 devices apart: another node. Then 2 devices, which are neighbours
+  // in a node.
+  for (const Degrees& degrees : {Degrees{.tensor = 2, .pipeline = 2, .data = 2},
+                                 Degrees{.tensor = 4, .pipeline = 2}, Degrees{.tensor = 4, .data = 2}}) {
     ClosedForm fresh(scenario, cluster);
     const Strategy strategy = strategy_of(degrees);
     EXPECT_EQ(shared.evaluate(strategy), fresh.evaluate(strategy));

@@ -89,7 +89,8 @@ TEST(LoweringProperty, OpIdsAreDenseAndUniqueAndDoNotSeeTheOrder) {
       for (std::size_t t = 0; t < program.stages[s].templates.size(); ++t) {
         for (std::size_t o = 0; o < program.stages[s].templates[t].ops.size(); ++o) {
           for (std::int32_t m = 0; m < pipeline.num_microbatches; ++m) {
-            seen.insert(ids.id(static_cast<std::int32_t>(s), static_cast<std::int32_t>(t), static_cast<std::int32_t>(o), m));
+            seen.insert(ids.id(static_cast<std::int32_t>(s), static_cast<std::int32_t>(t),
+                               static_cast<std::int32_t>(o), m));
           }
         }
       }

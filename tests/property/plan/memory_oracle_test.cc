@@ -30,8 +30,8 @@ class LiveBuffers {
         }
         const std::size_t steps = std::max<std::size_t>(ops[o].kernels.size(), 1);
         for (std::size_t k = 0; k < steps; ++k) {
-          step({slot.template_index, static_cast<std::int32_t>(o), static_cast<std::int32_t>(k)}, slot.microbatch,
-               ops[o].kind == OpKind::kCompute);
+          step({slot.template_index, static_cast<std::int32_t>(o), static_cast<std::int32_t>(k)},
+               slot.microbatch, ops[o].kind == OpKind::kCompute);
         }
       }
     }
@@ -83,8 +83,8 @@ void expect_peak_as_walked(const Program& program, const std::string& what) {
     const StageMemory memory = stage_peak_memory(stage, Bytes(1000));
     EXPECT_EQ(memory.allocated.value, LiveBuffers(stage).peak_of_step()) << what;
     EXPECT_EQ(memory.reserved, memory.allocated + Bytes(1000));
-    EXPECT_EQ(memory.parameters + memory.gradients + memory.optimizer_states + memory.activations + memory.workspace +
-                  memory.communication,
+    EXPECT_EQ(memory.parameters + memory.gradients + memory.optimizer_states + memory.activations +
+                  memory.workspace + memory.communication,
               memory.allocated);
   }
 }

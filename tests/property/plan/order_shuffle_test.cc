@@ -73,7 +73,8 @@ TEST(OrderShuffle, CheckSaysDeadlockExactlyWhereDependenciesCannotBeMet) {
   int num_legal = 0;
   int num_deadlocked = 0;
   for (int round = 0; round < 3000; ++round) {
-    const SmallPipeline pipeline{static_cast<std::int32_t>(1 + random.next_below(3)), static_cast<std::int32_t>(1 + random.next_below(4)),
+    const SmallPipeline pipeline{static_cast<std::int32_t>(1 + random.next_below(3)),
+                                 static_cast<std::int32_t>(1 + random.next_below(4)),
                                  random.next_below(2) == 0 ? ScheduleKind::kGPipe : ScheduleKind::kOneFOneB};
     auto [scenario, strategy] = small_pipeline(pipeline);
     scenario.software.blocking_sends.value = random.next_below(2) == 0;

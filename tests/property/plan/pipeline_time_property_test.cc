@@ -12,11 +12,13 @@
 namespace portolan {
 namespace {
 
-/// Runs the passes of all stages by the rules that the lowered Program states: a receive is posted when the compute before it is done, a
-/// send takes its time once both sides are there, and blocks the compute after it where sends block.
+/// Runs the passes of all stages by the rules that the lowered Program states: a receive is posted when the
+/// compute before it is done, a send takes its time once both sides are there, and blocks the compute after
+/// it where sends block.
 class PassRunner {
  public:
-  PassRunner(const std::vector<StagePass>& stages, const PipelineShape& shape) : stages_(stages), shape_(shape) {}
+  PassRunner(const std::vector<StagePass>& stages, const PipelineShape& shape)
+      : stages_(stages), shape_(shape) {}
 
   double run() {
     const std::size_t p = stages_.size();
@@ -24,7 +26,8 @@ class PassRunner {
     std::vector<double> free_at(p, 0);
     std::vector<std::vector<Pass>> orders;
     for (std::size_t s = 0; s < p; ++s) {
-      orders.push_back(pass_order(shape_.schedule, {static_cast<std::int32_t>(s), static_cast<std::int32_t>(p), shape_.num_microbatches}));
+      orders.push_back(pass_order(shape_.schedule, {static_cast<std::int32_t>(s),
+                                                    static_cast<std::int32_t>(p), shape_.num_microbatches}));
     }
     for (bool moved = true; moved;) {
       moved = false;
@@ -104,7 +107,8 @@ double worst_difference(ScheduleKind schedule, double spread, double send) {
     for (const bool blocking : {false, true}) {
       const auto stages = uneven_stages(pipeline.num_stages, spread, send, random);
       const PipelineShape shape{schedule, pipeline.num_microbatches, blocking};
-      worst = std::max(worst, std::abs(pipeline_time(stages, shape).value / PassRunner(stages, shape).run() - 1));
+      worst =
+          std::max(worst, std::abs(pipeline_time(stages, shape).value / PassRunner(stages, shape).run() - 1));
     }
   }
   return worst;
@@ -126,7 +130,8 @@ TEST(PipelineTimeProperty, OneFOneBIsExactForEqualStagesWithFreeSendsAndCloseOth
 
 TEST(PipelineTimeProperty, EqualStagesWithFreeSendsTakeMPlusPMinusOneTurns) {
   for (const SmallPipeline& pipeline : small_pipelines(8, 16)) {
-    const std::vector<StagePass> stages(static_cast<std::size_t>(pipeline.num_stages), {Seconds(1), Seconds(2), Seconds(0)});
+    const std::vector<StagePass> stages(static_cast<std::size_t>(pipeline.num_stages),
+                                        {Seconds(1), Seconds(2), Seconds(0)});
     // (m + p - 1)(f + b), Narayanan et al. 2021, section 2.2.
     EXPECT_NEAR(pipeline_time(stages, {pipeline.schedule, pipeline.num_microbatches, false}).value,
                 3.0 * (pipeline.num_microbatches + pipeline.num_stages - 1), 1e-9);

@@ -24,7 +24,8 @@ class StageDataflow {
           run_kernel(kernel, slot.microbatch);
         }
         for (const std::int32_t buffer : op.buffers) {
-          EXPECT_TRUE(op.kind == OpKind::kReceive || holds(buffer, slot.microbatch)) << name(buffer) << " is communicated before it is made";
+          EXPECT_TRUE(op.kind == OpKind::kReceive || holds(buffer, slot.microbatch))
+              << name(buffer) << " is communicated before it is made";
           made_.insert({buffer, slot.microbatch});
         }
       }
@@ -43,9 +44,12 @@ class StageDataflow {
   }
 
   bool holds(std::int32_t buffer, std::int32_t microbatch) const {
-    return stage_.buffers[static_cast<std::size_t>(buffer)].persistent || made_.contains({buffer, microbatch});
+    return stage_.buffers[static_cast<std::size_t>(buffer)].persistent ||
+           made_.contains({buffer, microbatch});
   }
-  const std::string& name(std::int32_t buffer) const { return stage_.buffers[static_cast<std::size_t>(buffer)].name; }
+  const std::string& name(std::int32_t buffer) const {
+    return stage_.buffers[static_cast<std::size_t>(buffer)].name;
+  }
 
   const Stage& stage_;
   std::set<Instance> made_;
@@ -76,7 +80,8 @@ TEST(ProgramDataflow, EverySetOfRecomputedGroupsReadsOnlyWhatIsThere) {
 TEST(ProgramDataflow, LayersMayDifferInWhatTheyRecompute) {
   const Scenario scenario = tiny_scenario(2);
   Strategy strategy = sample_strategy(scenario, {.pipeline = 2});
-  strategy.recompute.per_layer = {recompute_full(), recompute_none(), recompute_selective(), recompute_full()};
+  strategy.recompute.per_layer = {recompute_full(), recompute_none(), recompute_selective(),
+                                  recompute_full()};
   const Program program = lower(scenario, strategy);
   ASSERT_TRUE(check_program(program));
   for (const Stage& stage : program.stages) {
@@ -116,13 +121,14 @@ bool waits_for(const UnfoldedProgram& unfolded, const Unit& unit, std::int32_t l
   return false;
 }
 
-/// What a microbatch's buffers are handed to communication for must be over when their memory is used again: by the next slot
-/// that has buffers of its own.
+/// What a microbatch's buffers are handed to communication for must be over when their memory is used again:
+/// by the next slot that has buffers of its own.
 void expect_handed_on_buffers_safe(const Stage& stage, const UnfoldedProgram& unfolded, const Unit& unit) {
   const auto op_at = [&](std::int32_t i) -> const Op& {
     const OpInstance& instance = unit.instances[static_cast<std::size_t>(i)];
     const Slot& slot = stage.order[static_cast<std::size_t>(instance.slot)];
-    return stage.templates[static_cast<std::size_t>(slot.template_index)].ops[static_cast<std::size_t>(instance.op)];
+    return stage.templates[static_cast<std::size_t>(slot.template_index)]
+        .ops[static_cast<std::size_t>(instance.op)];
   };
   const auto count = static_cast<std::int32_t>(unit.instances.size());
   for (std::int32_t i = 0; i < count; ++i) {
@@ -134,7 +140,8 @@ void expect_handed_on_buffers_safe(const Stage& stage, const UnfoldedProgram& un
       ++next;
     }
     if (next < count && op_at(next).phase != Phase::kOptimizer) {
-      EXPECT_TRUE(waits_for(unfolded, unit, next, i)) << op_kind_name(op_at(i).kind) << " in slot " << unit.instances[static_cast<std::size_t>(i)].slot;
+      EXPECT_TRUE(waits_for(unfolded, unit, next, i))
+          << op_kind_name(op_at(i).kind) << " in slot " << unit.instances[static_cast<std::size_t>(i)].slot;
     }
   }
 }

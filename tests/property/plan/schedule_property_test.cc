@@ -14,7 +14,8 @@ struct Tally {
 };
 
 Tally tally(const std::vector<Pass>& order, std::int32_t num_microbatches) {
-  std::vector<int> state(static_cast<std::size_t>(num_microbatches), 0);  // 0 not begun, 1 forward done, 2 backward done
+  std::vector<int> state(static_cast<std::size_t>(num_microbatches),
+                         0);  // 0 not begun, 1 forward done, 2 backward done
   Tally result;
   std::int32_t in_flight = 0;
   for (const Pass& pass : order) {
@@ -25,7 +26,8 @@ Tally tally(const std::vector<Pass>& order, std::int32_t num_microbatches) {
     in_flight += expected == 0 ? 1 : -1;
     result.peak_in_flight = std::max(result.peak_in_flight, in_flight);
   }
-  result.alternates = result.alternates && std::all_of(state.begin(), state.end(), [](int s) { return s == 2; });
+  result.alternates =
+      result.alternates && std::all_of(state.begin(), state.end(), [](int s) { return s == 2; });
   return result;
 }
 
@@ -48,7 +50,8 @@ TEST(ScheduleProperty, BackwardsOfAllStagesComeInOneOrder) {
     for (std::int32_t s = 0; s < pipeline.num_stages; ++s) {
       std::int32_t next_forward = 0;
       std::int32_t next_backward = 0;
-      for (const Pass& pass : pass_order(pipeline.schedule, {s, pipeline.num_stages, pipeline.num_microbatches})) {
+      for (const Pass& pass :
+           pass_order(pipeline.schedule, {s, pipeline.num_stages, pipeline.num_microbatches})) {
         std::int32_t& next = pass.direction == Pass::Direction::kForward ? next_forward : next_backward;
         EXPECT_EQ(pass.microbatch, next++);
       }

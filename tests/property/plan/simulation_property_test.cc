@@ -45,7 +45,8 @@ void expect_breakdown_adds_up(const Step& step) {
   const Breakdown b = breakdown_of(step.costed, step.unfolded, step.times);
   const double makespan = step.times.makespan.value;
   EXPECT_NEAR(b.total().value, makespan, 1e-12 * makespan);
-  for (const Seconds part : {b.compute, b.recompute, b.exposed_tensor, b.exposed_pipeline, b.exposed_data, b.bubble, b.optimizer, b.other}) {
+  for (const Seconds part : {b.compute, b.recompute, b.exposed_tensor, b.exposed_pipeline, b.exposed_data,
+                             b.bubble, b.optimizer, b.other}) {
     EXPECT_GE(part.value, -1e-12 * makespan);
   }
   EXPECT_GT(b.compute.value, 0);
@@ -57,7 +58,8 @@ TEST(SimulationProperty, CoalescingChangesNoTimeAndBreakdownsAddUpOnAllRungs) {
     for (const Fidelity fidelity : {Fidelity::kFolded, Fidelity::kFull, Fidelity::kExplicit}) {
       const Step apart = run(fold(program, cost, cluster, fidelity), cluster);
       const Step merged = run(coalesce(apart.costed), cluster);
-      EXPECT_NEAR(merged.times.makespan.value, apart.times.makespan.value, 1e-12 * apart.times.makespan.value);
+      EXPECT_NEAR(merged.times.makespan.value, apart.times.makespan.value,
+                  1e-12 * apart.times.makespan.value);
       EXPECT_LE(merged.unfolded.graph.activities.size(), apart.unfolded.graph.activities.size());
       expect_breakdown_adds_up(apart);
       expect_breakdown_adds_up(merged);
@@ -90,7 +92,8 @@ std::set<std::int64_t> compute_ids(const Program& program, const OpIds& ids, std
   const auto& templates = program.stages[static_cast<std::size_t>(stage)].templates;
   for (std::size_t t = 0; t < templates.size(); ++t) {
     for (std::size_t o = 0; o < templates[t].ops.size(); ++o) {
-      for (std::int32_t m = 0; templates[t].ops[o].kind == OpKind::kCompute && m < program.num_microbatches; ++m) {
+      for (std::int32_t m = 0; templates[t].ops[o].kind == OpKind::kCompute && m < program.num_microbatches;
+           ++m) {
         found.insert(ids.id(stage, static_cast<std::int32_t>(t), static_cast<std::int32_t>(o), m));
       }
     }
@@ -141,7 +144,9 @@ TEST(SimulationProperty, AllUnitsOfARungRunEveryOpOfTheirStage) {
   const Program program = lower(scenario, strategy);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   const KernelCost cost(scenario.hardware, scenario.precision);
-  const auto num_units = [&](Fidelity fidelity) { return unfold(fold(program, cost, cluster, fidelity), cluster)->units.size(); };
+  const auto num_units = [&](Fidelity fidelity) {
+    return unfold(fold(program, cost, cluster, fidelity), cluster)->units.size();
+  };
   EXPECT_EQ(num_units(Fidelity::kFolded), 2U);    // a stage each
   EXPECT_EQ(num_units(Fidelity::kFull), 4U);      // a stage of a replica each
   EXPECT_EQ(num_units(Fidelity::kExplicit), 8U);  // a rank each

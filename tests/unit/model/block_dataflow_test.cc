@@ -12,10 +12,12 @@ namespace {
 /// Follows which tensors of a block hold a value.
 class Dataflow {
  public:
-  explicit Dataflow(const Block& block) : block_(block), defined_(block.tensors.size(), false), read_(block.tensors.size(), false) {
+  explicit Dataflow(const Block& block)
+      : block_(block), defined_(block.tensors.size(), false), read_(block.tensors.size(), false) {
     for (std::size_t i = 0; i < defined_.size(); ++i) {
       const TensorRole role = block.tensors[i].role;
-      defined_[i] = role == TensorRole::kInput || role == TensorRole::kParameter || role == TensorRole::kGradient || role == TensorRole::kLoss;
+      defined_[i] = role == TensorRole::kInput || role == TensorRole::kParameter ||
+                    role == TensorRole::kGradient || role == TensorRole::kLoss;
     }
   }
 
@@ -69,7 +71,9 @@ class Dataflow {
         EXPECT_EQ(block_.tensors[i + 1].elements, tensor.elements);
         EXPECT_EQ(block_.tensors[i + 1].name, tensor.name + ".gradient");
       }
-      EXPECT_TRUE(read_[i] || tensor.role == TensorRole::kOutput || tensor.role == TensorRole::kHiddenGradient) << tensor.name << " is never read";
+      EXPECT_TRUE(read_[i] || tensor.role == TensorRole::kOutput ||
+                  tensor.role == TensorRole::kHiddenGradient)
+          << tensor.name << " is never read";
     }
   }
 
@@ -113,7 +117,8 @@ TEST(BlockDataflow, ATensorIsWrittenByKernelsOfOneGroupOnly) {
         for (const Operand& operand : grouped.kernel.operands) {
           if (operand.access != Access::kRead) {
             const auto [found, first] = writer.emplace(operand.tensor, grouped.group);
-            EXPECT_EQ(found->second, grouped.group) << layer.tensors[static_cast<std::size_t>(operand.tensor)].name;
+            EXPECT_EQ(found->second, grouped.group)
+                << layer.tensors[static_cast<std::size_t>(operand.tensor)].name;
           }
         }
       }
@@ -124,7 +129,8 @@ TEST(BlockDataflow, ATensorIsWrittenByKernelsOfOneGroupOnly) {
 TEST(BlockDataflow, NamesAreUnique) {
   for (const TransformerConfig& config : all_styles()) {
     for (const BlockOptions& options : all_options()) {
-      for (const Block& block : {embedding_block(config, options), layer_block(config, options), head_block(config, options, 1.0)}) {
+      for (const Block& block : {embedding_block(config, options), layer_block(config, options),
+                                 head_block(config, options, 1.0)}) {
         std::set<std::string> names;
         for (const Tensor& tensor : block.tensors) {
           EXPECT_TRUE(names.insert(tensor.name).second) << tensor.name;
@@ -151,7 +157,8 @@ TEST(BlockDataflow, OnlyMatricesDecayAndResidualProjectionsBeginSmaller) {
       const bool joins = tensor.name == "projection.weight" || tensor.name == "fc2.weight";
       EXPECT_DOUBLE_EQ(tensor.init_std, joins ? 0.005 : 0.02) << tensor.name;
     } else {
-      EXPECT_EQ(tensor.init, tensor.name.ends_with(".gain") ? ParameterInit::kOnes : ParameterInit::kZeros) << tensor.name;
+      EXPECT_EQ(tensor.init, tensor.name.ends_with(".gain") ? ParameterInit::kOnes : ParameterInit::kZeros)
+          << tensor.name;
     }
   }
 }

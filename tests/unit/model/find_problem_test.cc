@@ -20,8 +20,10 @@ TEST(FindProblem, NamesTheKeyTheValueAndWhatIsAllowed) {
       {"num_layers", "-3 (allowed", [](TransformerConfig& c) { c.num_layers = -3; }},
       {"num_layers", "100001 (allowed: 1 to 100000)", [](TransformerConfig& c) { c.num_layers = 100001; }},
       {"hidden_size", "0 (allowed", [](TransformerConfig& c) { c.hidden_size = 0; }},
-      {"hidden_size", "4611686018427387904 (allowed", [](TransformerConfig& c) { c.hidden_size = std::int64_t{1} << 62; }},
-      {"hidden_size", "768 is not divisible by num_heads 11", [](TransformerConfig& c) { c.num_heads = c.num_kv_heads = 11; }},
+      {"hidden_size", "4611686018427387904 (allowed",
+       [](TransformerConfig& c) { c.hidden_size = std::int64_t{1} << 62; }},
+      {"hidden_size", "768 is not divisible by num_heads 11",
+       [](TransformerConfig& c) { c.num_heads = c.num_kv_heads = 11; }},
       {"num_heads", "0 (allowed", [](TransformerConfig& c) { c.num_heads = 0; }},
       {"num_kv_heads", "0 (allowed", [](TransformerConfig& c) { c.num_kv_heads = 0; }},
       {"num_kv_heads", "5 does not divide num_heads 12", [](TransformerConfig& c) { c.num_kv_heads = 5; }},
@@ -37,15 +39,20 @@ TEST(FindProblem, NamesTheKeyTheValueAndWhatIsAllowed) {
        }},
       {nullptr, "", [](TransformerConfig& c) { c.num_heads = c.num_kv_heads = 256; }},
       {"norm_epsilon", "0 (allowed", [](TransformerConfig& c) { c.norm_epsilon = 0; }},
-      {"norm_epsilon", "nan (allowed", [](TransformerConfig& c) { c.norm_epsilon = std::numeric_limits<double>::quiet_NaN(); }},
+      {"norm_epsilon", "nan (allowed",
+       [](TransformerConfig& c) { c.norm_epsilon = std::numeric_limits<double>::quiet_NaN(); }},
       {"rotary_theta", "1 (allowed", [](TransformerConfig& c) { c.rotary_theta = 1; }},
-      {"rotary_theta", "nan (allowed", [](TransformerConfig& c) { c.rotary_theta = std::numeric_limits<double>::quiet_NaN(); }},
-      {"rotary_theta", "inf (allowed", [](TransformerConfig& c) { c.rotary_theta = std::numeric_limits<double>::infinity(); }},
+      {"rotary_theta", "nan (allowed",
+       [](TransformerConfig& c) { c.rotary_theta = std::numeric_limits<double>::quiet_NaN(); }},
+      {"rotary_theta", "inf (allowed",
+       [](TransformerConfig& c) { c.rotary_theta = std::numeric_limits<double>::infinity(); }},
       {"initializer_std", "0 (allowed", [](TransformerConfig& c) { c.initializer_std = 0; }},
-      {"initializer_std", "inf (allowed", [](TransformerConfig& c) { c.initializer_std = std::numeric_limits<double>::infinity(); }},
+      {"initializer_std", "inf (allowed",
+       [](TransformerConfig& c) { c.initializer_std = std::numeric_limits<double>::infinity(); }},
   };
   for (const Row& row : table) {
-    TransformerConfig config = gpt({.layers = 12, .hidden = 768, .heads = 12, .vocab = 50257, .positions = 1024});
+    TransformerConfig config =
+        gpt({.layers = 12, .hidden = 768, .heads = 12, .vocab = 50257, .positions = 1024});
     row.change(config);
     const auto problem = find_problem(config);
     if (row.key == nullptr) {
@@ -60,13 +67,16 @@ TEST(FindProblem, NamesTheKeyTheValueAndWhatIsAllowed) {
 
 TEST(FindProblem, NoCountOverflowsWhereNoProblemIsFound) {
   // 100,000 layers of 12 x 2^48 elements are 3.4e20, beyond the 9.2e18 of 64 bits.
-  TransformerConfig config = gpt({.layers = 100'000, .hidden = std::int64_t{1} << 24, .heads = 1, .vocab = 1, .positions = 1});
+  TransformerConfig config =
+      gpt({.layers = 100'000, .hidden = std::int64_t{1} << 24, .heads = 1, .vocab = 1, .positions = 1});
   config.ffn_size = std::int64_t{1} << 24;
   const auto problem = find_problem(config);
   ASSERT_TRUE(problem);
   EXPECT_EQ(problem->key, "num_layers");
-  // A hundred times the largest models trained so far is still allowed: 100 layers of 12 x 2^36 elements, 8.2e13 parameters.
-  EXPECT_FALSE(find_problem(gpt({.layers = 100, .hidden = 1 << 18, .heads = 1 << 10, .vocab = 1 << 18, .positions = 1 << 20})));
+  // A hundred times the largest models trained so far is still allowed: 100 layers of 12 x 2^36
+  // elements, 8.2e13 parameters.
+  EXPECT_FALSE(find_problem(
+      gpt({.layers = 100, .hidden = 1 << 18, .heads = 1 << 10, .vocab = 1 << 18, .positions = 1 << 20})));
 }
 
 }  // namespace

@@ -6,7 +6,8 @@
 namespace portolan {
 namespace {
 
-/// 2 sequences of 4 tokens (8 rows), hidden 16, 4 heads of 4, MLP 64, vocabulary 20; bf16 compute, fp32 gradients.
+/// 2 sequences of 4 tokens (8 rows), hidden 16, 4 heads of 4, MLP 64, vocabulary 20; bf16 compute, fp32
+/// gradients.
 BlockOptions narrow_options() {
   BlockOptions options;
   options.microbatch_size = 2;
@@ -15,7 +16,9 @@ BlockOptions narrow_options() {
   options.gradient_bytes = 4;
   return options;
 }
-TransformerConfig small() { return gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8}); }
+TransformerConfig small() {
+  return gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8});
+}
 
 Bytes bytes_of(const std::vector<GroupedKernel>& kernels, KernelKind kind, int which = 0) {
   for (const GroupedKernel& grouped : kernels) {
@@ -50,7 +53,8 @@ TEST(KernelBytes, OfALayerCountEachOperandOnceAndUpdatedOnesTwice) {
 TEST(KernelBytes, OfUnfusedSoftmaxAreThreePasses) {
   BlockOptions options = narrow_options();
   options.fused_softmax = false;
-  EXPECT_EQ(bytes_of(layer_block(small(), options).forward, KernelKind::kAttentionSoftmaxForward).value, 3 * 512);
+  EXPECT_EQ(bytes_of(layer_block(small(), options).forward, KernelKind::kAttentionSoftmaxForward).value,
+            3 * 512);
 }
 
 TEST(KernelBytes, OfDropoutAddMasksOfOneByte) {
@@ -77,7 +81,8 @@ TEST(KernelBytes, OfTheEndsTouchRowsOfTablesOnly) {
 TEST(KernelBytes, AreNeverNegativeAndNothingIsFree) {
   for (const TransformerConfig& config : all_styles()) {
     for (const BlockOptions& options : all_options()) {
-      for (const Block& block : {embedding_block(config, options), layer_block(config, options), head_block(config, options, 1.0)}) {
+      for (const Block& block : {embedding_block(config, options), layer_block(config, options),
+                                 head_block(config, options, 1.0)}) {
         for (const auto* list : {&block.forward, &block.backward}) {
           for (const GroupedKernel& grouped : *list) {
             EXPECT_GT(grouped.kernel.bytes.value, 0) << block.name << " " << kernel_name(grouped.kernel.kind);

@@ -11,10 +11,14 @@ TEST(ModelFlops, EqualTheFormulaOfNarayananEtAlWithoutRecomputation) {
   struct Row {
     double layers, hidden, heads, vocab, sequence;
   };
-  for (const Row& r : {Row{12, 768, 12, 50257, 1024}, Row{96, 12288, 96, 50257, 2048}, Row{128, 25600, 160, 51200, 2048}}) {
+  for (const Row& r :
+       {Row{12, 768, 12, 50257, 1024}, Row{96, 12288, 96, 50257, 2048}, Row{128, 25600, 160, 51200, 2048}}) {
     const auto whole = [](double x) { return static_cast<std::int64_t>(x); };
-    const TransformerConfig config = gpt(
-        {.layers = whole(r.layers), .hidden = whole(r.hidden), .heads = whole(r.heads), .vocab = whole(r.vocab), .positions = whole(r.sequence)});
+    const TransformerConfig config = gpt({.layers = whole(r.layers),
+                                          .hidden = whole(r.hidden),
+                                          .heads = whole(r.heads),
+                                          .vocab = whole(r.vocab),
+                                          .positions = whole(r.sequence)});
     const double formula = 72 * r.sequence * r.layers * r.hidden * r.hidden *
                            (1 + r.sequence / (6 * r.hidden) + r.vocab / (12 * r.hidden * r.layers));
     EXPECT_NEAR(model_flops_per_sequence(config, whole(r.sequence)).value, formula, 1e-12 * formula);
@@ -22,14 +26,17 @@ TEST(ModelFlops, EqualTheFormulaOfNarayananEtAlWithoutRecomputation) {
 }
 
 TEST(ModelFlops, OfLlamaCountGroupedQueriesAndTheGatedMlp) {
-  // 7B at s = 2: forward of a layer and token: qkv 2 x 3 h^2, projection 2 h^2, scores and context 4 s h, MLP 2 x 3 h f.
-  const TransformerConfig config = llama({.layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 32, .ffn = 11008});
+  // 7B at s = 2: forward of a layer and token: qkv 2 x 3 h^2, projection 2 h^2, scores and context 4 s h, MLP
+  // 2 x 3 h f.
+  const TransformerConfig config =
+      llama({.layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 32, .ffn = 11008});
   const double h = 4096, f = 11008, s = 2;
   const double layer = s * (8 * h * h + 4 * s * h + 6 * h * f);
   const double head = s * 2 * h * 32000;
   EXPECT_DOUBLE_EQ(model_flops_per_sequence(config, 2).value, 3 * (32 * layer + head));
   // 70B: keys and values have 8 heads of 64, so that qkv is 2 h (h + h / 4).
-  const TransformerConfig large = llama({.layers = 80, .hidden = 8192, .heads = 64, .kv_heads = 8, .ffn = 28672});
+  const TransformerConfig large =
+      llama({.layers = 80, .hidden = 8192, .heads = 64, .kv_heads = 8, .ffn = 28672});
   const double h2 = 8192, f2 = 28672;
   const double layer2 = s * (2 * h2 * (h2 + h2 / 4) + 2 * h2 * h2 + 4 * s * h2 + 6 * h2 * f2);
   EXPECT_DOUBLE_EQ(model_flops_per_sequence(large, 2).value, 3 * (80 * layer2 + s * 2 * h2 * 32000));
@@ -55,7 +62,8 @@ TEST(ModelFlops, BackwardDoesTwiceTheProductsOfForward) {
 }
 
 TEST(ModelFlops, OfALayerForwardAre24bsh2And4bs2h) {
-  const TransformerConfig config = gpt({.layers = 2, .hidden = 64, .heads = 4, .vocab = 100, .positions = 32});
+  const TransformerConfig config =
+      gpt({.layers = 2, .hidden = 64, .heads = 4, .vocab = 100, .positions = 32});
   BlockOptions options;
   options.microbatch_size = 3;
   options.sequence_length = 32;
@@ -71,7 +79,8 @@ TEST(ModelFlops, AProductsShapeMultipliesToItsFlops) {
           for (const GroupedKernel& grouped : *list) {
             const KernelShape& s = grouped.kernel.shape;
             if (is_gemm(grouped.kernel.kind)) {
-              EXPECT_DOUBLE_EQ(grouped.kernel.flops.value, 2.0 * static_cast<double>(s.gemm_batch * s.gemm_m * s.gemm_n * s.gemm_k));
+              EXPECT_DOUBLE_EQ(grouped.kernel.flops.value,
+                               2.0 * static_cast<double>(s.gemm_batch * s.gemm_m * s.gemm_n * s.gemm_k));
               EXPECT_GT(grouped.kernel.flops.value, 0);
             }
           }

@@ -27,7 +27,8 @@ struct LlamaSizes {
 };
 TransformerConfig llama(const LlamaSizes& sizes);
 
-/// All 64 combinations of normalisation, activation, positions, grouped queries, biases and tying, in sizes of a few.
+/// All 64 combinations of normalisation, activation, positions, grouped queries, biases and tying, in sizes
+/// of a few.
 std::vector<TransformerConfig> all_styles();
 
 /// All combinations of dropout, fusions and tensor-parallel degrees 1 and 2, for 2 sequences of 4 tokens.

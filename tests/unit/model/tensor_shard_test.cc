@@ -9,9 +9,11 @@
 namespace portolan {
 namespace {
 
-/// Parameters that every rank of a tensor-parallel group holds whole: norms, and what is added after the all-reduce.
+/// Parameters that every rank of a tensor-parallel group holds whole: norms, and what is added after the
+/// all-reduce.
 bool replicated(const std::string& name) {
-  return name.starts_with("norm") || name == "projection.bias" || name == "fc2.bias" || name == "position.weight";
+  return name.starts_with("norm") || name == "projection.bias" || name == "fc2.bias" ||
+         name == "position.weight";
 }
 
 TransformerConfig divisible(TransformerConfig config) {
@@ -44,7 +46,8 @@ TEST(TensorShard, ShardsOfParametersSumUpToTheWhole) {
           if (one.role == TensorRole::kParameter) {
             EXPECT_EQ(part.elements * (replicated(one.name) ? 1 : tp), one.elements) << one.name;
           }
-          if (one.role == TensorRole::kInput || one.role == TensorRole::kOutput || one.role == TensorRole::kHiddenGradient) {
+          if (one.role == TensorRole::kInput || one.role == TensorRole::kOutput ||
+              one.role == TensorRole::kHiddenGradient) {
             EXPECT_EQ(part.elements, one.elements) << one.name;
           }
         }
@@ -78,7 +81,8 @@ TEST(TensorShard, ShardsOfEveryProductSumUpToTheWhole) {
 }
 
 TEST(TensorShard, ALayerAllReducesItsHiddenStateTwiceEachWay) {
-  // Shoeybi et al. 2019 (arXiv 1909.08053), figure 4: after attention and MLP in forward, before both in backward.
+  // Shoeybi et al. 2019 (arXiv 1909.08053), figure 4: after attention and MLP in forward, before both in
+  // backward.
   const TransformerConfig config = divisible(all_styles().front());
   for (const std::int64_t tp : {1, 2, 4}) {
     const Block layer = blocks_of(config, tp)[1];

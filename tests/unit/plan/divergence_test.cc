@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include "plan/divergence.h"
+
+#include <gtest/gtest.h>
 
 namespace portolan {
 namespace {

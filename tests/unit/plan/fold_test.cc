@@ -30,7 +30,8 @@ int num_compute_ops(const CostedTemplate& t) {
 }
 
 TEST(Coalesce, MakesEveryTemplateOneComputeActivity) {
-  for (const Degrees& degrees : {Degrees{}, Degrees{.tensor = 2}, Degrees{.tensor = 2, .pipeline = 2}, Degrees{.tensor = 2, .pipeline = 4}}) {
+  for (const Degrees& degrees : {Degrees{}, Degrees{.tensor = 2}, Degrees{.tensor = 2, .pipeline = 2},
+                                 Degrees{.tensor = 2, .pipeline = 4}}) {
     const Prepared p = prepare(tiny_scenario(degrees.tensor * degrees.pipeline), degrees);
     const CostedProgram merged = coalesce(fold(p.program, p.cost, p.cluster, Fidelity::kFolded));
     for (const auto& stage : merged.stages) {
@@ -55,7 +56,8 @@ TEST(Coalesce, KeepsAGatherApartFromComputeThatWaitsForASend) {
 TEST(Coalesce, KeepsTensorCollectivesApartOnTheExplicitRung) {
   const Prepared p = prepare(tiny_scenario(2), {.tensor = 2});
   const CostedProgram merged = coalesce(fold(p.program, p.cost, p.cluster, Fidelity::kExplicit));
-  // Forward of 4 layers: all-reduces after embedding, twice a layer, one for the loss: 10 pieces of compute lie around them.
+  // Forward of 4 layers: all-reduces after embedding, twice a layer, one for the loss: 10 pieces of compute
+  // lie around them.
   int collectives = 0;
   for (const CostedOp& op : merged.stages[0][1].ops) {
     collectives += op.kind == OpKind::kCollective;
@@ -95,7 +97,8 @@ TEST(Fold, TurnsTensorCollectivesIntoComputeOfTheirTime) {
       ++seen;
       EXPECT_EQ(folded.stages[0][1].ops[o].kind, OpKind::kCompute);
       EXPECT_EQ(folded.stages[0][1].ops[o].lane, 0);
-      // Hidden state of 16 tokens x 32 x 4 B = 2048 B; ring of 2: 2 x 1/2 x 2048 B at 100 GB/s, 2 steps of 3 us.
+      // Hidden state of 16 tokens x 32 x 4 B = 2048 B; ring of 2: 2 x 1/2 x 2048 B at 100 GB/s, 2 steps of 3
+      // us.
       EXPECT_DOUBLE_EQ(folded.stages[0][1].ops[o].duration.value, 2048 / 100e9 + 6e-6);
     }
   }
@@ -114,7 +117,8 @@ TEST(Unfold, RefusesWhatItCannotRun) {
   one_node.num_nodes = 1;
   const Cluster small = Cluster::build(one_node).value();
   const Strategy strategy = sample_strategy(scenario, {.tensor = 2, .pipeline = 2, .data = 2});
-  const auto refused = simulate_program({scenario, strategy, p.program, small, Fidelity::kFolded, false}, run_without_contention);
+  const auto refused = simulate_program({scenario, strategy, p.program, small, Fidelity::kFolded, false},
+                                        run_without_contention);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kInfeasible);
   EXPECT_EQ(refused.error().message, "8 ranks exceed the 4 GPUs of small");
@@ -125,11 +129,13 @@ TEST(Unfold, ASendWithoutItsReceiveIsAnError) {
   std::erase_if(p.program.stages[1].order, [](const Slot& slot) { return slot.microbatch == 2; });
   const auto refused = unfold(fold(p.program, p.cost, p.cluster, Fidelity::kFolded), p.cluster);
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().message.find("joined by 1 of 2 ranks"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("joined by 1 of 2 ranks"), std::string::npos)
+      << refused.error().message;
 }
 
 TEST(Unfold, FollowsAShuffledOrderList) {
-  // Two stages without replicas; all microbatches renamed from the last to the first: the same times, other ids first.
+  // Two stages without replicas; all microbatches renamed from the last to the first: the same times, other
+  // ids first.
   Prepared p = prepare(tiny_scenario(2), {.pipeline = 2, .microbatch = 4});
   const auto run = [&](const Program& program) {
     const CostedProgram costed = coalesce(fold(program, p.cost, p.cluster, Fidelity::kFolded));

@@ -8,7 +8,8 @@
 namespace portolan {
 namespace {
 
-Kernel product(std::int64_t m, std::int64_t n, std::int64_t k, Bytes bytes, KernelKind kind = KernelKind::kLinearForward) {
+Kernel product(std::int64_t m, std::int64_t n, std::int64_t k, Bytes bytes,
+               KernelKind kind = KernelKind::kLinearForward) {
   Kernel kernel;
   kernel.kind = kind;
   kernel.shape = {.gemm_batch = 1, .gemm_m = m, .gemm_n = n, .gemm_k = k};
@@ -25,7 +26,9 @@ Kernel elementwise(std::int64_t rows, std::int64_t columns, Bytes bytes) {
   return kernel;
 }
 
-double time_s(const Hardware& hardware, const Kernel& kernel) { return KernelCost(hardware, Precision::kBf16).time(kernel).value; }
+double time_s(const Hardware& hardware, const Kernel& kernel) {
+  return KernelCost(hardware, Precision::kBf16).time(kernel).value;
+}
 
 TEST(KernelCost, OfProductsIsTheRoofline) {
   const Hardware hardware = small_hardware();
@@ -34,7 +37,9 @@ TEST(KernelCost, OfProductsIsTheRoofline) {
   // Bandwidth-bound: 80 MB at 1e12 x 0.8 = 100 us.
   EXPECT_DOUBLE_EQ(time_s(hardware, product(1000, 1000, 1000, Bytes(80'000'000))), 101e-6);
   // Attention products at their own efficiency, 0.25: 80 us.
-  EXPECT_DOUBLE_EQ(time_s(hardware, product(1000, 1000, 1000, Bytes(6'000'000), KernelKind::kAttentionContextForward)), 81e-6);
+  EXPECT_DOUBLE_EQ(
+      time_s(hardware, product(1000, 1000, 1000, Bytes(6'000'000), KernelKind::kAttentionContextForward)),
+      81e-6);
 }
 
 TEST(KernelCost, OfMemoryBoundKernelsIsBytesOverAchievedBandwidthAndALaunch) {
@@ -58,15 +63,19 @@ TEST(KernelCost, IsExactAtMeasuredProductsOfItsLayout) {
   // Measured with its launch: 2e9 / 20e12 = 100 us, 4e9 / 40e12 = 100 us, 2e9 / 10e12 = 200 us.
   EXPECT_DOUBLE_EQ(time_s(hardware, product(1000, 1000, 1000, Bytes(1))), 100e-6);
   EXPECT_DOUBLE_EQ(time_s(hardware, product(2000, 1000, 1000, Bytes(1))), 100e-6);
-  EXPECT_DOUBLE_EQ(time_s(hardware, product(1000, 1000, 1000, Bytes(1), KernelKind::kLinearBackwardWeight)), 200e-6);
+  EXPECT_DOUBLE_EQ(time_s(hardware, product(1000, 1000, 1000, Bytes(1), KernelKind::kLinearBackwardWeight)),
+                   200e-6);
   // Nothing measured in this layout: roofline.
-  EXPECT_DOUBLE_EQ(time_s(hardware, product(1000, 1000, 1000, Bytes(1), KernelKind::kLinearBackwardInput)), 41e-6);
+  EXPECT_DOUBLE_EQ(time_s(hardware, product(1000, 1000, 1000, Bytes(1), KernelKind::kLinearBackwardInput)),
+                   41e-6);
 }
 
 TEST(KernelCost, BetweenMeasuredProductsIsAMeanOfTheirTimesPerFlop) {
-  // Halfway in doublings both weigh alike: 1/rate = (1/20 + 1/40) / 2 per TFLOP = 1 / 26.67e12. m 1414 is within 0.02 % of halfway.
+  // Halfway in doublings both weigh alike: 1/rate = (1/20 + 1/40) / 2 per TFLOP = 1 / 26.67e12. m 1414 is
+  // within 0.02 % of halfway.
   const double flops = 2.0 * 1414 * 1000 * 1000;
-  EXPECT_NEAR(time_s(with_gemm_points(), product(1414, 1000, 1000, Bytes(1))), flops / (80e12 / 3), 1e-3 * flops / 26e12);
+  EXPECT_NEAR(time_s(with_gemm_points(), product(1414, 1000, 1000, Bytes(1))), flops / (80e12 / 3),
+              1e-3 * flops / 26e12);
   // Far away it tends to their mean, and stays between them.
   const double far = 2.0 * 100000.0 * 100000 * 1000;
   const double time = time_s(with_gemm_points(), product(100000, 100000, 1000, Bytes(1)));
@@ -76,8 +85,10 @@ TEST(KernelCost, BetweenMeasuredProductsIsAMeanOfTheirTimesPerFlop) {
 
 TEST(KernelCost, InterpolatesMeasuredRatesInDoublingsOfSize) {
   Hardware hardware = small_hardware();
-  hardware.device.kernel_rates = {{"gelu_forward", 1 << 20, BytesPerSecond(400e9)}, {"gelu_forward", 1 << 10, BytesPerSecond(100e9)}};
-  // At the points, whatever their order in the file; constant beyond them; linear in log2 between: 2^15 is halfway, 250e9.
+  hardware.device.kernel_rates = {{"gelu_forward", 1 << 20, BytesPerSecond(400e9)},
+                                  {"gelu_forward", 1 << 10, BytesPerSecond(100e9)}};
+  // At the points, whatever their order in the file; constant beyond them; linear in log2 between: 2^15 is
+  // halfway, 250e9.
   EXPECT_DOUBLE_EQ(time_s(hardware, elementwise(1 << 5, 1 << 5, Bytes(1000))), 1000 / 100e9);
   EXPECT_DOUBLE_EQ(time_s(hardware, elementwise(1 << 10, 1 << 10, Bytes(1000))), 1000 / 400e9);
   EXPECT_DOUBLE_EQ(time_s(hardware, elementwise(2, 2, Bytes(1000))), 1000 / 100e9);

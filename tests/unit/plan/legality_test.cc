@@ -1,9 +1,10 @@
+#include "plan/legality.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <numeric>
 
-#include "plan/legality.h"
 #include "sample_scenarios.h"
 
 namespace portolan {
@@ -19,39 +20,75 @@ TEST(Legality, EachRejectionHasItsNumbers) {
   // tiny_gpt (4 layers, 4 heads, MLP 64) on 8 GPUs as tp 2 x pp 2 x dp 2, global batch 16.
   using R = RejectReason;
   const std::vector<Row> table = {
-      {R::kNotAvailable, "context parallelism (cp=2; allowed: 1) is not available yet", [](Scenario&, Strategy& s) { s.context_parallel = 2; }},
-      {R::kNotAvailable, "expert parallelism (ep=4; allowed: 1) is not available yet", [](Scenario&, Strategy& s) { s.expert_parallel = 4; }},
-      {R::kNotAvailable, "interleaving (virtual_stages=2; allowed: 1) is not available yet", [](Scenario&, Strategy& s) { s.virtual_stages = 2; }},
-      {R::kNotAvailable, "sequence parallelism (allowed: sequence_parallel=false) is not available yet", [](Scenario&, Strategy& s) { s.sequence_parallel = true; }},
-      {R::kNotAvailable, "schedule interleaved (allowed: gpipe, 1f1b) is not available yet", [](Scenario&, Strategy& s) { s.schedule = ScheduleKind::kInterleaved; }},
-      {R::kNotAvailable, "schedule zb-h1 (allowed: gpipe, 1f1b) is not available yet", [](Scenario&, Strategy& s) { s.schedule = ScheduleKind::kZeroBubbleH1; }},
-      {R::kNotAvailable, "ZeRO stage 2 (allowed: 0, 1) is not available yet", [](Scenario&, Strategy& s) { s.zero_stage = 2; }},
-      {R::kNotAvailable, "ZeRO stage -1 (allowed: 0, 1) is not available yet", [](Scenario&, Strategy& s) { s.zero_stage = -1; }},
+      {R::kNotAvailable, "context parallelism (cp=2; allowed: 1) is not available yet",
+       [](Scenario&, Strategy& s) { s.context_parallel = 2; }},
+      {R::kNotAvailable, "expert parallelism (ep=4; allowed: 1) is not available yet",
+       [](Scenario&, Strategy& s) { s.expert_parallel = 4; }},
+      {R::kNotAvailable, "interleaving (virtual_stages=2; allowed: 1) is not available yet",
+       [](Scenario&, Strategy& s) { s.virtual_stages = 2; }},
+      {R::kNotAvailable, "sequence parallelism (allowed: sequence_parallel=false) is not available yet",
+       [](Scenario&, Strategy& s) { s.sequence_parallel = true; }},
+      {R::kNotAvailable, "schedule interleaved (allowed: gpipe, 1f1b) is not available yet",
+       [](Scenario&, Strategy& s) { s.schedule = ScheduleKind::kInterleaved; }},
+      {R::kNotAvailable, "schedule zb-h1 (allowed: gpipe, 1f1b) is not available yet",
+       [](Scenario&, Strategy& s) { s.schedule = ScheduleKind::kZeroBubbleH1; }},
+      {R::kNotAvailable, "ZeRO stage 2 (allowed: 0, 1) is not available yet",
+       [](Scenario&, Strategy& s) { s.zero_stage = 2; }},
+      {R::kNotAvailable, "ZeRO stage -1 (allowed: 0, 1) is not available yet",
+       [](Scenario&, Strategy& s) { s.zero_stage = -1; }},
       {R::kNotAvailable, "a ZeRO group of 2 (allowed: 0", [](Scenario&, Strategy& s) { s.zero_group = 2; }},
-      {R::kNotAvailable, "gradient aggregation other than one ring", [](Scenario&, Strategy& s) { s.gradient_aggregation.bucket = Bytes(1); }},
-      {R::kNotAvailable, "gradient aggregation other than one ring", [](Scenario&, Strategy& s) { s.gradient_aggregation.algorithm = CollectiveAlgorithm::kTree; }},
-      {R::kNotAvailable, "offload cpu (allowed: none) is not available yet", [](Scenario&, Strategy& s) { s.offload = "cpu"; }},
-      {R::kNotAvailable, "precision fp8 (allowed: fp32, tf32, fp16, bf16) is not available yet", [](Scenario&, Strategy& s) { s.precision = Precision::kFp8; }},
-      {R::kNotAvailable, "hardware small names no peak rate for tf32", [](Scenario&, Strategy& s) { s.precision = Precision::kTf32; }},
+      {R::kNotAvailable, "gradient aggregation other than one ring",
+       [](Scenario&, Strategy& s) { s.gradient_aggregation.bucket = Bytes(1); }},
+      {R::kNotAvailable, "gradient aggregation other than one ring",
+       [](Scenario&, Strategy& s) { s.gradient_aggregation.algorithm = CollectiveAlgorithm::kTree; }},
+      {R::kNotAvailable, "offload cpu (allowed: none) is not available yet",
+       [](Scenario&, Strategy& s) { s.offload = "cpu"; }},
+      {R::kNotAvailable, "precision fp8 (allowed: fp32, tf32, fp16, bf16) is not available yet",
+       [](Scenario&, Strategy& s) { s.precision = Precision::kFp8; }},
+      {R::kNotAvailable, "hardware small names no peak rate for tf32",
+       [](Scenario&, Strategy& s) { s.precision = Precision::kTf32; }},
       {R::kDegrees, "tp=0 (allowed: 1 or more)", [](Scenario&, Strategy& s) { s.tensor_parallel = 0; }},
       {R::kDegrees, "pp=-2 (allowed: 1 or more)", [](Scenario&, Strategy& s) { s.pipeline_parallel = -2; }},
-      {R::kDegrees, "tp 2 x pp 2 x dp 4 = 16 ranks exceed the 8 GPUs", [](Scenario&, Strategy& s) { s.data_parallel = 4; }},
-      {R::kDegrees, "tp 2 x pp 2 x dp 1 = 4 ranks leave idle some of the 8 GPUs", [](Scenario&, Strategy& s) { s.data_parallel = 1; }},
-      {R::kDegrees, "tp 1073741824 x pp 1073741824 x dp 1073741824 = 1237940039285380274899124224 ranks exceed the 8 GPUs",
+      {R::kDegrees, "tp 2 x pp 2 x dp 4 = 16 ranks exceed the 8 GPUs",
+       [](Scenario&, Strategy& s) { s.data_parallel = 4; }},
+      {R::kDegrees, "tp 2 x pp 2 x dp 1 = 4 ranks leave idle some of the 8 GPUs",
+       [](Scenario&, Strategy& s) { s.data_parallel = 1; }},
+      {R::kDegrees,
+       "tp 1073741824 x pp 1073741824 x dp 1073741824 = 1237940039285380274899124224 ranks exceed the 8 GPUs",
        [](Scenario&, Strategy& s) { s.tensor_parallel = s.pipeline_parallel = s.data_parallel = 1 << 30; }},
-      {R::kHeads, "3 attention heads are not divisible by tp 2", [](Scenario& c, Strategy&) { c.model.num_heads = 3; }},
-      {R::kHeads, "1 key-value heads are not divisible by tp 2", [](Scenario& c, Strategy&) { c.model.num_kv_heads = 1; }},
-      {R::kHeads, "MLP width 65 is not divisible by tp 2", [](Scenario& c, Strategy&) { c.model.ffn_size = 65; }},
-      {R::kLayers, "1 layers are fewer than pp 2 stages", [](Scenario& c, Strategy&) { c.model.num_layers = 1; }},
-      {R::kLayers, "layers: 3 stages with 4 layers in all (needed: pp 2 stages of 1 or more, 4 layers)", [](Scenario&, Strategy& s) { s.layers_per_stage = {1, 1, 2}; }},
-      {R::kLayers, "layers: 2 stages with 5 layers in all", [](Scenario&, Strategy& s) { s.layers_per_stage = {2, 3}; }},
-      {R::kLayers, "layers: 2 stages with 4 layers in all", [](Scenario&, Strategy& s) { s.layers_per_stage = {4, 0}; }},
-      {R::kLayers, "layers: 2 stages with 4 layers in all", [](Scenario&, Strategy& s) { s.layers_per_stage = {5, -1}; }},
-      {R::kLayers, "recompute lists 3 layers, the model has 4", [](Scenario&, Strategy& s) { s.recompute.per_layer.resize(3); }},
+      {R::kHeads, "3 attention heads are not divisible by tp 2",
+       [](Scenario& c, Strategy&) { c.model.num_heads = 3; }},
+      {R::kHeads, "1 key-value heads are not divisible by tp 2",
+       [](Scenario& c, Strategy&) { c.model.num_kv_heads = 1; }},
+      {R::kHeads, "MLP width 65 is not divisible by tp 2",
+       [](Scenario& c, Strategy&) { c.model.ffn_size = 65; }},
+      {R::kLayers, "1 layers are fewer than pp 2 stages",
+       [](Scenario& c, Strategy&) { c.model.num_layers = 1; }},
+      {R::kLayers, "layers: 3 stages with 4 layers in all (needed: pp 2 stages of 1 or more, 4 layers)",
+       [](Scenario&, Strategy& s) {
+         s.layers_per_stage = {1, 1, 2};
+       }},
+      {R::kLayers, "layers: 2 stages with 5 layers in all",
+       [](Scenario&, Strategy& s) {
+         s.layers_per_stage = {2, 3};
+       }},
+      {R::kLayers, "layers: 2 stages with 4 layers in all",
+       [](Scenario&, Strategy& s) {
+         s.layers_per_stage = {4, 0};
+       }},
+      {R::kLayers, "layers: 2 stages with 4 layers in all",
+       [](Scenario&, Strategy& s) {
+         s.layers_per_stage = {5, -1};
+       }},
+      {R::kLayers, "recompute lists 3 layers, the model has 4",
+       [](Scenario&, Strategy& s) { s.recompute.per_layer.resize(3); }},
       {R::kBatch, "microbatch=0 (allowed: 1 or more)", [](Scenario&, Strategy& s) { s.microbatch_size = 0; }},
-      {R::kBatch, "global batch 16 is not divisible by dp 2 x microbatch 3", [](Scenario&, Strategy& s) { s.microbatch_size = 3; }},
-      {R::kBatch, "global batch 16 is not divisible by dp 2 x microbatch 16", [](Scenario&, Strategy& s) { s.microbatch_size = 16; }},
-      {R::kBatch, "global batch 15 is not divisible by dp 2 x microbatch 1", [](Scenario& c, Strategy&) { c.global_batch = 15; }},
+      {R::kBatch, "global batch 16 is not divisible by dp 2 x microbatch 3",
+       [](Scenario&, Strategy& s) { s.microbatch_size = 3; }},
+      {R::kBatch, "global batch 16 is not divisible by dp 2 x microbatch 16",
+       [](Scenario&, Strategy& s) { s.microbatch_size = 16; }},
+      {R::kBatch, "global batch 15 is not divisible by dp 2 x microbatch 1",
+       [](Scenario& c, Strategy&) { c.global_batch = 15; }},
   };
   for (const Row& row : table) {
     Scenario scenario = tiny_scenario(8);
@@ -70,14 +107,21 @@ TEST(Legality, TheVocabularyNeedNotDivideAndKindsOfRecomputationMayMix) {
   scenario.model.vocab_size = 51;  // padded to 52 over tp 2
   Strategy strategy = sample_strategy(scenario, {.tensor = 2, .pipeline = 2, .data = 2});
   strategy.layers_per_stage = {1, 3};
-  strategy.recompute.per_layer = {recompute_full(), recompute_none(), recompute_none(), recompute_selective()};
+  strategy.recompute.per_layer = {recompute_full(), recompute_none(), recompute_none(),
+                                  recompute_selective()};
   EXPECT_EQ(find_rejection(scenario, strategy), std::nullopt);
 }
 
 TEST(Legality, MicrobatchesAreTheBatchOverReplicasAndSize) {
   const Scenario scenario = gpt3_scenario();
-  EXPECT_EQ(num_microbatches(scenario, sample_strategy(scenario, {.tensor = 8, .pipeline = 8, .data = 8, .microbatch = 1})), 192);
-  EXPECT_EQ(num_microbatches(scenario, sample_strategy(scenario, {.tensor = 8, .pipeline = 1, .data = 64, .microbatch = 8})), 3);
+  EXPECT_EQ(
+      num_microbatches(scenario,
+                       sample_strategy(scenario, {.tensor = 8, .pipeline = 8, .data = 8, .microbatch = 1})),
+      192);
+  EXPECT_EQ(
+      num_microbatches(scenario,
+                       sample_strategy(scenario, {.tensor = 8, .pipeline = 1, .data = 64, .microbatch = 8})),
+      3);
 }
 
 TEST(LayersOfStages, AreEvenWithLongerStagesInTheMiddle) {
@@ -86,8 +130,9 @@ TEST(LayersOfStages, AreEvenWithLongerStagesInTheMiddle) {
     std::int32_t stages;
     std::vector<std::int32_t> list;
   };
-  for (const Split& row : {Split{4, 1, {4}}, Split{4, 4, {1, 1, 1, 1}}, Split{5, 4, {1, 1, 2, 1}}, Split{6, 4, {1, 2, 2, 1}}, Split{7, 3, {2, 3, 2}},
-                           Split{8, 3, {2, 3, 3}}, Split{3, 2, {1, 2}}}) {
+  for (const Split& row :
+       {Split{4, 1, {4}}, Split{4, 4, {1, 1, 1, 1}}, Split{5, 4, {1, 1, 2, 1}}, Split{6, 4, {1, 2, 2, 1}},
+        Split{7, 3, {2, 3, 2}}, Split{8, 3, {2, 3, 3}}, Split{3, 2, {1, 2}}}) {
     Scenario scenario = tiny_scenario(row.stages);
     scenario.model.num_layers = row.layers;
     EXPECT_EQ(layers_of_stages(scenario, sample_strategy(scenario, {.pipeline = row.stages})), row.list);
@@ -120,9 +165,15 @@ TEST(LayersOfStages, FollowTheStrategysOwnList) {
 
 TEST(BlockOptionsOf, TheProfileAndTheStrategy) {
   const Scenario scenario = gpt3_scenario();
-  const BlockOptions options = block_options(scenario, sample_strategy(scenario, {.tensor = 4, .pipeline = 8, .data = 16, .microbatch = 2}));
-  EXPECT_EQ(options, (BlockOptions{.microbatch_size = 2, .sequence_length = 2048, .tensor_parallel = 4, .vocab_padding = 128, .compute_bytes = 2,
-                                   .gradient_bytes = 4, .dropout = true}));
+  const BlockOptions options = block_options(
+      scenario, sample_strategy(scenario, {.tensor = 4, .pipeline = 8, .data = 16, .microbatch = 2}));
+  EXPECT_EQ(options, (BlockOptions{.microbatch_size = 2,
+                                   .sequence_length = 2048,
+                                   .tensor_parallel = 4,
+                                   .vocab_padding = 128,
+                                   .compute_bytes = 2,
+                                   .gradient_bytes = 4,
+                                   .dropout = true}));
   Scenario narrow = scenario;
   narrow.software.gradient_bytes.value = 0;  // as wide as in compute
   EXPECT_EQ(block_options(narrow, sample_strategy(narrow, {})).gradient_bytes, 2);

@@ -1,7 +1,8 @@
+#include "plan/memory.h"
+
 #include <gtest/gtest.h>
 
 #include "plan/lower.h"
-#include "plan/memory.h"
 #include "sample_scenarios.h"
 
 namespace portolan {
@@ -25,13 +26,18 @@ Op send() {
   return op;
 }
 
-/// Forward: two kernels, a send. Backward: two kernels. `kept` spans both, `work` lives in one kernel, `sent` from the second
-/// kernel of forward to its send.
+/// Forward: two kernels, a send. Backward: two kernels. `kept` spans both, `work` lives in one kernel, `sent`
+/// from the second kernel of forward to its send.
 Stage sample_stage() {
   Stage stage;
   stage.templates = {{"forward 0", 0, {compute(2), send()}}, {"backward 0", 0, {compute(2)}}};
   stage.buffers = {
-      {.name = "weight", .kind = BufferKind::kParameter, .bytes = Bytes(1000), .persistent = true, .first = {}, .last = {}},
+      {.name = "weight",
+       .kind = BufferKind::kParameter,
+       .bytes = Bytes(1000),
+       .persistent = true,
+       .first = {},
+       .last = {}},
       buffer("kept", 100, {0, 0, 0}, {1, 0, 1}),
       buffer("work", 30, {0, 0, 0}, {0, 0, 0}),
       buffer("sent", 7, {0, 0, 1}, {0, 1, 0}),
@@ -50,7 +56,8 @@ TEST(StagePeakMemory, ByHand) {
   EXPECT_EQ(one.parameters.value, 1000);
   EXPECT_EQ(one.activations.value, 150);
   EXPECT_EQ(one.gradients + one.optimizer_states + one.workspace + one.communication, Bytes(0));
-  // F0 F1 B0 B1: two kept = 200, and the larger of F1's work (sent of F0 is over: 230) and B0's gradient (250).
+  // F0 F1 B0 B1: two kept = 200, and the larger of F1's work (sent of F0 is over: 230) and B0's gradient
+  // (250).
   stage.order = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
   EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1250);
   // A third in flight.

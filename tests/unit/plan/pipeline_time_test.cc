@@ -1,12 +1,16 @@
-#include <gtest/gtest.h>
-
 #include "plan/pipeline_time.h"
+
+#include <gtest/gtest.h>
 
 namespace portolan {
 namespace {
 
-double time_s(const std::vector<StagePass>& stages, const PipelineShape& shape) { return pipeline_time(stages, shape).value; }
-StagePass pass(double forward, double backward, double send) { return {Seconds(forward), Seconds(backward), Seconds(send)}; }
+double time_s(const std::vector<StagePass>& stages, const PipelineShape& shape) {
+  return pipeline_time(stages, shape).value;
+}
+StagePass pass(double forward, double backward, double send) {
+  return {Seconds(forward), Seconds(backward), Seconds(send)};
+}
 
 constexpr auto kGPipe = ScheduleKind::kGPipe;
 constexpr auto kOneFOneB = ScheduleKind::kOneFOneB;
@@ -26,20 +30,22 @@ TEST(PipelineTime, OfOneMicrobatchIsAPathThereAndBack) {
 }
 
 TEST(PipelineTime, OfGPipeByHand) {
-  // Stages f 1, 1; b 2, 2; send 0.5; 3 microbatches. Non-blocking: stage 1 takes receive 0.5 + 1 a microbatch, stage 0 in backward
-  // 0.5 + 2. Fill 2 x 3 + 2 x 0.5 = 7, then 2 x (1.5 + 2.5) = 8.
+  // Stages f 1, 1; b 2, 2; send 0.5; 3 microbatches. Non-blocking: stage 1 takes receive 0.5 + 1 a
+  // microbatch, stage 0 in backward 0.5 + 2. Fill 2 x 3 + 2 x 0.5 = 7, then 2 x (1.5 + 2.5) = 8.
   EXPECT_DOUBLE_EQ(time_s({pass(1, 2, 0.5), pass(1, 2, 0)}, {kGPipe, 3, false}), 15);
-  // A slow first stage hides the receives of the second, unless it must wait for its own sends: forward rate 3 or 3.5.
+  // A slow first stage hides the receives of the second, unless it must wait for its own sends: forward rate
+  // 3 or 3.5.
   EXPECT_DOUBLE_EQ(time_s({pass(3, 2, 0.5), pass(1, 2, 0)}, {kGPipe, 3, false}), 9 + 2 * (3 + 2.5));
   EXPECT_DOUBLE_EQ(time_s({pass(3, 2, 0.5), pass(1, 2, 0)}, {kGPipe, 3, true}), 9 + 2 * (3.5 + 2.5));
 }
 
 TEST(PipelineTime, OfOneFOneBWithAHeavyFirstStage) {
-  // f 13, 1; b 26, 2; 2 microbatches: stage 0 runs F0 F1 B0 B1. Its B0 has long come back (13 + 3 < 26): 2 x 39.
+  // f 13, 1; b 26, 2; 2 microbatches: stage 0 runs F0 F1 B0 B1. Its B0 has long come back (13 + 3 < 26): 2
+  // x 39.
   EXPECT_DOUBLE_EQ(time_s({pass(13, 26, 0), pass(1, 2, 0)}, {kOneFOneB, 2, false}), 78);
-  // With two more light stages behind, stage 1 turns round only after F1, which leaves stage 0 at 26: B0 is back at 26 + (1 + 1) + (2 + 2).
-  // Stage 1's order is F0 F1 B0 B1 and stage 2's F0 B0 F1 B1; B0 of stage 2 is done at 13 + 1 + 1 + 2 = 17, so that B0 of stage 1 runs
-  // 27 to 29 and stage 0's from 29: 29 + 52.
+  // With two more light stages behind, stage 1 turns round only after F1, which leaves stage 0 at 26: B0 is
+  // back at 26 + (1 + 1) + (2 + 2). Stage 1's order is F0 F1 B0 B1 and stage 2's F0 B0 F1 B1; B0 of stage 2
+  // is done at 13 + 1 + 1 + 2 = 17, so that B0 of stage 1 runs 27 to 29 and stage 0's from 29: 29 + 52.
   EXPECT_DOUBLE_EQ(time_s({pass(13, 26, 0), pass(1, 2, 0), pass(1, 2, 0)}, {kOneFOneB, 2, false}), 81);
 }
 

@@ -15,10 +15,12 @@ TransformerConfig tiny_llama();
 TransformerConfig gpt3_175b();
 
 /// 2 nodes of 4 GPUs, a card each, one pod. 100 TFLOP/s at efficiency 0.5; memory 1 TB/s at 0.8;
-/// NVLink 100 GB/s, card 10 GB/s, all at efficiency 1; latencies 1 us and 2 us; ring steps 3 us and 5 us; launch 1 us.
+/// NVLink 100 GB/s, card 10 GB/s, all at efficiency 1; latencies 1 us and 2 us; ring steps 3 us and 5 us;
+/// launch 1 us.
 Hardware small_hardware();
-/// `nodes` nodes of 8 GPUs and 8 cards, one pod: 300 TFLOP/s bf16 at 0.5, attention at 0.25, 80 GiB at 2 TB/s and 0.8,
-/// NVLink 250 GB/s at 0.8, card 25 GB/s at 0.8; latencies 1 us and 2 us; ring steps 3 us and 10 us; launch 4 us.
+/// `nodes` nodes of 8 GPUs and 8 cards, one pod: 300 TFLOP/s bf16 at 0.5, attention at 0.25, 80 GiB at 2 TB/s
+/// and 0.8, NVLink 250 GB/s at 0.8, card 25 GB/s at 0.8; latencies 1 us and 2 us; ring steps 3 us and 10 us;
+/// launch 4 us.
 Hardware a100_like_hardware(std::int64_t nodes);
 /// Bandwidth without end, no latency, no cost of a step: communication is free.
 Hardware with_free_communication(Hardware hardware);
@@ -30,7 +32,8 @@ SoftwareProfile megatron_like_profile();
 
 /// tiny_gpt on small_hardware, sequences of 16 tokens, global batch 16, fp32, plain profile.
 Scenario tiny_scenario(std::int64_t num_gpus);
-/// GPT-3 175B, 2048 tokens, global batch 1536, bf16, on 64 nodes of a100_like_hardware, megatron_like_profile.
+/// GPT-3 175B, 2048 tokens, global batch 1536, bf16, on 64 nodes of a100_like_hardware,
+/// megatron_like_profile.
 Scenario gpt3_scenario();
 
 struct Degrees {

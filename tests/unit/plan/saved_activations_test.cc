@@ -11,7 +11,8 @@ namespace {
 /// 3 sequences of 32 tokens in 16 bits with dropout; h 64, a 4.
 struct Korthikanti {
   double s = 32, b = 3, h = 64, a = 4;
-  /// Mean and reciprocal deviation, 4 B each, of two layer norms: the paper neglects them (its equation 1 has no such term).
+  /// Mean and reciprocal deviation, 4 B each, of two layer norms: the paper neglects them (its equation 1 has
+  /// no such term).
   double statistics() const { return 2 * 2 * 4 * s * b; }
 };
 
@@ -41,10 +42,12 @@ double saved(const Korthikanti& k, std::int64_t tensor_parallel, const Recompute
 TEST(SavedActivations, EqualTheFormulasOfKorthikantiEtAl) {
   // arXiv 2205.05198, equations 1, 2 and section 5.
   const Korthikanti k;
-  EXPECT_DOUBLE_EQ(saved(k, 1, recompute_none()), k.s * k.b * k.h * (34 + 5 * k.a * k.s / k.h) + k.statistics());
+  EXPECT_DOUBLE_EQ(saved(k, 1, recompute_none()),
+                   k.s * k.b * k.h * (34 + 5 * k.a * k.s / k.h) + k.statistics());
   for (const std::int64_t t : {1, 2, 4}) {
     const auto d = static_cast<double>(t);
-    EXPECT_DOUBLE_EQ(saved(k, t, recompute_none()), k.s * k.b * k.h * (10 + 24 / d + 5 * k.a * k.s / (k.h * d)) + k.statistics());
+    EXPECT_DOUBLE_EQ(saved(k, t, recompute_none()),
+                     k.s * k.b * k.h * (10 + 24 / d + 5 * k.a * k.s / (k.h * d)) + k.statistics());
     EXPECT_DOUBLE_EQ(saved(k, t, recompute_selective()), k.s * k.b * k.h * (10 + 24 / d) + k.statistics());
     EXPECT_DOUBLE_EQ(saved(k, t, recompute_full()), 2 * k.s * k.b * k.h);
   }
@@ -55,8 +58,10 @@ TEST(SavedActivations, OfGpt3AreThoseOfThePaper) {
   const Scenario scenario = gpt3_scenario();
   const Strategy strategy = sample_strategy(scenario, {.tensor = 1});
   const double sbh = 2048.0 * 12288;
-  EXPECT_DOUBLE_EQ(static_cast<double>(saved_layer_activations(scenario.model, block_options(scenario, strategy), recompute_none()).value),
-                   sbh * 114 + 16 * 2048);
+  EXPECT_DOUBLE_EQ(
+      static_cast<double>(
+          saved_layer_activations(scenario.model, block_options(scenario, strategy), recompute_none()).value),
+      sbh * 114 + 16 * 2048);
 }
 
 /// Bytes of the buffers of `layer` that live from forward to backward, with its input.
@@ -71,7 +76,8 @@ Bytes spanning(const Program& program, std::size_t stage_index, std::int32_t lay
     }
   }
   for (const Buffer& buffer : stage.buffers) {
-    const bool is_input = layer == 0 ? buffer.name == "embedding output" : buffer.name == "layer " + std::to_string(layer - 1) + " output";
+    const bool is_input = layer == 0 ? buffer.name == "embedding output"
+                                     : buffer.name == "layer " + std::to_string(layer - 1) + " output";
     if (is_input) {
       EXPECT_NE(buffer.first.template_index, buffer.last.template_index) << "the input of a layer is kept";
       sum += buffer.bytes;
@@ -94,9 +100,11 @@ TEST(SavedActivations, EqualTheBuffersThatSpanForwardAndBackward) {
             Strategy strategy = sample_strategy(scenario, {.tensor = tp, .microbatch = 2});
             strategy.recompute.all_layers = RecomputeSet(bits);
             const Program program = lower(scenario, strategy);
-            const Bytes formula = saved_layer_activations(scenario.model, block_options(scenario, strategy), strategy.recompute.all_layers);
+            const Bytes formula = saved_layer_activations(scenario.model, block_options(scenario, strategy),
+                                                          strategy.recompute.all_layers);
             for (const std::int32_t layer : {0, 2}) {
-              EXPECT_EQ(spanning(program, 0, layer), formula) << "recomputed groups " << strategy.recompute.all_layers << " layer " << layer;
+              EXPECT_EQ(spanning(program, 0, layer), formula)
+                  << "recomputed groups " << strategy.recompute.all_layers << " layer " << layer;
             }
           }
         }

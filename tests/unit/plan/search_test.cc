@@ -1,3 +1,5 @@
+#include "plan/search.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 #include "plain_runner.h"
 #include "plan/closed_form.h"
 #include "plan/lower.h"
-#include "plan/search.h"
 #include "plan/simulate.h"
 #include "sample_scenarios.h"
 
@@ -24,13 +25,16 @@ Evaluator plain_evaluator(const Scenario& scenario, const Cluster& cluster) {
         continue;
       }
       const Program program = lower(scenario, strategy);
-      results.emplace_back(simulate_program({scenario, strategy, program, cluster, fidelity, false}, run_without_contention)->estimate);
+      results.emplace_back(
+          simulate_program({scenario, strategy, program, cluster, fidelity, false}, run_without_contention)
+              ->estimate);
     }
     return results;
   };
 }
 
-Result<SearchResult> plain_search(const Scenario& scenario, const StrategyConstraints& constraints, const SearchOptions& options = {}) {
+Result<SearchResult> plain_search(const Scenario& scenario, const StrategyConstraints& constraints,
+                                  const SearchOptions& options = {}) {
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   return search(scenario, constraints, plain_evaluator(scenario, cluster), options);
 }
@@ -48,10 +52,12 @@ TEST(Enumerate, CoversDegreesMicrobatchesRecomputationZeroSchedulesAndOrders) {
     degrees.insert({s.tensor_parallel, s.pipeline_parallel, s.data_parallel});
     microbatches.insert(s.microbatch_size);
   }
-  EXPECT_EQ(degrees, (std::set<std::array<std::int32_t, 3>>{{1, 1, 4}, {1, 2, 2}, {1, 4, 1}, {2, 1, 2}, {2, 2, 1}, {4, 1, 1}}));
+  EXPECT_EQ(degrees, (std::set<std::array<std::int32_t, 3>>{
+                         {1, 1, 4}, {1, 2, 2}, {1, 4, 1}, {2, 1, 2}, {2, 2, 1}, {4, 1, 1}}));
   EXPECT_EQ(microbatches, (std::set<std::int64_t>{1, 2, 4, 8, 16}));
-  // (tp, pp, dp): schedules x ZeRO x orders, each with 5 microbatches and 3 recomputations. Two schedules with pp > 1, two ZeRO stages
-  // with dp > 1, two orders with both: 1,1,4: 2; 1,2,2: 8; 1,4,1: 2; 2,1,2: 2; 2,2,1: 2; 4,1,1: 1. 17 in all.
+  // (tp, pp, dp): schedules x ZeRO x orders, each with 5 microbatches and 3 recomputations. Two schedules
+  // with pp > 1, two ZeRO stages with dp > 1, two orders with both: 1,1,4: 2; 1,2,2: 8; 1,4,1: 2; 2,1,2: 2;
+  // 2,2,1: 2; 4,1,1: 1. 17 in all.
   EXPECT_EQ(std::ssize(list), 17 * 5 * 3);
 }
 
@@ -80,7 +86,8 @@ TEST(Enumerate, HonoursEveryConstraint) {
   const std::vector<Strategy> list = enumerate_strategies(scenario, c);
   ASSERT_EQ(list.size(), 1U);
   Strategy expected;
-  expected.tensor_parallel = expected.pipeline_parallel = expected.data_parallel = expected.context_parallel = 2;
+  expected.tensor_parallel = expected.pipeline_parallel = expected.data_parallel = expected.context_parallel =
+      2;
   expected.expert_parallel = 3;
   expected.virtual_stages = 4;
   expected.sequence_parallel = true;
@@ -112,7 +119,8 @@ TEST(Enumerate, KeepsAFixedCombinationThatCannotBe) {
 }
 
 TEST(Search, RanksByTheObjectiveAndCountsEveryCandidate) {
-  for (const Objective objective : {Objective::kTime, Objective::kMemory, Objective::kEnergy, Objective::kCost}) {
+  for (const Objective objective :
+       {Objective::kTime, Objective::kMemory, Objective::kEnergy, Objective::kCost}) {
     Scenario scenario = tiny_scenario(8);
     scenario.objective = objective;
     scenario.hardware.device.power_busy.value = Watts(400);
@@ -121,9 +129,10 @@ TEST(Search, RanksByTheObjectiveAndCountsEveryCandidate) {
     const auto result = plain_search(scenario, {}, {.num_folded = 40, .num_full = 0});
     ASSERT_TRUE(result);
     EXPECT_EQ(result->ranking.size(), 40U);
-    EXPECT_TRUE(std::is_sorted(result->ranking.begin(), result->ranking.end(), [&](const Estimate& a, const Estimate& b) {
-      return objective_value(objective, a) < objective_value(objective, b);
-    }));
+    EXPECT_TRUE(std::is_sorted(result->ranking.begin(), result->ranking.end(),
+                               [&](const Estimate& a, const Estimate& b) {
+                                 return objective_value(objective, a) < objective_value(objective, b);
+                               }));
     std::int64_t rejected = 0;
     for (const std::int64_t count : result->num_rejected) {
       rejected += count;
@@ -168,8 +177,10 @@ TEST(Search, AFailingRungIsAnErrorNotAVerdict) {
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   const Evaluator plain = plain_evaluator(scenario, cluster);
   const Evaluator failing = [&](std::span<const Strategy> strategies, Fidelity fidelity) {
-    return fidelity == Fidelity::kClosedForm ? plain(strategies, fidelity)
-                                             : std::vector<Result<Estimate>>(strategies.size(), Result<Estimate>(device_error("a worker died")));
+    return fidelity == Fidelity::kClosedForm
+               ? plain(strategies, fidelity)
+               : std::vector<Result<Estimate>>(strategies.size(),
+                                               Result<Estimate>(device_error("a worker died")));
   };
   const auto result = search(scenario, {}, failing, {});
   ASSERT_FALSE(result);
@@ -183,17 +194,21 @@ TEST(Search, WhereNothingFitsNamesTheClosest) {
   ASSERT_FALSE(nothing);
   EXPECT_EQ(nothing.error().kind, ErrorKind::kInfeasible);
   // The candidate with the least memory: two tensor shards, the smallest microbatch, all recomputed.
-  EXPECT_NE(nothing.error().message.find("tiny: no feasible strategy among"), std::string::npos) << nothing.error().message;
+  EXPECT_NE(nothing.error().message.find("tiny: no feasible strategy among"), std::string::npos)
+      << nothing.error().message;
   EXPECT_NE(nothing.error().message.find("closest: tp"), std::string::npos) << nothing.error().message;
   EXPECT_NE(nothing.error().message.find(" mb1 "), std::string::npos) << nothing.error().message;
   EXPECT_NE(nothing.error().message.find(" full"), std::string::npos) << nothing.error().message;
-  EXPECT_NE(nothing.error().message.find("needed, 195.3 KiB there, stage "), std::string::npos) << nothing.error().message;
+  EXPECT_NE(nothing.error().message.find("needed, 195.3 KiB there, stage "), std::string::npos)
+      << nothing.error().message;
 
   StrategyConstraints heads;
   heads.tensor_parallel = 8;
   const auto illegal = plain_search(tiny_scenario(8), heads);
   ASSERT_FALSE(illegal);
-  EXPECT_NE(illegal.error().message.find("closest: 4 attention heads are not divisible by tp 8"), std::string::npos) << illegal.error().message;
+  EXPECT_NE(illegal.error().message.find("closest: 4 attention heads are not divisible by tp 8"),
+            std::string::npos)
+      << illegal.error().message;
 }
 
 TEST(MemoryRejection, SaysWhatIsNeededWhatIsThereAndWhere) {
@@ -203,14 +218,16 @@ TEST(MemoryRejection, SaysWhatIsNeededWhatIsThereAndWhere) {
   estimate.stage_memory[1].reserved = estimate.peak_memory = Bytes(80 * kGibi);
   EXPECT_EQ(find_memory_rejection(scenario, estimate), std::nullopt);  // all of it may be used
   estimate.stage_memory[1].reserved = estimate.peak_memory = Bytes(831 * kGibi / 10);
-  EXPECT_EQ(find_memory_rejection(scenario, estimate), (Rejection{RejectReason::kMemory, "83.1 GiB needed, 80.0 GiB there, stage 1"}));
+  EXPECT_EQ(find_memory_rejection(scenario, estimate),
+            (Rejection{RejectReason::kMemory, "83.1 GiB needed, 80.0 GiB there, stage 1"}));
 }
 
 TEST(Judge, GivesTheRejectionTheShortageOrTheEstimate) {
   Scenario scenario = tiny_scenario(2);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   const Evaluator evaluator = plain_evaluator(scenario, cluster);
-  const Verdict illegal = judge(scenario, sample_strategy(scenario, {.data = 4}), evaluator, Fidelity::kFolded);
+  const Verdict illegal =
+      judge(scenario, sample_strategy(scenario, {.data = 4}), evaluator, Fidelity::kFolded);
   EXPECT_EQ(illegal.kind, Verdict::Kind::kRejected);
   EXPECT_EQ(illegal.rejection->reason, RejectReason::kDegrees);
   EXPECT_FALSE(illegal.estimate);
@@ -219,7 +236,8 @@ TEST(Judge, GivesTheRejectionTheShortageOrTheEstimate) {
   EXPECT_FALSE(good.rejection);
   EXPECT_GT(good.estimate->step_time.value, 0);
   scenario.hardware.device.memory.value = Bytes(1000);
-  const Verdict short_of_memory = judge(scenario, sample_strategy(scenario, {.data = 2}), evaluator, Fidelity::kFolded);
+  const Verdict short_of_memory =
+      judge(scenario, sample_strategy(scenario, {.data = 2}), evaluator, Fidelity::kFolded);
   EXPECT_EQ(short_of_memory.kind, Verdict::Kind::kRejected);
   EXPECT_EQ(short_of_memory.rejection->reason, RejectReason::kMemory);
   EXPECT_TRUE(short_of_memory.estimate);
