@@ -30,15 +30,9 @@ Result<void> calibrate(const Session& session, const CalibrateArguments& argumen
     return bad_input(fmt::format("--out: {}: no such folder", folder.string()));
   }
   CalibrationOptions options;
-  if (session.shows_progress()) {
-    options.on_progress = [](double share, const std::string& what) {
-      fmt::print(stderr, "\r\033[K{:3.0f}% {}", 100 * share, what);
-    };
-  }
+  options.on_progress = [&](double share, const std::string& what) { session.show_progress(what, share); };
   PORTOLAN_TRY(const HostCalibration calibration, calibrate_host(options));
-  if (session.shows_progress()) {
-    fmt::print(stderr, "\r\033[K");
-  }
+  session.end_progress();
   const Hardware& hardware = calibration.hardware;
   PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_hardware(hardware)));
   const CalibrationOutput output{.gemm_points = hardware.device.gemm_points.size(),

@@ -77,9 +77,23 @@ Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& clus
   return std::move(simulation.estimate);
 }
 
-/// All results alike where the pool itself failed.
-std::vector<Result<Estimate>> failed(std::size_t count, const Error& error) {
-  return std::vector<Result<Estimate>>(count, Result<Estimate>(error));
+/// Simulates `strategies` in worker processes and adds their results, or the pool's own error for each.
+void evaluate_in_workers(const Scenario& scenario, const Cluster& cluster, int num_workers,
+                         std::span<const Strategy> strategies, Fidelity fidelity,
+                         std::vector<Result<Estimate>>& results) {
+  const auto answers = map_in_workers(num_workers, static_cast<int>(strategies.size()), [&](int task) {
+    return EstimateMessage::encode(
+        simulate_strategy(scenario, cluster, strategies[static_cast<std::size_t>(task)], fidelity));
+  });
+  for (std::size_t i = 0; i < strategies.size(); ++i) {
+    Result<Estimate> result =
+        answers ? EstimateMessage::decode((*answers)[i]) : Result<Estimate>(answers.error());
+    if (result) {
+      result->strategy = strategies[i];
+      complete_estimate(*result, scenario);
+    }
+    results.push_back(std::move(result));
+  }
 }
 
 }  // namespace
@@ -90,10 +104,11 @@ int num_allowed_cores() {
   return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
 }
 
-Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers) {
+Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers,
+                         EvaluationProgress on_progress) {
   auto closed_form = std::make_shared<ClosedForm>(scenario, cluster);
-  return [&scenario, &cluster, closed_form, num_workers](std::span<const Strategy> strategies,
-                                                         Fidelity fidelity) {
+  return [&scenario, &cluster, closed_form, num_workers, on_progress = std::move(on_progress)](
+             std::span<const Strategy> strategies, Fidelity fidelity) {
     std::vector<Result<Estimate>> results;
     results.reserve(strategies.size());
     if (fidelity == Fidelity::kClosedForm) {
@@ -102,20 +117,15 @@ Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int n
       }
       return results;
     }
-    const auto answers = map_in_workers(num_workers, static_cast<int>(strategies.size()), [&](int task) {
-      return EstimateMessage::encode(
-          simulate_strategy(scenario, cluster, strategies[static_cast<std::size_t>(task)], fidelity));
-    });
-    if (!answers) {
-      return failed(strategies.size(), answers.error());
-    }
-    for (std::size_t i = 0; i < strategies.size(); ++i) {
-      Result<Estimate> result = EstimateMessage::decode((*answers)[i]);
-      if (result) {
-        result->strategy = strategies[i];
-        complete_estimate(*result, scenario);
+    // With somebody watching, in shares small enough to watch.
+    const std::size_t share = on_progress ? static_cast<std::size_t>(num_workers) * 8 : strategies.size();
+    for (std::size_t done = 0; done < strategies.size(); done += share) {
+      if (on_progress) {
+        on_progress(fidelity, done, strategies.size());
       }
-      results.push_back(std::move(result));
+      evaluate_in_workers(scenario, cluster, num_workers,
+                          strategies.subspan(done, std::min(share, strategies.size() - done)), fidelity,
+                          results);
     }
     return results;
   };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 
 #include "plan/evaluator.h"
@@ -9,9 +11,13 @@
 
 namespace portolan {
 
+/// Told how many candidates of a batch are done, on which rung.
+using EvaluationProgress = std::function<void(Fidelity fidelity, std::size_t done, std::size_t total)>;
+
 /// The closed form here, everything above it on SimGrid in `num_workers` worker processes.
 /// `scenario` and `cluster` must outlive it.
-Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers);
+Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers,
+                         EvaluationProgress on_progress = {});
 
 /// Cores that this process may use.
 int num_allowed_cores();

@@ -1,4 +1,6 @@
 #include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -29,6 +31,8 @@ std::filesystem::path shipped_scenarios() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("portolan"));
+  spdlog::set_pattern("%^%l%$: %v");
   std::string command_line;
   for (int i = 0; i < argc; ++i) {
     command_line += (i > 0 ? " " : "") + std::string(argv[i]);

@@ -65,12 +65,14 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   }
   PORTOLAN_CHECK_OK(check_objective(scenario));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
-  const Evaluator evaluator = make_evaluator(scenario, cluster, num_allowed_cores());
-  if (session.shows_progress()) {
-    fmt::print(stderr, "searching strategies for {} ...\r", scenario.name);
-  }
+  const Evaluator evaluator = make_evaluator(
+      scenario, cluster, num_allowed_cores(), [&](Fidelity fidelity, std::size_t done, std::size_t total) {
+        session.show_progress(fmt::format("simulating {} candidates, {}", total, fidelity_name(fidelity)),
+                              static_cast<double>(done) / static_cast<double>(total));
+      });
   PORTOLAN_TRY(SearchResult result,
                search(scenario, merge_constraints(scenario.constraints, fixed), evaluator, {}));
+  session.end_progress();
   Plan best = make_plan(scenario, result.ranking.front().strategy);
   result.ranking.front().program_hash = best.hash;
   const double wall_s = seconds_since(start);

@@ -1,5 +1,5 @@
 #include <fmt/format.h>
-#include <sys/utsname.h>
+#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "cli/training_text.h"
 #include "cli/verbs.h"
+#include "exec/calibration/machine_name.h"
 #include "exec/run.h"
 #include "plan/kind_times.h"
 #include "plan/run_record.h"
@@ -30,12 +31,6 @@ struct RunArguments {
   std::optional<std::string> data;
   std::string out = "run.h5";
 };
-
-std::string machine_name() {
-  utsname names{};
-  return ::uname(&names) == 0 ? fmt::format("{} {} {}", names.sysname, names.release, names.machine)
-                              : "unknown";
-}
 
 Result<void> check_arguments(const RunArguments& arguments) {
   if (arguments.device == "cuda") {
@@ -75,7 +70,7 @@ Result<RunRecord> predict_run(const Session& session, const RunArguments& argume
   record.predicted_timeline = std::move(full.timeline);
   record.provenance = {.command = session.command_line(),
                        .version = PORTOLAN_VERSION,
-                       .machine = machine_name(),
+                       .machine = machine_name(num_allowed_cores()),
                        .scenario_hash = sha256_hex(record.plan_json),
                        .seed = plan.scenario.training.seed};
   return record;
@@ -107,16 +102,16 @@ Result<void> run(const Session& session, const RunArguments& arguments) {
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   PORTOLAN_TRY(RunRecord record, predict_run(session, arguments, plan, cluster));
   PORTOLAN_TRY(const TokenDataset dataset, load_training_text(arguments.data, plan.scenario));
+  spdlog::info("host device: {} ranks as threads on {}", plan.program.num_ranks(), record.provenance.machine);
   RunOptions options;
   options.num_steps = arguments.steps;
   options.dataset = &dataset;
-  if (session.shows_progress()) {
-    options.on_step = [](const RunProgress& progress) {
-      fmt::print(stderr, "step {}/{}  loss {:.4f}  {:.1f} ms \r", progress.step, progress.num_steps,
-                 progress.loss, 1000 * progress.step_time.value);
-    };
-  }
+  options.on_step = [&](const RunProgress& progress) {
+    session.show_progress(fmt::format("training, loss {:.4f}", progress.loss),
+                          static_cast<double>(progress.step) / static_cast<double>(progress.num_steps));
+  };
   PORTOLAN_TRY(RunMeasurement measured, run_program(plan, options));
+  session.end_progress();
   add_measurement(record, plan, std::move(measured));
   PORTOLAN_CHECK_OK(write_run(arguments.out, record));
   if (session.json()) {

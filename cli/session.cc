@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -61,6 +62,22 @@ std::size_t Session::width() const {
 
 bool Session::shows_progress() const { return ::isatty(STDERR_FILENO) == 1; }
 
+void Session::show_progress(std::string_view label, double share) const {
+  if (!shows_progress()) {
+    return;
+  }
+  constexpr int kCells = 24;
+  const int full = std::clamp(static_cast<int>(share * kCells), 0, kCells);
+  fmt::print(stderr, "\r\033[K{} [{:#<{}}{:.<{}}] {:.0f}%", label, "", full, "", kCells - full, 100 * share);
+  std::fflush(stderr);
+}
+
+void Session::end_progress() const {
+  if (shows_progress()) {
+    fmt::print(stderr, "\r\033[K");
+  }
+}
+
 Result<Scenario> Session::load_scenario(const std::string& scenario,
                                         const std::optional<std::string>& hardware) const {
   CatalogPaths paths;
@@ -108,6 +125,7 @@ void Session::run(const std::function<Result<void>()>& body) {
     }
   }();
   if (!result) {
+    end_progress();
     std::fflush(stdout);
     fmt::print(stderr, "portolan: {}\n", result.error().message);
     exit_code_ = exit_code_of(result.error().kind);

@@ -34,6 +34,12 @@ class Session {
   /// Standard error is a terminal: progress may be shown.
   bool shows_progress() const;
 
+  /// Draws "label [####....] 40%" over the current line of the terminal; nothing where shows_progress() is
+  /// false.
+  void show_progress(std::string_view label, double share) const;
+  /// Wipes it.
+  void end_progress() const;
+
   /// A scenario by file, or by its name among the shipped ones; `hardware` replaces its hardware file.
   Result<Scenario> load_scenario(const std::string& scenario,
                                  const std::optional<std::string>& hardware) const;

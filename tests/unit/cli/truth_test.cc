@@ -1,0 +1,116 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/unit/cli/command.h"
+
+namespace portolan {
+namespace {
+
+using Row = std::map<std::string, std::string>;
+
+/// Fields of a line of comma-separated values, quoted ones without their quotes (RFC 4180, no line breaks
+/// within).
+std::vector<std::string> split_fields(const std::string& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
+      fields.back() += line[i++];
+    } else if (line[i] == '"') {
+      quoted = !quoted;
+    } else if (line[i] == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += line[i];
+    }
+  }
+  return fields;
+}
+
+/// Published measurements: the folder that PORTOLAN_TRUTH names.
+class PublishedMeasurements : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* folder = std::getenv("PORTOLAN_TRUTH");
+    if (folder == nullptr || *folder == '\0') {
+      GTEST_SKIP() << "PORTOLAN_TRUTH names no folder of published measurements";
+    }
+    folder_ = folder;
+  }
+
+  std::vector<Row> rows_of(const std::string& name) const {
+    std::ifstream file(folder_ + "/" + name);
+    std::string line;
+    std::getline(file, line);
+    const std::vector<std::string> header = split_fields(line);
+    std::vector<Row> rows;
+    while (std::getline(file, line)) {
+      const std::vector<std::string> fields = split_fields(line);
+      Row row;
+      for (std::size_t i = 0; i < std::min(header.size(), fields.size()); ++i) {
+        row[header[i]] = fields[i];
+      }
+      rows.push_back(std::move(row));
+    }
+    EXPECT_FALSE(rows.empty()) << name;
+    return rows;
+  }
+
+  std::string folder_;
+};
+
+TEST_F(PublishedMeasurements, OneTrillionParametersWithinAQuarter) {
+  for (const Row& row : rows_of("training.csv")) {
+    if (row.at("id") == "K22-T5-1T-full") {
+      const CommandResult result = portolan_command(
+          "simulate scenarios/megatron-1t-512xa100.yaml --json --strategy tp=" + row.at("tp") +
+          ",pp=" + row.at("pp") + ",dp=" + row.at("dp") + ",microbatch=" + row.at("microbatch") +
+          ",schedule=1f1b,recompute=full,zero=0");
+      ASSERT_EQ(result.exit_code, 0) << result.err;
+      const double predicted_s = result.json()["estimate"]["step_time_s"];
+      EXPECT_NEAR(predicted_s / std::stod(row.at("sec_per_iter")), 1, 0.25);
+      return;
+    }
+  }
+  FAIL() << "no row K22-T5-1T-full";
+}
+
+// The efficiencies in the hardware file are medians of published rows, as its sources say, and nothing else.
+TEST_F(PublishedMeasurements, EfficienciesAreTheMediansThatTheirSourcesName) {
+  std::vector<double> gemm;
+  std::vector<double> additions;
+  for (const Row& row : rows_of("kernels.csv")) {
+    const bool sxm = row.at("gpu") == "A100-SXM 80GB";
+    if (row.at("op") == "gemm" && row.at("direction") == "fwd" && sxm &&
+        row.at("source").find("vidur") != std::string::npos) {
+      const double flops = 2 * std::stod(row.at("M")) * std::stod(row.at("N")) * std::stod(row.at("K"));
+      if (flops >= 100e9) {
+        gemm.push_back(std::stod(row.at("efficiency_vs_312")));
+      }
+    }
+    if (row.at("op") == "memory-bound add" && sxm) {
+      additions.push_back(std::stod(row.at("GBps")) / 2039);
+    }
+  }
+  const auto median = [](std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    const std::size_t half = values.size() / 2;
+    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+  };
+  EXPECT_EQ(gemm.size(), 412U);
+  EXPECT_NEAR(median(gemm), 0.734, 5e-4);
+  EXPECT_EQ(additions.size(), 144U);
+  EXPECT_NEAR(median(additions), 0.882, 5e-4);
+  const std::string hardware = content_of(PORTOLAN_SOURCE_DIR "/scenarios/hardware/dgx-a100-80g-hdr.yaml");
+  EXPECT_NE(hardware.find("value: 0.734"), std::string::npos);
+  EXPECT_NE(hardware.find("value: 0.882"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace portolan
