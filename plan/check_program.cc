@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
@@ -203,6 +204,38 @@ class StageCheck {
     }
     for (const auto& [first, last] : spans) {
       PORTOLAN_CHECK_OK(check_span(seen, first, last));
+    }
+    return check_once_a_step(spans);
+  }
+
+  /// A template that opens and closes no microbatch is run once a step, after all slots of the templates
+  /// listed before it and before those of the templates behind it: gradients are zeroed, accumulated, summed
+  /// and used in that order.
+  Found check_once_a_step(const std::set<std::pair<std::int32_t, std::int32_t>>& spans) const {
+    std::vector<bool> of_microbatch(stage_.templates.size(), false);
+    for (const auto& [first, last] : spans) {
+      of_microbatch[static_cast<std::size_t>(first)] = true;
+      of_microbatch[static_cast<std::size_t>(last)] = true;
+    }
+    for (std::size_t t = 0; t < stage_.templates.size(); ++t) {
+      if (of_microbatch[t]) {
+        continue;
+      }
+      const auto is_t = [&](const Slot& slot) { return slot.template_index == static_cast<std::int32_t>(t); };
+      const auto at = std::find_if(stage_.order.begin(), stage_.order.end(), is_t);
+      const auto after_t = [&](const Slot& slot) {
+        return slot.template_index > static_cast<std::int32_t>(t);
+      };
+      const auto before_t = [&](const Slot& slot) {
+        return slot.template_index < static_cast<std::int32_t>(t);
+      };
+      if (std::count_if(stage_.order.begin(), stage_.order.end(), is_t) != 1 ||
+          std::any_of(stage_.order.begin(), at, after_t) || std::any_of(at, stage_.order.end(), before_t)) {
+        return fail("order",
+                    fmt::format("\"{}\" is needed once, after \"{}\" and before \"{}\"",
+                                stage_.templates[t].name, t > 0 ? stage_.templates[t - 1].name : "the start",
+                                t + 1 < stage_.templates.size() ? stage_.templates[t + 1].name : "the end"));
+      }
     }
     return {};
   }

@@ -110,6 +110,29 @@ TEST_F(SmallPlan, AnOrderListOfAnotherScheduleIsFollowed) {
   EXPECT_GT(memory, best_["peak_memory_bytes"].get<double>()) << "all microbatches are in flight";
 }
 
+// Zeroing, synchronisation and update stand where they mean something.
+TEST_F(SmallPlan, OnceAStepWorkKeepsItsPlace) {
+  const auto original = plan_["program"]["stages"][0]["order"];
+  const auto refused = [&](const nlohmann::ordered_json& order) {
+    plan_["program"]["stages"][0]["order"] = order;
+    const CommandResult result = portolan_command("simulate " + scratch_.write("moved.json", plan_.dump()));
+    EXPECT_EQ(result.exit_code, 2) << order.dump();
+    EXPECT_NE(result.err.find("is needed once"), std::string::npos) << result.err;
+  };
+  auto late_zeroing = original;
+  std::swap(late_zeroing[0], late_zeroing[1]);
+  refused(late_zeroing);
+  auto no_zeroing = original;
+  no_zeroing.erase(0);
+  refused(no_zeroing);
+  auto no_update = original;
+  no_update.erase(no_update.size() - 1);
+  refused(no_update);
+  auto early_update = original;
+  std::swap(early_update[early_update.size() - 1], early_update[early_update.size() - 2]);
+  refused(early_update);
+}
+
 TEST_F(SmallPlan, AnIllegalOrderListIsRefused) {
   auto& order = plan_["program"]["stages"][0]["order"];
   order.erase(order.begin() + 1);

@@ -243,7 +243,7 @@ TEST(CheckProgram, NoticesDeadlocks) {
        "stages[1].order[1]: receives"},
       {"a collective that the last stage leaves out",
        [](Program& p) { order_of(p, 1).erase(order_of(p, 1).end() - 2); },
-       "stages[0].order[9]: deadlock: \"gradient_sync\""},
+       "stages[1].order: \"gradient_sync\" is needed once, after \"backward 0\" and before \"optimizer\""},
   });
 }
 
