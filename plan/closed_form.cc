@@ -58,9 +58,7 @@ struct ClosedForm::Pipeline {
 };
 
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
-    : scenario_(scenario),
-      cluster_(cluster),
-      model_flops_(model_flops_per_sequence(scenario.model, scenario.sequence_length)) {}
+    : scenario_(scenario), cluster_(cluster) {}
 
 const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute) {
   const BlockKey key{s.tensor_parallel, s.microbatch_size, recompute.to_ulong(), s.precision,

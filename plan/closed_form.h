@@ -73,7 +73,6 @@ class ClosedForm {
 
   const Scenario& scenario_;
   const Cluster& cluster_;
-  Flops model_flops_;
   std::map<Precision, KernelCost> kernel_costs_;
   std::map<BlockKey, BlockCosts> blocks_;
   std::map<ShapeKey, MachineCosts> machines_;

@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 
+#include "plan/rank_place.h"
+
 namespace portolan {
 
 namespace {
@@ -18,22 +20,13 @@ CommunicationFlows::CommunicationFlows(const Program& program, const Cluster& cl
     : cluster_(cluster), builder_(builder), placement_(placement_of(program)) {}
 
 FlowSet CommunicationFlows::group_of(const Op& op, const Coordinates& place) const {
-  if (op.kind == OpKind::kSend || op.kind == OpKind::kReceive) {
-    Coordinates peer = place;
-    at(peer, op.axis) += op.peer_offset;
-    const bool sends = op.kind == OpKind::kSend;
-    return point_to_point(cluster_, placement_.device_of(sends ? place : peer),
-                          placement_.device_of(sends ? peer : place), op.bytes);
+  const std::int32_t rank = placement_.rank_of(place);  // rank r sits on device r
+  if (op.kind == OpKind::kCollective) {
+    return ring_collective(cluster_, op.collective, portolan::group_of(placement_, rank, op), op.bytes);
   }
-  std::vector<DeviceIndex> members;
-  Coordinates member = place;
-  const std::int32_t degree = placement_.degree(op.axis);
-  const std::int32_t step = op.group == GroupKind::kFirstAndLastStage ? std::max(degree - 1, 1) : 1;
-  for (std::int32_t i = 0; i < degree; i += step) {
-    at(member, op.axis) = i;
-    members.push_back(placement_.device_of(member));
-  }
-  return ring_collective(cluster_, op.collective, std::move(members), op.bytes);
+  const std::int32_t peer = peer_of(placement_, rank, op);
+  const bool sends = op.kind == OpKind::kSend;
+  return point_to_point(cluster_, sends ? rank : peer, sends ? peer : rank, op.bytes);
 }
 
 std::vector<FlowSet> CommunicationFlows::all_groups(const Op& op, std::int32_t stage) const {

@@ -43,16 +43,22 @@ std::int32_t replica_of(const Program& program, std::int32_t rank) {
 }
 
 std::int32_t peer_of(const Program& program, std::int32_t rank, const Op& op) {
-  const Placement placement = placement_of(program);
+  return peer_of(placement_of(program), rank, op);
+}
+
+std::int32_t peer_of(const Placement& placement, std::int32_t rank, const Op& op) {
   Coordinates place = placement.coordinates_of(rank);
   place[static_cast<std::size_t>(op.axis)] += op.peer_offset;
   return placement.rank_of(place);
 }
 
 std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, const Op& op) {
-  const Placement placement = placement_of(program);
+  return group_of(placement_of(program), rank, op);
+}
+
+std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank, const Op& op) {
   Coordinates place = placement.coordinates_of(rank);
-  const std::int32_t members = degree(program, op.axis);
+  const std::int32_t members = placement.degree(op.axis);
   const std::int32_t stride = op.group == GroupKind::kAxis ? 1 : std::max(members - 1, 1);
   std::vector<std::int32_t> ranks;
   for (std::int32_t i = 0; i < members; i += stride) {

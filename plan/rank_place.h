@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plan/program.h"
+#include "topology/placement.h"
 
 namespace portolan {
 
@@ -20,8 +21,10 @@ std::int32_t replica_of(const Program& program, std::int32_t rank);
 
 /// The other end of a send or receive. Precondition: check_program() passed.
 std::int32_t peer_of(const Program& program, std::int32_t rank, const Op& op);
+std::int32_t peer_of(const Placement& placement, std::int32_t rank, const Op& op);
 /// The members of a collective, ascending; `rank` is one of them.
 std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, const Op& op);
+std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank, const Op& op);
 
 /// An axis along which single kernels are divided over ranks, where there is one.
 std::optional<Axis> find_axis_within_kernels(const Program& program);
