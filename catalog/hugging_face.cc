@@ -127,7 +127,7 @@ const std::array kModelTypes{ModelType{"gpt2", &read_gpt2, kGpt2Names},
 void read_config(DocumentSection& section, const ModelType*& type, TransformerConfig& config) {
   section.allow_other_keys();
   std::string name;
-  section.required("model_type", name);
+  section.optional("model_type", name);
   if (name.empty()) {
     return;
   }
@@ -147,6 +147,18 @@ std::string_view their_name(const ModelType& type, std::string_view ours) {
   return found == type.names.end() ? ours : found->theirs;
 }
 
+/// `message` with each of our names, which find_problem speaks in, as the file has it.
+std::string in_their_names(const ModelType& type, std::string_view message) {
+  std::string text;
+  while (!message.empty()) {
+    const std::size_t word = std::min(message.find_first_of(" ,:()"), message.size());
+    text += their_name(type, message.substr(0, word));
+    text += message.substr(word, 1);
+    message.remove_prefix(std::min(word + 1, message.size()));
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<TransformerConfig> read_hugging_face_text(std::string_view text, const std::filesystem::path& file) {
@@ -156,14 +168,14 @@ Result<TransformerConfig> read_hugging_face_text(std::string_view text, const st
   PORTOLAN_CHECK_OK(
       read_document(root, [&](DocumentSection& section) { read_config(section, type, config); }));
   if (type == nullptr) {
-    return problem_at(root, "model_type", "\"\" is not supported (allowed: gpt2, llama)");
+    return problem_at(root, "", "key \"model_type\" is missing or empty (allowed: gpt2, llama)");
   }
   config.name = file.has_parent_path() ? file.parent_path().filename().string() : "";
   if (config.name.empty() || config.name == "." || config.name == "..") {
     config.name = type->name;
   }
   if (const auto problem = find_problem(config)) {
-    return problem_at(root, their_name(*type, problem->key), problem->message);
+    return problem_at(root, their_name(*type, problem->key), in_their_names(*type, problem->message));
   }
   return config;
 }

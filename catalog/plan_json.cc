@@ -55,8 +55,10 @@ Result<Plan> read_plan(std::string_view text, std::string_view file_name) {
   Plan plan;
   PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_parts(section, plan); }));
   PORTOLAN_TRY(plan.scenario, scenario_from(rooted_at(find_entry(root, "scenario")->value, "scenario")));
-  if (const auto checked = check_program(plan.program); !checked) {
-    return problem_at(root, "program", checked.error().message);
+  if (const auto checked = check_plan(plan); !checked) {
+    const std::string& message = checked.error().message;
+    const std::size_t part = message.find(": ");
+    return problem_at(root, message.substr(0, part), message.substr(part + 2));
   }
   plan.hash = program_hash(plan.program);
   return plan;

@@ -15,7 +15,7 @@ std::string write_plan(const Plan& plan);
 /// The inverse, for files that may have been edited by hand: an order list changed legally is a legal plan,
 /// so the stored hash is only informational and Plan::hash is that of the program read. Errors (kBadInput),
 /// one line with file, line and path: what parse_json finds, unknown keys, indices and words that name
-/// nothing, a scenario that cannot be, and what check_program(program) finds.
+/// nothing, a scenario that cannot be, and what check_plan(plan) finds.
 Result<Plan> read_plan(std::string_view text, std::string_view file_name);
 
 }  // namespace portolan

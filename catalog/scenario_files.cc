@@ -59,7 +59,8 @@ Result<DocumentNode> load_named(const DocumentNode& scenario, const ScenarioPart
   }
   const DocumentEntry* entry = find_entry(scenario, part.key);
   if (entry == nullptr) {
-    return bad_input(place_message(scenario, "", fmt::format("key \"{}\" is missing", part.key)));
+    return bad_input(place_message(
+        scenario, "", fmt::format("key \"{}\" is missing (allowed: a name, a file or a mapping)", part.key)));
   }
   const DocumentNode& named = entry->value;
   if (named.kind == DocumentNode::Kind::kMapping) {

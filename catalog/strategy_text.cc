@@ -38,6 +38,11 @@ Error refused(std::string_view value, std::string_view message) {
   return bad_input(fmt::format("\"{}\" {}", printable(value), message));
 }
 
+/// What a later version will know: a plan that this one cannot make, not a mistake.
+Error unavailable(std::string_view value, std::string_view allowed) {
+  return infeasible(fmt::format("\"{}\" is not available yet (allowed: {})", printable(value), allowed));
+}
+
 Result<std::int64_t> parse_whole(std::string_view value, std::int64_t least, std::int64_t most) {
   const Result<std::int64_t> number = parse_integer(value);
   if (!number) {
@@ -79,7 +84,7 @@ Result<Bytes> parse_bucket(std::string_view value) {
 /// Compression and offload: the plan knows none yet.
 Result<std::string> parse_none(std::string_view value) {
   if (value != "none") {
-    return refused(value, "is not available yet (allowed: none)");
+    return unavailable(value, "none");
   }
   return std::string(value);
 }
@@ -101,7 +106,7 @@ Result<RecomputeSet> parse_recompute_set(std::string_view text) {
     return *known;
   }
   if (text == "optimal" || text.starts_with("block:")) {
-    return refused(text, "is not available yet (allowed: none, selective, full)");
+    return unavailable(text, "none, selective, full");
   }
   RecomputeSet set;
   for (std::string_view part : split(text, '+')) {
@@ -261,7 +266,7 @@ Result<StrategyConstraints> parse_strategy(std::string_view text) {
       return bad_input(fmt::format("strategy.{}: is there twice", printable(word)));
     }
     if (const auto done = set_strategy_word(constraints, word, trim(part.substr(equals + 1))); !done) {
-      return bad_input(fmt::format("strategy.{}: {}", printable(word), done.error().message));
+      return Error{done.error().kind, fmt::format("strategy.{}: {}", printable(word), done.error().message)};
     }
   }
   if (const auto checked = check_degrees(constraints); !checked) {

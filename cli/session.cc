@@ -100,9 +100,12 @@ Result<Scenario> Session::load_scenario(const std::string& scenario,
 }
 
 bool Session::looks_like_plan(const std::string& file) {
+  if (fs::path(file).extension() == ".json") {
+    return true;
+  }
   const Result<std::string> content = read_file(file);
   if (!content) {
-    return fs::path(file).extension() == ".json";
+    return false;
   }
   const auto first = content->find_first_not_of(" \t\r\n");
   return first != std::string::npos && (*content)[first] == '{';

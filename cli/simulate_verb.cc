@@ -56,9 +56,12 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
 
 Result<void> run_simulation(const Session& session, const SimulateArguments& arguments) {
   const std::optional<Fidelity> fidelity = find_fidelity(arguments.fidelity);
-  if (!fidelity || *fidelity == Fidelity::kReplicas) {
-    return bad_input(fmt::format("--fidelity: \"{}\"{} (allowed: closed-form, folded, full, explicit)",
-                                 arguments.fidelity, fidelity ? " is not available yet" : ""));
+  constexpr std::string_view kAllowed = "allowed: closed-form, folded, full, explicit";
+  if (!fidelity) {
+    return bad_input(fmt::format("--fidelity: \"{}\" is not known ({})", arguments.fidelity, kAllowed));
+  }
+  if (*fidelity == Fidelity::kReplicas) {
+    return infeasible(fmt::format("--fidelity: replicas is not available yet ({})", kAllowed));
   }
   PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));

@@ -19,6 +19,10 @@ Result<TokenDataset> load_training_text(const std::optional<std::string>& folder
         "no text to train on: pass --data FOLDER or set PORTOLAN_DATA (.txt and .jsonl files are read)");
   }
   std::filesystem::path place = folder ? *folder : variable;
+  if (!std::filesystem::exists(place)) {
+    return bad_input(fmt::format("{}: {}: no such folder (allowed: one with .txt or .jsonl files)",
+                                 folder ? "--data" : "PORTOLAN_DATA", place.string()));
+  }
   if (std::filesystem::is_directory(place / "lm")) {
     place /= "lm";
   }

@@ -58,6 +58,13 @@ Found find_degree_problem(const Scenario& scenario, const Strategy& s) {
       return reject(RejectReason::kDegrees, fmt::format("{}={} (allowed: 1 or more)", word, degree));
     }
   }
+  for (const auto& [word, degree] :
+       {std::pair{"tp", s.tensor_parallel}, {"pp", s.pipeline_parallel}, {"dp", s.data_parallel}}) {
+    if (scenario.num_gpus % degree != 0) {
+      return reject(RejectReason::kDegrees,
+                    fmt::format("{} GPUs are not divisible by {} {}", scenario.num_gpus, word, degree));
+    }
+  }
   // As a real number: three degrees of a user's choosing may overflow 64 bits.
   const double ranks = static_cast<double>(s.tensor_parallel) * s.pipeline_parallel * s.data_parallel;
   const auto gpus = static_cast<double>(scenario.num_gpus);

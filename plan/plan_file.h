@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/result.h"
 #include "plan/estimate.h"
 #include "plan/program.h"
 #include "plan/scenario.h"
@@ -17,5 +18,10 @@ struct Plan {
 
   bool operator==(const Plan&) const = default;
 };
+
+/// Whether the parts belong together: the program is runnable (check_program) and is what `scenario` and
+/// `strategy` lower to, apart from its order lists, which are anybody's to change. Errors (kBadInput) name
+/// the part first: "strategy: ...", "program: stage 0, template forward 0 ...".
+Result<void> check_plan(const Plan& plan);
 
 }  // namespace portolan

@@ -17,13 +17,8 @@ DocumentSection::DocumentSection(const DocumentValue& value)
   }
 }
 
-std::optional<DocumentValue> DocumentSection::find(Need need, std::string_view key) {
-  return find_suffixed(need, key, "");
-}
-
-std::optional<DocumentValue> DocumentSection::find_suffixed(Need need, std::string_view key,
-                                                            std::string_view suffix) {
-  const bool numbers = value_.node().origin->notation == Notation::kNumbers;
+std::optional<DocumentValue> DocumentSection::find(Need need, std::string_view key, std::string_view suffix) {
+  const bool numbers = notation() == Notation::kNumbers;
   known_.push_back(std::string(key) + std::string(numbers ? suffix : ""));
   for (std::size_t i = 0; i < entries().size(); ++i) {
     const DocumentEntry& entry = entries()[i];
@@ -35,11 +30,15 @@ std::optional<DocumentValue> DocumentSection::find_suffixed(Need need, std::stri
       return DocumentValue(value_, entry.value, entry.key);
     }
   }
-  if (need == Need::kRequired && is_mapping_ && !value_.findings().missing_key) {
-    value_.findings().missing_key = bad_input(
-        place_message(value_.node(), value_.path(), fmt::format("key \"{}\" is missing", known_.back())));
-  }
   return std::nullopt;
+}
+
+void DocumentSection::note_missing(std::string_view expected) {
+  if (is_mapping_ && !value_.findings().missing_key) {
+    value_.findings().missing_key =
+        bad_input(place_message(value_.node(), value_.path(),
+                                fmt::format("key \"{}\" is missing (allowed: {})", known_.back(), expected)));
+  }
 }
 
 void DocumentSection::finish() {

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "catalog/document/describe.h"
 #include "catalog/document/value.h"
 
 namespace portolan {
@@ -62,7 +63,7 @@ class DocumentSection {
   /// Calls `read` with the section below `key`.
   template <typename Function>
   void section(std::string_view key, Function&& read) {
-    read_section(find(Need::kRequired, key), read);
+    read_section(find_required(key, "a mapping"), read);
   }
   template <typename Function>
   void optional_section(std::string_view key, Function&& read) {
@@ -71,7 +72,7 @@ class DocumentSection {
   /// Calls `read` with each item of the list at `key`.
   template <typename Function>
   void list(std::string_view key, Function&& read) {
-    read_list(find(Need::kRequired, key), read);
+    read_list(find_required(key, "a list"), read);
   }
   template <typename Function>
   void optional_list(std::string_view key, Function&& read) {
@@ -80,7 +81,7 @@ class DocumentSection {
   /// Calls `read` with the value of `key`.
   template <typename Function>
   void value(std::string_view key, Function&& read) {
-    if (const auto found = find(Need::kRequired, key)) {
+    if (const auto found = find_required(key, "a value")) {
       read(*found);
     }
   }
@@ -109,13 +110,26 @@ class DocumentSection {
  private:
   enum class Need { kRequired, kOptional };
 
+  Notation notation() const { return value_.node().origin->notation; }
   const std::vector<DocumentEntry>& entries() const { return value_.node().entries; }
-  std::optional<DocumentValue> find(Need need, std::string_view key);
-  std::optional<DocumentValue> find_suffixed(Need need, std::string_view key, std::string_view suffix);
+  /// The value of `key`, with `suffix` after it in machines' notation.
+  std::optional<DocumentValue> find(Need need, std::string_view key, std::string_view suffix = "");
+  std::optional<DocumentValue> find_required(std::string_view key, std::string_view expected) {
+    auto value = find(Need::kRequired, key);
+    if (!value) {
+      note_missing(expected);
+    }
+    return value;
+  }
+  /// Records that the key last looked for is not there.
+  void note_missing(std::string_view expected);
 
   template <typename T, typename... Rules>
   bool read_key(Need need, std::string_view key, T& target, const Rules&... rules) {
-    const auto value = find_suffixed(need, key, KeySuffix<T>::value);
+    const auto value = find(need, key, KeySuffix<T>::value);
+    if (!value && need == Need::kRequired) {
+      note_missing(describe<T>(notation(), rules...));
+    }
     return value && value->read(target, rules...);
   }
   template <typename Function>

@@ -40,9 +40,11 @@ std::string DocumentValue::path() const {
   return path + (path.empty() ? "" : ".") + printable(key_);
 }
 
-bool DocumentValue::refuse(std::string_view message) const {
+bool DocumentValue::refuse(std::string_view message) const { return refuse(bad_input(std::string(message))); }
+
+bool DocumentValue::refuse(const Error& error) const {
   if (!findings_->wrong_value) {
-    findings_->wrong_value = bad_input(place_message(*node_, path(), message));
+    findings_->wrong_value = Error{error.kind, place_message(*node_, path(), error.message)};
   }
   return false;
 }

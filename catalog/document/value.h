@@ -56,6 +56,8 @@ class DocumentValue {
   std::string path() const;
   /// Records `message` as wrong with this value, unless an earlier value was wrong. Returns false.
   bool refuse(std::string_view message) const;
+  /// The same with the kind of `error`.
+  bool refuse(const Error& error) const;
   /// The same with the value in front: "\"abc\" message".
   bool refuse_value(std::string_view message) const;
 

@@ -52,7 +52,7 @@ void read_parsed(DocumentSection& section, std::string_view key, T& target,
     if (Result<T> parsed = parse(*text)) {
       target = std::move(*parsed);
     } else {
-      value.refuse(parsed.error().message);
+      value.refuse(parsed.error());
     }
   });
 }
@@ -68,7 +68,7 @@ JsonValue axis_list(const std::array<Axis, kNumAxes>& order) {
 void read_none(DocumentSection& section, std::string_view key, std::string& target) {
   section.optional_value(key, [&](const DocumentValue& value) {
     if (value.read(target) && target != "none") {
-      value.refuse_value("is not available yet (allowed: none)");
+      value.refuse(infeasible(fmt::format("\"{}\" is not available yet (allowed: none)", printable(target))));
     }
   });
 }
@@ -168,9 +168,9 @@ void read_constraints(DocumentSection& section, StrategyConstraints& constraints
       return;
     }
     if (const auto done = set_strategy_word(constraints, word, *text); !done) {
-      value.refuse(done.error().message);
+      value.refuse(done.error());
     } else if (const auto checked = check_degrees(constraints); !checked) {
-      value.refuse(checked.error().message);
+      value.refuse(checked.error());
     }
   });
 }

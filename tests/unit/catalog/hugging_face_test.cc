@@ -128,18 +128,19 @@ TEST(HuggingFace, SaysWhereAndWhatIsWrongInOneLine) {
       {std::string("\0\1", 2), "c.json:1: is not text: byte 0x00 (allowed: UTF-8)"},
       {"{\"a\": 1e999}", "c.json:1:11: is not JSON: number overflow parsing '1e999'"},
       {"[]", "c.json:1: is not a mapping (allowed: lines of \"key: value\")"},
-      {"{}", "c.json:1: key \"model_type\" is missing"},
+      {"{}", "c.json:1: key \"model_type\" is missing or empty (allowed: gpt2, llama)"},
       {"{\"model_type\": 7}", "c.json:1: model_type: \"7\" is not a text (put it in quotes)"},
       {"{\"model_type\":\n \"bert\"}",
        "c.json:1: model_type: \"bert\" is not supported (allowed: gpt2, llama)"},
       {"{\"model_type\": \"gpt2\", \"model_type\": \"llama\"}", "c.json:1: model_type: is there twice"},
       {replaced(kGpt2, "768", "\"768\""),
        "c.json:10: n_embd: \"768\" is a text, not a whole number (leave the quotes out)"},
-      {replaced(kGpt2, "768", "767"), "c.json:10: n_embd: 767 is not divisible by num_heads 12"},
+      {replaced(kGpt2, "768", "767"), "c.json:10: n_embd: 767 is not divisible by n_head 12"},
       {replaced(kGpt2, "gelu_new", "relu"),
        "c.json:2: activation_function: \"relu\" is not supported (allowed: gelu_new, gelu, gelu_fast, "
        "gelu_pytorch_tanh, gelu_accurate, gelu_10)"},
-      {replaced(kGpt2, "  \"n_layer\": 12,\n", ""), "c.json:1: key \"n_layer\" is missing"},
+      {replaced(kGpt2, "  \"n_layer\": 12,\n", ""),
+       "c.json:1: key \"n_layer\" is missing (allowed: a whole number from 1 to 16777216)"},
       {replaced(kLlama, "\"attention_bias\": false", "\"attention_bias\": true"),
        "c.json:3: attention_bias: \"true\" is not supported (allowed: false)"},
       {replaced(kLlama, "\"mlp_bias\": false", "\"mlp_bias\": true"),
@@ -149,7 +150,7 @@ TEST(HuggingFace, SaysWhereAndWhatIsWrongInOneLine) {
        "c.json:4: head_dim: \"64\" is not supported (allowed: hidden_size / num_attention_heads = 4096 / "
        "32)"},
       {replaced(kLlama, "\"num_key_value_heads\": 8", "\"num_key_value_heads\": 5"),
-       "c.json:14: num_key_value_heads: 5 does not divide num_heads 32"},
+       "c.json:14: num_key_value_heads: 5 does not divide num_attention_heads 32"},
       {"{\"a\":" + std::string(1000000, '['), "c.json:1: nested more than 64 levels deep"},
   };
   for (const Wrong& wrong : table) {

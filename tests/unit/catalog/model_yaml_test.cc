@@ -20,7 +20,7 @@ TEST(ModelYaml, PointsToTheKeyThatCannotBe) {
             "m.yaml:5: hidden_size: 10 is not divisible by num_heads 3");
   EXPECT_EQ(
       read_model_text(head + "hidden_size: 12\nnum_heads: 3\nactivation: swiglu\n", "m.yaml").error().message,
-      "m.yaml:1: key \"ffn_size\" is missing");
+      "m.yaml:1: key \"ffn_size\" is missing (allowed: a whole number from 1 to 16777216)");
   EXPECT_EQ(
       read_model_text(head + "hidden_size: 12\nnum_heads: 3\nlinear_bias: yes\n", "m.yaml").error().message,
       "m.yaml:7: linear_bias: \"yes\" is not known (allowed: true, false)");

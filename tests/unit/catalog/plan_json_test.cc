@@ -1,5 +1,6 @@
 #include "catalog/plan_json.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -56,6 +57,40 @@ TEST(PlanJson, AnotherLegalOrderIsAnotherProgramWithAnotherHash) {
   EXPECT_EQ(read->program, plan.program);
   EXPECT_NE(read->hash, plan.hash);
   EXPECT_EQ(read->hash, program_hash(plan.program));
+}
+
+TEST(PlanJson, WhatTheProgramDoesFollowsFromScenarioAndStrategy) {
+  Plan plan = sample_plan(2);
+  ASSERT_TRUE(check_plan(plan));
+  const auto refusal = [](const Plan& wrong) {
+    const Result<Plan> read = read_plan(write_plan(wrong), "plan.json");
+    return read ? std::string("accepted") : read.error().message.substr(read.error().message.find(": ") + 2);
+  };
+  constexpr std::string_view kRemedy =
+      " is not what scenario and strategy lower to (allowed: changed order lists; for anything else plan "
+      "again)";
+  Plan wrong = plan;
+  wrong.strategy.zero_stage = 1 - plan.strategy.zero_stage;
+  EXPECT_NE(refusal(wrong).find(kRemedy), std::string::npos) << refusal(wrong);
+  wrong = plan;
+  wrong.strategy.recompute.all_layers = recompute_full();
+  EXPECT_NE(refusal(wrong).find("program: stage 0, template backward 0"), std::string::npos)
+      << refusal(wrong);
+  wrong = plan;
+  wrong.scenario.model.ffn_size *= 2;
+  EXPECT_NE(refusal(wrong).find(kRemedy), std::string::npos) << refusal(wrong);
+  wrong = plan;
+  wrong.strategy.microbatch_size *= 2;
+  EXPECT_EQ(refusal(wrong), fmt::format("program: its number of stages or microbatches{}", kRemedy));
+  wrong = plan;
+  wrong.strategy.data_parallel *= 2;
+  EXPECT_EQ(refusal(wrong).substr(0, 10), "strategy: ") << refusal(wrong);
+  wrong = plan;
+  wrong.program.stages[1].templates[0].ops[0].kernels[0].flops.value += 1;
+  EXPECT_NE(refusal(wrong).find("program: stage 1, template "), std::string::npos) << refusal(wrong);
+  wrong = plan;
+  wrong.program.stages[1].buffers[3].bytes.value += 4;
+  EXPECT_NE(refusal(wrong).find("program: stage 1, buffer "), std::string::npos) << refusal(wrong);
 }
 
 TEST(PlanJson, SaysWhereAndWhatIsWrongInOneLine) {

@@ -199,7 +199,7 @@ TEST(ScenarioYaml, SaysWhatIsWrongWithItsParts) {
       {"model: [a]\nhardware: dgx-a100-80g-hdr\nsoftware: portolan\nsequence_length: 1\nglobal_batch: 1\n",
        "folder/what.yaml:1: model: is neither a name, nor a file, nor a mapping"},
       {"model: gpt3-175b\nsoftware: portolan\nsequence_length: 1\nglobal_batch: 1\n",
-       "folder/what.yaml:1: key \"hardware\" is missing"},
+       "folder/what.yaml:1: key \"hardware\" is missing (allowed: a name, a file or a mapping)"},
   };
   for (const Wrong& wrong : table) {
     const Result<Scenario> scenario = read(wrong.added);

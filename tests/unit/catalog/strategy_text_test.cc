@@ -9,6 +9,13 @@
 namespace portolan {
 namespace {
 
+TEST(StrategyText, WhatIsNotThereYetIsNoMistakeInTheInput) {
+  for (const std::string_view text : {"recompute=optimal", "compression=topk", "offload=activations"}) {
+    EXPECT_EQ(parse_strategy(text).error().kind, ErrorKind::kInfeasible) << text;
+  }
+  EXPECT_EQ(parse_strategy("recompute=often").error().kind, ErrorKind::kBadInput);
+}
+
 TEST(StrategyText, ReadsEveryWord) {
   const Result<StrategyConstraints> read = parse_strategy(
       "tp=8, "
