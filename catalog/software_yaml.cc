@@ -20,9 +20,14 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter,
                    WholeRange{0, 64});
   section.optional("recompute_whole_group", software.recompute_whole_group);
+  section.optional("tensor_overlap", software.tensor_overlap);
   section.optional("scatter_gather_pipeline", software.scatter_gather_pipeline);
   section.optional("blocking_sends", software.blocking_sends);
   section.optional("receive_prefetch", software.receive_prefetch, WholeRange{0, 1024});
+  section.optional("sequence_parallel", software.sequence_parallel);
+  section.optional("interleaved_schedule", software.interleaved_schedule);
+  section.optional("zero_bubble_schedule", software.zero_bubble_schedule);
+  section.optional("zero_stages", software.zero_stages, WholeRange{0, 3});
   section.optional("framework_memory", software.framework_memory);
 }
 
@@ -39,9 +44,14 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("gradient_bytes", software.gradient_bytes)
       .set("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter)
       .set("recompute_whole_group", software.recompute_whole_group)
+      .set("tensor_overlap", software.tensor_overlap)
       .set("scatter_gather_pipeline", software.scatter_gather_pipeline)
       .set("blocking_sends", software.blocking_sends)
       .set("receive_prefetch", software.receive_prefetch)
+      .set("sequence_parallel", software.sequence_parallel)
+      .set("interleaved_schedule", software.interleaved_schedule)
+      .set("zero_bubble_schedule", software.zero_bubble_schedule)
+      .set("zero_stages", software.zero_stages)
       .set("framework_memory", software.framework_memory)
       .take();
 }

@@ -34,10 +34,9 @@ class LifeWalk {
         current_(stage.buffers.size() * static_cast<std::size_t>(num_microbatches), ArenaPlan::kNone) {}
 
   std::vector<Life> run() {
-    for (const Slot& slot : stage_.order) {
-      walk(slot);
+    for (std::size_t i = 0; i < stage_.order.size(); ++i) {
+      walk(static_cast<std::int32_t>(i));
     }
-    release_pending();
     for (Life& life : lives_) {
       life.last = life.last == kOpen ? now_ : life.last;
     }
@@ -47,23 +46,34 @@ class LifeWalk {
  private:
   static constexpr std::int64_t kOpen = -1;
 
+  struct Place {
+    std::int32_t slot = 0;
+    std::int32_t op = 0;
+  };
+  struct Pending {
+    std::int64_t life = 0;
+    Place communication;
+  };
+
   std::int64_t& current(std::int32_t buffer, std::int32_t microbatch) {
     return current_[static_cast<std::size_t>(buffer) * static_cast<std::size_t>(num_microbatches_) +
                     static_cast<std::size_t>(microbatch)];
   }
 
-  void walk(const Slot& slot) {
+  void walk(std::int32_t slot_index) {
+    const Slot& slot = stage_.order[static_cast<std::size_t>(slot_index)];
     const auto t = static_cast<std::size_t>(slot.template_index);
     const Template& of_slot = stage_.templates[t];
     for (std::size_t o = 0; o < of_slot.ops.size(); ++o) {
       const bool compute = of_slot.ops[o].kind == OpKind::kCompute;
       if (compute) {
-        release_pending();
+        release_pending(of_slot.ops[o], slot_index);
       }
+      const Place place{slot_index, static_cast<std::int32_t>(o)};
       for (const StepBuffers& step : lifetimes_[t][o]) {
         ++now_;
         begin(step.begin, slot.microbatch);
-        end(step.end, slot.microbatch, compute);
+        end(step.end, slot.microbatch, compute ? nullptr : &place);
       }
     }
   }
@@ -79,23 +89,28 @@ class LifeWalk {
     }
   }
 
-  void end(const std::vector<std::int32_t>& buffers, std::int32_t microbatch, bool compute) {
+  /// `communication`: the op that used them last; null: compute did.
+  void end(const std::vector<std::int32_t>& buffers, std::int32_t microbatch, const Place* communication) {
     for (const std::int32_t buffer : buffers) {
       const std::int64_t life = std::exchange(current(buffer, microbatch), ArenaPlan::kNone);
-      if (compute) {
+      if (communication == nullptr) {
         lives_[static_cast<std::size_t>(life)].last = now_;
       } else {
-        pending_.push_back(life);
+        pending_.push_back({life, *communication});
       }
     }
   }
 
-  /// What communication used last lives until the next compute op begins.
-  void release_pending() {
-    for (const std::int64_t life : pending_) {
-      lives_[static_cast<std::size_t>(life)].last = now_;
-    }
-    pending_.clear();
+  /// What communication used last lives until a compute op begins that waits for it.
+  void release_pending(const Op& op, std::int32_t slot) {
+    std::erase_if(pending_, [&](const Pending& pending) {
+      const bool over =
+          waits_for_communication(op, slot - pending.communication.slot, pending.communication.op);
+      if (over) {
+        lives_[static_cast<std::size_t>(pending.life)].last = now_;
+      }
+      return over;
+    });
   }
 
   const Stage& stage_;
@@ -103,7 +118,7 @@ class LifeWalk {
   std::vector<TemplateLifetimes> lifetimes_;
   std::vector<std::int64_t> current_;  ///< life of (buffer, microbatch) that is under way
   std::vector<Life> lives_;
-  std::vector<std::int64_t> pending_;
+  std::vector<Pending> pending_;
   std::int64_t now_ = 0;
 };
 

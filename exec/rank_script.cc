@@ -12,10 +12,16 @@ namespace portolan {
 
 namespace {
 
-/// A span that communication holds until `event` has happened.
+/// A span that communication op `op` of slot `slot` holds.
 struct HeldSpan {
   ArenaSpan span;
-  EventIndex event = 0;
+  std::int32_t slot = 0;
+  std::int32_t op = 0;
+};
+
+struct OpPlace {
+  std::int32_t slot = 0;
+  std::int32_t op = 0;
 };
 
 class ScriptWriter {
@@ -38,7 +44,7 @@ class ScriptWriter {
     for (std::size_t i = 0; i < stage_.order.size(); ++i) {
       write_slot(static_cast<std::int32_t>(i));
     }
-    script_.final_releases = release_held(nullptr);
+    script_.final_releases = release_held([](const HeldSpan&) { return true; });
     return std::move(script_);
   }
 
@@ -80,7 +86,8 @@ class ScriptWriter {
     written.waits.begin = size_of(script_.waits);
     write_predecessors(op, slot_index);
     if (op.kind == OpKind::kCompute) {
-      written.releases = release_held(&script_.waits);
+      written.releases = release_held(
+          [&](const HeldSpan& held) { return waits_for_communication(op, slot_index - held.slot, held.op); });
       last_compute_ = event;
     }
     written.waits.end = size_of(script_.waits);
@@ -88,7 +95,8 @@ class ScriptWriter {
     const TemplateLifetimes& lifetimes = lifetimes_[t];
     for (std::size_t k = 0; k < lifetimes[static_cast<std::size_t>(op_index)].size(); ++k) {
       const StepBuffers& lives = lifetimes[static_cast<std::size_t>(op_index)][k];
-      write_step(op, op.kind == OpKind::kCompute ? &op.kernels[k] : nullptr, lives, slot.microbatch, event);
+      write_step(op, op.kind == OpKind::kCompute ? &op.kernels[k] : nullptr, lives, slot.microbatch,
+                 {slot_index, op_index});
     }
     written.steps.end = size_of(script_.steps);
     script_.ops.push_back(written);
@@ -115,7 +123,7 @@ class ScriptWriter {
   }
 
   void write_step(const Op& op, const Kernel* kernel, const StepBuffers& lives, std::int32_t microbatch,
-                  EventIndex event) {
+                  const OpPlace& at) {
     ScriptStep step;
     step.kernel = kernel;
     step.operands.begin = size_of(script_.operands);
@@ -135,7 +143,7 @@ class ScriptWriter {
       step.ends = write_spans(lives.end, microbatch);
     } else {
       for (const std::int32_t buffer : lives.end) {
-        held_.push_back({span_of(buffer, microbatch), event});
+        held_.push_back({span_of(buffer, microbatch), at.slot, at.op});
       }
     }
     script_.steps.push_back(step);
@@ -162,16 +170,17 @@ class ScriptWriter {
     return {begin, size_of(script_.spans)};
   }
 
-  /// Compute must not begin before communication is done with the memory that it gives back.
-  ListRange release_held(std::vector<EventIndex>* waits) {
+  /// Gives back the spans whose communication is over.
+  template <typename IsOver>
+  ListRange release_held(const IsOver& is_over) {
     const std::int32_t begin = size_of(script_.spans);
-    for (const HeldSpan& held : held_) {
-      script_.spans.push_back(held.span);
-      if (waits != nullptr) {
-        waits->push_back(held.event);
+    std::erase_if(held_, [&](const HeldSpan& held) {
+      if (is_over(held)) {
+        script_.spans.push_back(held.span);
+        return true;
       }
-    }
-    held_.clear();
+      return false;
+    });
     return {begin, size_of(script_.spans)};
   }
 

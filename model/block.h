@@ -14,6 +14,14 @@ struct BlockOptions {
   std::int64_t microbatch_size = 1;  ///< sequences
   std::int64_t sequence_length = 1;  ///< tokens
   std::int64_t tensor_parallel = 1;
+  /// Norms, residual additions and hidden states are divided along the sequence over the tensor-parallel
+  /// group (Korthikanti et al. 2022, arXiv 2205.05198, section 4.2.2).
+  bool sequence_parallel = false;
+  /// Gradients of hidden states are not turned in place: weight gradients read them after the block's
+  /// backward has passed on.
+  bool split_backward = false;
+  /// Communication of backward runs beside the weight-gradient products.
+  bool overlap_tensor = false;
   std::int64_t vocab_padding = 1;   ///< the vocabulary is padded to a multiple of this x tensor_parallel
   std::int64_t compute_bytes = 4;   ///< element size of activations and of parameters in compute: 2 or 4
   std::int64_t gradient_bytes = 4;  ///< element size of accumulated parameter gradients
@@ -33,7 +41,9 @@ std::int64_t padded_vocab(const TransformerConfig& config, const BlockOptions& o
 enum class TensorRole : std::uint8_t {
   kInput,           ///< hidden states entering the block; of the embedding: none
   kOutput,          ///< hidden states leaving it
-  kHiddenGradient,  ///< gradient of the hidden states, turned in place from that of kOutput to that of kInput
+  kHiddenGradient,  ///< gradient of kOutput, of the head that of kInput; turned in place to that of kInput
+                    ///< ...
+  kInputGradient,   ///< ... unless this is there: with split_backward
   kTokens,          ///< int32 tokens or targets
   kParameter,
   kGradient,    ///< of the parameter that precedes it
@@ -52,6 +62,9 @@ struct Tensor {
   double init_std = 0;  ///< of kNormal and kScaledNormal (GPT-2: residual projections by 1/sqrt(2 layers))
   bool weight_decay = false;       ///< matrices yes, biases and norms no
   bool tied_to_embedding = false;  ///< the head's use of the word embedding
+  /// Of a parameter: each rank of the tensor-parallel group has the whole of it and sees a part of the
+  /// sequence, so that its gradient is a part of the sum.
+  bool partial_gradient = false;
 
   Bytes bytes() const { return Bytes(elements * element_bytes); }
   bool operator==(const Tensor&) const = default;
@@ -73,6 +86,7 @@ inline constexpr int kNumKernelGroups = static_cast<int>(KernelGroup::kOther) + 
 struct GroupedKernel {
   Kernel kernel;
   KernelGroup group = KernelGroup::kOther;
+  bool overlapped = false;  ///< communication: compute waits for it only where it touches its operands
 
   bool operator==(const GroupedKernel&) const = default;
 };
@@ -87,6 +101,9 @@ struct Block {
 
   bool operator==(const Block&) const = default;
 };
+
+/// Which of `block.backward` make weight gradients and nothing else: what a split backward may put off.
+std::vector<bool> weight_gradient_kernels(const Block& block);
 
 Block embedding_block(const TransformerConfig& config, const BlockOptions& options);
 Block layer_block(const TransformerConfig& config, const BlockOptions& options);

@@ -83,7 +83,7 @@ Bytes BlockBuilder::hidden_bytes() const {
   return Bytes(rows() * config_.hidden_size * options_.compute_bytes);
 }
 
-void BlockBuilder::tensor_all_reduce(int tensor, Bytes payload) {
+void BlockBuilder::tensor_all_reduce(int tensor, Bytes payload, Overlap overlap) {
   if (options_.tensor_parallel == 1) {
     return;
   }
@@ -91,21 +91,57 @@ void BlockBuilder::tensor_all_reduce(int tensor, Bytes payload) {
           .operands = {{tensor, Access::kUpdate}},
           .flops_per_element = 0,
           .bytes = payload});
+  list().back().overlapped = overlap == Overlap::kWithCompute;
+}
+
+int BlockBuilder::whole_rows(const std::string& name, int hidden, Overlap overlap) {
+  if (!shards_sequence()) {
+    return hidden;
+  }
+  const int whole = activation(name, rows() * config_.hidden_size);
+  launch({.kind = KernelKind::kTensorAllGather,
+          .operands = {{whole, Access::kWrite}, {hidden, Access::kRead}},
+          .flops_per_element = 0,
+          .bytes = hidden_bytes()});
+  list().back().overlapped = overlap == Overlap::kWithCompute;
+  return whole;
+}
+
+int BlockBuilder::part_of(const std::string& name, int sum) {
+  return shards_sequence() ? activation(name, rows() * config_.hidden_size) : sum;
+}
+
+void BlockBuilder::sum_parts(int part, int sum, Overlap overlap) {
+  if (!shards_sequence()) {
+    tensor_all_reduce(sum, hidden_bytes(), overlap);
+    return;
+  }
+  launch({.kind = KernelKind::kTensorReduceScatter,
+          .operands = {{sum, Access::kWrite}, {part, Access::kRead}},
+          .flops_per_element = 0,
+          .bytes = hidden_bytes()});
+  list().back().overlapped = overlap == Overlap::kWithCompute;
 }
 
 NormTensors BlockBuilder::norm_forward(const std::string& name, int input) {
   const std::int64_t h = config_.hidden_size;
   const bool layernorm = config_.normalization == Normalization::kLayerNorm;
   NormTensors norm;
-  norm.gain = parameter({.name = name + ".gain", .elements = h, .init = ParameterInit::kOnes});
+  norm.gain = parameter({.name = name + ".gain",
+                         .elements = h,
+                         .init = ParameterInit::kOnes,
+                         .partial_gradient = shards_sequence()});
   if (layernorm) {
-    norm.bias = parameter({.name = name + ".bias", .elements = h, .init = ParameterInit::kZeros});
+    norm.bias = parameter({.name = name + ".bias",
+                           .elements = h,
+                           .init = ParameterInit::kZeros,
+                           .partial_gradient = shards_sequence()});
   }
-  norm.output = activation(name + ".output", rows() * h);
+  norm.output = activation(name + ".output", hidden_rows() * h);
   if (layernorm) {
-    norm.mean = activation(name + ".mean", rows(), 4);
+    norm.mean = activation(name + ".mean", hidden_rows(), 4);
   }
-  norm.rstd = activation(name + ".rstd", rows(), 4);
+  norm.rstd = activation(name + ".rstd", hidden_rows(), 4);
   std::vector<Operand> operands{{norm.output, Access::kWrite}};
   if (layernorm) {
     operands.push_back({*norm.mean, Access::kWrite});
@@ -118,14 +154,14 @@ NormTensors BlockBuilder::norm_forward(const std::string& name, int input) {
   }
   launch({.kind = layernorm ? KernelKind::kLayerNormForward : KernelKind::kRmsNormForward,
           .operands = std::move(operands),
-          .shape = {.rows = rows(), .columns = h},
+          .shape = {.rows = hidden_rows(), .columns = h},
           .scalar = config_.norm_epsilon,
           .flops_per_element = layernorm ? 7.0 : 4.0});
   return norm;
 }
 
 void BlockBuilder::norm_backward(const NormTensors& norm, int input, int output_gradient,
-                                 Operand input_gradient) {
+                                 Operand input_gradient, std::optional<int> added) {
   const bool layernorm = norm.mean.has_value();
   std::vector<Operand> operands{input_gradient, {norm.gain.gradient, Access::kUpdate}};
   if (layernorm) {
@@ -138,9 +174,12 @@ void BlockBuilder::norm_backward(const NormTensors& norm, int input, int output_
   }
   operands.push_back({norm.rstd, Access::kRead});
   operands.push_back({norm.gain.value, Access::kRead});
+  if (added) {
+    operands.push_back({*added, Access::kRead});
+  }
   launch({.kind = layernorm ? KernelKind::kLayerNormBackward : KernelKind::kRmsNormBackward,
           .operands = std::move(operands),
-          .shape = {.rows = rows(), .columns = config_.hidden_size},
+          .shape = {.rows = hidden_rows(), .columns = config_.hidden_size},
           .flops_per_element = layernorm ? 14.0 : 9.0});
 }
 
@@ -155,8 +194,10 @@ LinearTensors BlockBuilder::linear_parameters(const LinearSpec& spec) {
                  .init_std = config_.initializer_std * shrink,
                  .weight_decay = true});
   if (spec.bias) {
-    linear.bias =
-        parameter({.name = spec.name + ".bias", .elements = spec.out, .init = ParameterInit::kZeros});
+    linear.bias = parameter({.name = spec.name + ".bias",
+                             .elements = spec.out,
+                             .init = ParameterInit::kZeros,
+                             .partial_gradient = spec.residual_projection && shards_sequence()});
   }
   return linear;
 }
@@ -217,11 +258,34 @@ void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int outpu
             .operands = {{linear.weight.gradient, Access::kUpdate}, {narrow, Access::kRead}},
             .shape = {.rows = linear.out, .columns = linear.in}});
   }
+}
+
+void BlockBuilder::bias_backward(const LinearTensors& linear, int output_gradient, std::int64_t num_rows) {
   if (linear.bias) {
     launch({.kind = KernelKind::kBiasBackward,
             .operands = {{linear.bias->gradient, Access::kUpdate}, {output_gradient, Access::kRead}},
-            .shape = {.rows = rows(), .columns = linear.out}});
+            .shape = {.rows = num_rows, .columns = linear.out}});
   }
+}
+
+int BlockBuilder::column_parallel_backward(const std::string& name, const LinearTensors& linear,
+                                           int output_gradient, int input) {
+  const int whole_input = whole_rows(name + ".gathered_again", input, beside_compute());
+  const int input_gradient = activation(name + ".gradient", hidden_rows() * config_.hidden_size);
+  const int part = part_of(name + ".gradient_part", input_gradient);
+  linear_backward_input(linear, part, output_gradient);
+  sum_parts(part, input_gradient, beside_compute());
+  linear_backward_weight(linear, output_gradient, whole_input);
+  bias_backward(linear, output_gradient, rows());
+  return input_gradient;
+}
+
+void BlockBuilder::row_parallel_backward(const std::string& name, const LinearTensors& linear,
+                                         int hidden_gradient, int input, int input_gradient) {
+  const int output_gradient = whole_rows(name + ".gathered_gradient", hidden_gradient);
+  linear_backward_input(linear, input_gradient, output_gradient);
+  linear_backward_weight(linear, output_gradient, input);
+  bias_backward(linear, hidden_gradient, hidden_rows());
 }
 
 }  // namespace portolan

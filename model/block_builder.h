@@ -37,7 +37,10 @@ class BlockBuilder {
 
   const BlockOptions& options() const { return options_; }
   const TransformerConfig& config() const { return config_; }
+  /// Tokens of a microbatch, and those whose hidden states a rank holds.
   std::int64_t rows() const { return options_.microbatch_size * options_.sequence_length; }
+  std::int64_t hidden_rows() const { return rows() / (shards_sequence() ? options_.tensor_parallel : 1); }
+  bool shards_sequence() const { return options_.sequence_parallel && options_.tensor_parallel > 1; }
 
   int activation(std::string name, std::int64_t elements);
   int activation(std::string name, std::int64_t elements, std::int64_t element_bytes);
@@ -59,8 +62,10 @@ class BlockBuilder {
   void launch(Launch launch);
 
   NormTensors norm_forward(const std::string& name, int input);
-  /// `input_gradient` is overwritten or accumulated into, by `access`.
-  void norm_backward(const NormTensors& norm, int input, int output_gradient, Operand input_gradient);
+  /// `input_gradient` is overwritten or accumulated into, by `access`; with `added` it becomes the sum of
+  /// both.
+  void norm_backward(const NormTensors& norm, int input, int output_gradient, Operand input_gradient,
+                     std::optional<int> added = std::nullopt);
 
   struct LinearSpec {
     std::string name;
@@ -74,10 +79,31 @@ class BlockBuilder {
   void linear_forward(const LinearTensors& linear, int output, int input, bool add_bias);
   void linear_backward_input(const LinearTensors& linear, int input_gradient, int output_gradient);
   void linear_backward_weight(const LinearTensors& linear, int output_gradient, int input);
+  /// Nothing where there is no bias.
+  void bias_backward(const LinearTensors& linear, int output_gradient, std::int64_t num_rows);
 
+  /// Gradients of a column-parallel product's input and weight; the input's is summed over the ranks while
+  /// the weight's is made, where the profile lets it. Returns the gradient of `input`, of hidden_rows().
+  int column_parallel_backward(const std::string& name, const LinearTensors& linear, int output_gradient,
+                               int input);
+  /// Gradients of a row-parallel product's input and weight, from that of the hidden states it was added to.
+  void row_parallel_backward(const std::string& name, const LinearTensors& linear, int hidden_gradient,
+                             int input, int input_gradient);
+
+  enum class Overlap : std::uint8_t { kNone, kWithCompute };
   /// Sums `tensor` over the tensor-parallel group; nothing where its degree is 1.
-  void tensor_all_reduce(int tensor, Bytes payload);
+  void tensor_all_reduce(int tensor, Bytes payload, Overlap overlap = Overlap::kNone);
+  /// Where hidden states are divided: a tensor of all rows for a product to read; else `hidden` itself.
+  int whole_rows(const std::string& name, int hidden, Overlap overlap = Overlap::kNone);
+  /// Where a product writes its part of the hidden states `sum`, before sum_parts: a tensor of all rows where
+  /// hidden states are divided, else `sum` itself.
+  int part_of(const std::string& name, int sum);
+  /// Adds up the parts of all ranks: `sum` becomes the whole, or this rank's rows of it.
+  void sum_parts(int part, int sum, Overlap overlap = Overlap::kNone);
+  /// Of the hidden states of all rows.
   Bytes hidden_bytes() const;
+  /// Allowed where the profile lets communication of backward run beside compute.
+  Overlap beside_compute() const { return options_.overlap_tensor ? Overlap::kWithCompute : Overlap::kNone; }
 
   Block finish() { return std::move(block_); }
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <optional>
+
 #include "model/block.h"
 #include "model/block_builder.h"
 
@@ -13,9 +16,9 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
   const std::int64_t h = config.hidden_size;
   const std::int64_t vocab = padded_vocab(config, options) / options.tensor_parallel;
   const bool learned = config.position == PositionEncoding::kLearned;
-  const int output = b.port("output", TensorRole::kOutput, b.rows() * h, options.compute_bytes);
+  const int output = b.port("output", TensorRole::kOutput, b.hidden_rows() * h, options.compute_bytes);
   const int hidden_gradient =
-      b.port("hidden_gradient", TensorRole::kHiddenGradient, b.rows() * h, options.compute_bytes);
+      b.port("hidden_gradient", TensorRole::kHiddenGradient, b.hidden_rows() * h, options.compute_bytes);
   const int tokens = b.port("tokens", TensorRole::kTokens, b.rows(), 4);
   const ParameterPair word = b.parameter({.name = "word.weight",
                                           .elements = vocab * h,
@@ -32,10 +35,10 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
             .operands = {{tokens, Access::kWrite}},
             .shape = shape,
             .flops_per_element = 0});
-  std::vector<Operand> forward{
-      {output, Access::kWrite}, {tokens, Access::kRead}, {word.value, Access::kRead}};
-  std::vector<Operand> backward{
-      {word.gradient, Access::kUpdate}, {hidden_gradient, Access::kRead}, {tokens, Access::kRead}};
+  const int part = b.part_of("output_part", output);
+  std::vector<Operand> forward{{part, Access::kWrite}, {tokens, Access::kRead}, {word.value, Access::kRead}};
+  std::vector<Operand> backward{{word.gradient, Access::kUpdate}};
+  std::optional<int> position_gradient;
   if (learned) {
     const ParameterPair position = b.parameter({.name = "position.weight",
                                                 .elements = config.max_positions * h,
@@ -43,7 +46,7 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
                                                 .init_std = config.initializer_std,
                                                 .weight_decay = true});
     forward.push_back({position.value, Access::kRead});
-    backward.push_back({position.gradient, Access::kUpdate});
+    position_gradient = position.gradient;
   }
   // Rows of the tables are touched, not the tables.
   const std::int64_t forward_passes = learned ? 3 : 2;
@@ -51,8 +54,13 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
             .operands = std::move(forward),
             .shape = shape,
             .bytes = Bytes(forward_passes * b.hidden_bytes().value + 4 * b.rows())});
-  b.tensor_all_reduce(output, b.hidden_bytes());
+  b.sum_parts(part, output);
   b.in_backward();
+  backward.push_back({b.whole_rows("gathered_gradient", hidden_gradient), Access::kRead});
+  backward.push_back({tokens, Access::kRead});
+  if (position_gradient) {
+    backward.push_back({*position_gradient, Access::kUpdate});
+  }
   const std::int64_t table_bytes = 2 * b.rows() * h * options.gradient_bytes * (learned ? 2 : 1);
   b.launch({.kind = KernelKind::kEmbeddingBackward,
             .operands = std::move(backward),
@@ -66,9 +74,9 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
   BlockBuilder b("head", config, options);
   const std::int64_t h = config.hidden_size;
   const std::int64_t vocab = padded_vocab(config, options) / options.tensor_parallel;
-  const int input = b.port("input", TensorRole::kInput, b.rows() * h, options.compute_bytes);
+  const int input = b.port("input", TensorRole::kInput, b.hidden_rows() * h, options.compute_bytes);
   const int hidden_gradient =
-      b.port("hidden_gradient", TensorRole::kHiddenGradient, b.rows() * h, options.compute_bytes);
+      b.port("hidden_gradient", TensorRole::kHiddenGradient, b.hidden_rows() * h, options.compute_bytes);
   const int targets = b.port("targets", TensorRole::kTokens, b.rows(), 4);
   const int loss = b.port("loss", TensorRole::kLoss, 1, 8);
   LinearTensors linear{.weight = {}, .bias = {}, .out = vocab, .in = h};
@@ -86,7 +94,7 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
                           .sequence = options.sequence_length};
   b.in_forward(KernelGroup::kOther);
   const NormTensors norm = b.norm_forward("norm", input);
-  b.linear_forward(linear, logits, norm.output, false);
+  b.linear_forward(linear, logits, b.whole_rows("norm.gathered", norm.output), false);
   b.launch({.kind = KernelKind::kLoadTokens,
             .operands = {{targets, Access::kWrite}},
             .shape = shape,
@@ -104,12 +112,31 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
             .shape = shape,
             .scalar = loss_scale,
             .flops_per_element = 2});
-  const int norm_gradient = b.activation("norm.gradient", b.rows() * h);
-  b.linear_backward_input(linear, norm_gradient, logits);
-  b.tensor_all_reduce(norm_gradient, b.hidden_bytes());
-  b.linear_backward_weight(linear, logits, norm.output);
+  const int norm_gradient = b.column_parallel_backward("norm", linear, logits, norm.output);
   b.norm_backward(norm, input, norm_gradient, {hidden_gradient, Access::kWrite});
   return b.finish();
+}
+
+std::vector<bool> weight_gradient_kernels(const Block& block) {
+  // Backwards: what a kernel writes is a parameter's gradient, or read by such kernels only.
+  std::vector<bool> found(block.backward.size(), false);
+  std::vector<bool> needed_now(block.tensors.size(), false);
+  for (std::size_t i = 0; i < block.tensors.size(); ++i) {
+    const TensorRole role = block.tensors[i].role;
+    needed_now[i] = role == TensorRole::kHiddenGradient || role == TensorRole::kInputGradient;
+  }
+  for (std::size_t i = block.backward.size(); i-- > 0;) {
+    const std::vector<Operand>& operands = block.backward[i].kernel.operands;
+    found[i] = std::none_of(operands.begin(), operands.end(), [&](const Operand& operand) {
+      return operand.access != Access::kRead && needed_now[static_cast<std::size_t>(operand.tensor)];
+    });
+    for (const Operand& operand : operands) {
+      if (!found[i] && operand.access != Access::kWrite) {
+        needed_now[static_cast<std::size_t>(operand.tensor)] = true;
+      }
+    }
+  }
+  return found;
 }
 
 Flops model_flops_per_sequence(const TransformerConfig& config, std::int64_t sequence_length) {

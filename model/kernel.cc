@@ -13,9 +13,9 @@ constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "embedding_forward",           // x w, tokens, word, [position]
     "embedding_backward",          // dword u, dx, tokens, [dposition u]
     "layernorm_forward",           // y w, mean w, rstd w, x, gain, bias
-    "layernorm_backward",          // dx w or u, dgain u, dbias u, dy, x, mean, rstd, gain
+    "layernorm_backward",          // dx w or u, dgain u, dbias u, dy, x, mean, rstd, gain, [added]
     "rmsnorm_forward",             // y w, rstd w, x, gain
-    "rmsnorm_backward",            // dx w or u, dgain u, dy, x, rstd, gain
+    "rmsnorm_backward",            // dx w or u, dgain u, dy, x, rstd, gain, [added]
     "linear_forward",              // y w, x, weight, [bias]
     "linear_backward_input",       // dx w, dy, weight
     "linear_backward_weight",      // dweight u, dy, x
@@ -42,6 +42,8 @@ constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "fill_zero",                   // x w
     "adamw",                       // parameter u, gradient, moment1 u, moment2 u
     "tensor_all_reduce",           // x u
+    "tensor_all_gather",           // whole w, shard
+    "tensor_reduce_scatter",       // shard w, whole
 };
 
 }  // namespace
@@ -55,6 +57,11 @@ std::optional<KernelKind> find_kernel(std::string_view name) {
     }
   }
   return std::nullopt;
+}
+
+bool is_communication(KernelKind kind) {
+  return kind == KernelKind::kTensorAllReduce || kind == KernelKind::kTensorAllGather ||
+         kind == KernelKind::kTensorReduceScatter;
 }
 
 bool is_attention_gemm(KernelKind kind) {

@@ -44,14 +44,19 @@ enum class KernelKind : std::uint8_t {
   kGradientConvert,
   kFillZero,
   kAdamW,
+  // Communication over the tensor-parallel group. Lowering makes ops of their own of these.
   kTensorAllReduce,
+  kTensorAllGather,
+  kTensorReduceScatter,
 };
-inline constexpr int kNumKernelKinds = static_cast<int>(KernelKind::kTensorAllReduce) + 1;
+inline constexpr int kNumKernelKinds = static_cast<int>(KernelKind::kTensorReduceScatter) + 1;
 
 /// "linear_forward" and so on: the word in files and tables.
 std::string_view kernel_name(KernelKind kind);
 std::optional<KernelKind> find_kernel(std::string_view name);
-/// A matrix product: its time is looked up by shape.gemm_*. All others but kTensorAllReduce are memory-bound.
+/// Not computed: what a block asks of its group between kernels.
+bool is_communication(KernelKind kind);
+/// A matrix product: its time is looked up by shape.gemm_*. All others but communication are memory-bound.
 bool is_gemm(KernelKind kind);
 /// A product within the attention core: many small matrices, slower than one large one.
 bool is_attention_gemm(KernelKind kind);

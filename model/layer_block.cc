@@ -11,7 +11,9 @@ namespace {
 struct LayerTensors {
   int input = 0;
   int output = 0;
-  int hidden_gradient = 0;
+  int hidden_gradient = 0;    ///< of the output
+  int residual_gradient = 0;  ///< of the hidden states between attention and MLP
+  int input_gradient = 0;
   NormTensors norm1;
   LinearTensors qkv;
   int qkv_output = 0;
@@ -72,12 +74,12 @@ std::optional<int> residual_add(BlockBuilder& b, const std::string& name, int y,
   }
   std::optional<int> mask;
   if (b.options().dropout) {
-    mask = b.activation(name + ".dropout_mask", b.rows() * b.config().hidden_size, 1);
+    mask = b.activation(name + ".dropout_mask", b.hidden_rows() * b.config().hidden_size, 1);
     operands.push_back({*mask, Access::kWrite});
   }
   b.launch({.kind = KernelKind::kResidualAdd,
             .operands = std::move(operands),
-            .shape = {.rows = b.rows(), .columns = b.config().hidden_size},
+            .shape = {.rows = b.hidden_rows(), .columns = b.config().hidden_size},
             .flops_per_element = b.options().dropout ? 4.0 : 2.0});
   return mask;
 }
@@ -126,7 +128,7 @@ void attention_forward(BlockBuilder& b, LayerTensors& t) {
   t.qkv = b.linear_parameters(
       {.name = "qkv", .out = c.qkv_size() / tp, .in = c.hidden_size, .bias = c.linear_bias});
   t.qkv_output = b.activation("qkv.output", b.rows() * t.qkv.out);
-  b.linear_forward(t.qkv, t.qkv_output, t.norm1.output, true);
+  b.linear_forward(t.qkv, t.qkv_output, b.whole_rows("norm1.gathered", t.norm1.output), true);
   if (c.position == PositionEncoding::kRotary) {
     b.launch({.kind = KernelKind::kRotaryForward,
               .operands = {{t.qkv_output, Access::kUpdate}},
@@ -141,9 +143,10 @@ void attention_forward(BlockBuilder& b, LayerTensors& t) {
                                       .in = c.hidden_size / tp,
                                       .bias = c.linear_bias,
                                       .residual_projection = true});
-  t.residual = b.activation("residual", b.rows() * c.hidden_size);
-  b.linear_forward(t.projection, t.residual, t.context, false);
-  b.tensor_all_reduce(t.residual, b.hidden_bytes());
+  t.residual = b.activation("residual", b.hidden_rows() * c.hidden_size);
+  const int part = b.part_of("projection.part", t.residual);
+  b.linear_forward(t.projection, part, t.context, false);
+  b.sum_parts(part, t.residual);
   t.projection_mask = residual_add(b, "projection", t.residual, t.input, t.projection);
 }
 
@@ -157,7 +160,7 @@ void mlp_forward(BlockBuilder& b, LayerTensors& t) {
   t.fc1 = b.linear_parameters(
       {.name = "fc1", .out = swiglu ? 2 * ffn : ffn, .in = c.hidden_size, .bias = c.linear_bias});
   t.fc1_output = b.activation("fc1.output", b.rows() * t.fc1.out);
-  b.linear_forward(t.fc1, t.fc1_output, t.norm2.output, true);
+  b.linear_forward(t.fc1, t.fc1_output, b.whole_rows("norm2.gathered", t.norm2.output), true);
   t.activated = b.activation("activation.output", b.rows() * ffn);
   b.launch({.kind = swiglu ? KernelKind::kSwiGluForward : KernelKind::kGeluForward,
             .operands = {{t.activated, Access::kWrite}, {t.fc1_output, Access::kRead}},
@@ -165,8 +168,9 @@ void mlp_forward(BlockBuilder& b, LayerTensors& t) {
             .flops_per_element = swiglu ? 5.0 : 8.0});
   t.fc2 = b.linear_parameters(
       {.name = "fc2", .out = c.hidden_size, .in = ffn, .bias = c.linear_bias, .residual_projection = true});
-  b.linear_forward(t.fc2, t.output, t.activated, false);
-  b.tensor_all_reduce(t.output, b.hidden_bytes());
+  const int part = b.part_of("fc2.part", t.output);
+  b.linear_forward(t.fc2, part, t.activated, false);
+  b.sum_parts(part, t.output);
   t.fc2_mask = residual_add(b, "fc2", t.output, t.residual, t.fc2);
 }
 
@@ -175,12 +179,28 @@ int branch_gradient(BlockBuilder& b, const std::string& name, int hidden_gradien
   if (!mask) {
     return hidden_gradient;
   }
-  const int gradient = b.activation(name + ".output_gradient", b.rows() * b.config().hidden_size);
+  const int gradient = b.activation(name + ".output_gradient", b.hidden_rows() * b.config().hidden_size);
   b.launch(
       {.kind = KernelKind::kDropoutBackward,
        .operands = {{gradient, Access::kWrite}, {hidden_gradient, Access::kRead}, {*mask, Access::kRead}},
-       .shape = {.rows = b.rows(), .columns = b.config().hidden_size}});
+       .shape = {.rows = b.hidden_rows(), .columns = b.config().hidden_size}});
   return gradient;
+}
+
+/// The hidden gradient before and behind a branch that ends in a norm: one tensor where it is turned in
+/// place.
+struct GradientTurn {
+  int from = 0;
+  int to = 0;
+};
+
+void add_norm_backward(BlockBuilder& b, const NormTensors& norm, int input, int norm_gradient,
+                       const GradientTurn& turn) {
+  if (turn.from == turn.to) {
+    b.norm_backward(norm, input, norm_gradient, {turn.to, Access::kUpdate});
+  } else {
+    b.norm_backward(norm, input, norm_gradient, {turn.to, Access::kWrite}, turn.from);
+  }
 }
 
 void mlp_backward(BlockBuilder& b, const LayerTensors& t) {
@@ -188,8 +208,7 @@ void mlp_backward(BlockBuilder& b, const LayerTensors& t) {
   const bool swiglu = b.config().activation == Activation::kSwiGlu;
   const int output_gradient = branch_gradient(b, "fc2", t.hidden_gradient, t.fc2_mask);
   const int activated_gradient = b.activation("activation.gradient", b.rows() * ffn);
-  b.linear_backward_input(t.fc2, activated_gradient, output_gradient);
-  b.linear_backward_weight(t.fc2, output_gradient, t.activated);
+  b.row_parallel_backward("fc2", t.fc2, output_gradient, t.activated, activated_gradient);
   int fc1_gradient = activated_gradient;
   if (swiglu) {
     fc1_gradient = b.activation("fc1.gradient", b.rows() * t.fc1.out);
@@ -205,11 +224,8 @@ void mlp_backward(BlockBuilder& b, const LayerTensors& t) {
               .shape = {.rows = b.rows(), .columns = ffn},
               .flops_per_element = 14});
   }
-  const int norm2_gradient = b.activation("norm2.gradient", b.rows() * b.config().hidden_size);
-  b.linear_backward_input(t.fc1, norm2_gradient, fc1_gradient);
-  b.tensor_all_reduce(norm2_gradient, b.hidden_bytes());
-  b.linear_backward_weight(t.fc1, fc1_gradient, t.norm2.output);
-  b.norm_backward(t.norm2, t.residual, norm2_gradient, {t.hidden_gradient, Access::kUpdate});
+  const int norm2_gradient = b.column_parallel_backward("norm2", t.fc1, fc1_gradient, t.norm2.output);
+  add_norm_backward(b, t.norm2, t.residual, norm2_gradient, {t.hidden_gradient, t.residual_gradient});
 }
 
 /// Writes the gradient of qkv.output.
@@ -245,10 +261,9 @@ int attention_core_backward(BlockBuilder& b, const LayerTensors& t, int context_
 
 void attention_backward(BlockBuilder& b, const LayerTensors& t) {
   const TransformerConfig& c = b.config();
-  const int output_gradient = branch_gradient(b, "projection", t.hidden_gradient, t.projection_mask);
+  const int output_gradient = branch_gradient(b, "projection", t.residual_gradient, t.projection_mask);
   const int context_gradient = b.activation("attention.context_gradient", b.rows() * t.projection.in);
-  b.linear_backward_input(t.projection, context_gradient, output_gradient);
-  b.linear_backward_weight(t.projection, output_gradient, t.context);
+  b.row_parallel_backward("projection", t.projection, output_gradient, t.context, context_gradient);
   const int qkv_gradient = attention_core_backward(b, t, context_gradient);
   if (c.position == PositionEncoding::kRotary) {
     b.launch({.kind = KernelKind::kRotaryBackward,
@@ -257,22 +272,24 @@ void attention_backward(BlockBuilder& b, const LayerTensors& t) {
               .scalar = c.rotary_theta,
               .flops_per_element = 3});
   }
-  const int norm1_gradient = b.activation("norm1.gradient", b.rows() * c.hidden_size);
-  b.linear_backward_input(t.qkv, norm1_gradient, qkv_gradient);
-  b.tensor_all_reduce(norm1_gradient, b.hidden_bytes());
-  b.linear_backward_weight(t.qkv, qkv_gradient, t.norm1.output);
-  b.norm_backward(t.norm1, t.input, norm1_gradient, {t.hidden_gradient, Access::kUpdate});
+  const int norm1_gradient = b.column_parallel_backward("norm1", t.qkv, qkv_gradient, t.norm1.output);
+  add_norm_backward(b, t.norm1, t.input, norm1_gradient, {t.residual_gradient, t.input_gradient});
 }
 
 }  // namespace
 
 Block layer_block(const TransformerConfig& config, const BlockOptions& options) {
   BlockBuilder b("layer", config, options);
-  const std::int64_t elements = b.rows() * config.hidden_size;
+  const std::int64_t elements = b.hidden_rows() * config.hidden_size;
   LayerTensors t;
   t.input = b.port("input", TensorRole::kInput, elements, options.compute_bytes);
   t.output = b.port("output", TensorRole::kOutput, elements, options.compute_bytes);
   t.hidden_gradient = b.port("hidden_gradient", TensorRole::kHiddenGradient, elements, options.compute_bytes);
+  t.residual_gradient = t.input_gradient = t.hidden_gradient;
+  if (options.split_backward) {
+    t.residual_gradient = b.activation("residual.gradient", elements);
+    t.input_gradient = b.port("input_gradient", TensorRole::kInputGradient, elements, options.compute_bytes);
+  }
   attention_forward(b, t);
   mlp_forward(b, t);
   b.in_backward();

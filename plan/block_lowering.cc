@@ -6,6 +6,22 @@
 
 namespace portolan {
 
+namespace {
+
+CollectiveKind collective_of(KernelKind kind) {
+  switch (kind) {
+    case KernelKind::kTensorAllGather:
+      return CollectiveKind::kAllGather;
+    case KernelKind::kTensorReduceScatter:
+      return CollectiveKind::kReduceScatter;
+    default:
+      assert(kind == KernelKind::kTensorAllReduce);
+      return CollectiveKind::kAllReduce;
+  }
+}
+
+}  // namespace
+
 BlockLowering::BlockLowering(Stage& stage, const Block& block, std::string prefix, const BlockPorts& ports)
     : stage_(stage),
       block_(block),
@@ -25,6 +41,8 @@ std::int32_t BlockLowering::port_buffer(const Tensor& tensor) const {
       return ports_.output;
     case TensorRole::kHiddenGradient:
       return ports_.hidden_gradient;
+    case TensorRole::kInputGradient:
+      return ports_.input_gradient;
     case TensorRole::kLoss:
       return ports_.loss;
     case TensorRole::kParameter:
@@ -69,8 +87,11 @@ void BlockLowering::make_parameters(std::vector<StageParameter>& parameters) {
                                       .partner = map_[i]});
     const bool word_embedding =
         tensor.tied_to_embedding || (prefix_ == "embedding" && tensor.name == "word.weight");
-    parameters.push_back(
-        {.value = map_[i], .gradient = map_[i + 1], .elements = tensor.elements, .tied = word_embedding});
+    parameters.push_back({.value = map_[i],
+                          .gradient = map_[i + 1],
+                          .elements = tensor.elements,
+                          .tied = word_embedding,
+                          .partial_gradient = tensor.partial_gradient});
   }
 }
 
@@ -84,8 +105,8 @@ std::int32_t BlockLowering::make_activation(int tensor_index, const std::string&
 }
 
 void BlockLowering::append(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place,
-                           const Kernel& kernel, std::vector<std::int32_t>& map) {
-  Kernel placed = kernel;
+                           const GroupedKernel& grouped, std::vector<std::int32_t>& map) {
+  Kernel placed = grouped.kernel;
   for (Operand& operand : placed.operands) {
     std::int32_t& buffer = map[static_cast<std::size_t>(operand.tensor)];
     if (buffer == Buffer::kNone) {
@@ -93,25 +114,29 @@ void BlockLowering::append(TemplateAssembler& assembler, const TemplateAssembler
     }
     operand.tensor = buffer;
   }
-  if (kernel.kind != KernelKind::kTensorAllReduce) {
+  if (!is_communication(placed.kind)) {
     assembler.add_kernel(place, std::move(placed));
     return;
   }
   Op op;
   op.kind = OpKind::kCollective;
-  op.lane = static_cast<std::int32_t>(LaneIndex::kTensor);
+  op.lane = lane_of(LaneIndex::kTensor);
   op.phase = place.phase;
   op.layer = place.layer;
-  op.collective = CollectiveKind::kAllReduce;
+  op.collective = collective_of(placed.kind);
   op.axis = Axis::kTensor;
-  op.bytes = kernel.bytes;
-  op.buffers = {placed.operands.front().tensor};
-  assembler.add_communication(std::move(op), {});
+  op.bytes = placed.bytes;
+  for (const Operand& operand : placed.operands) {
+    op.buffers.push_back(operand.tensor);
+  }
+  assembler.add_communication(
+      std::move(op), {.for_compute = true,
+                      .compute_waits = grouped.overlapped ? ComputeWaits::kAtUse : ComputeWaits::kAtOnce});
 }
 
 void BlockLowering::forward(TemplateAssembler& assembler, const Place& place) {
   for (const GroupedKernel& grouped : block_.forward) {
-    append(assembler, {Phase::kForward, place.layer}, grouped.kernel, map_);
+    append(assembler, {Phase::kForward, place.layer}, grouped, map_);
   }
   assembler.end_op();
 }
@@ -146,8 +171,7 @@ std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& s
   return chosen;
 }
 
-void BlockLowering::backward(TemplateAssembler& assembler, const Place& place) {
-  std::vector<std::int32_t> map = map_;
+void BlockLowering::recompute(TemplateAssembler& assembler, const Place& place) {
   const std::vector<bool> recomputed =
       kernels_to_recompute(block_, place.recompute, place.recompute_whole_group);
   for (std::size_t i = 0; i < recomputed.size(); ++i) {
@@ -156,14 +180,24 @@ void BlockLowering::backward(TemplateAssembler& assembler, const Place& place) {
     }
     for (const Operand& operand : block_.forward[i].kernel.operands) {
       if (operand.access == Access::kWrite) {
-        map[static_cast<std::size_t>(operand.tensor)] = Buffer::kNone;
+        backward_map_[static_cast<std::size_t>(operand.tensor)] = Buffer::kNone;
       }
     }
-    append(assembler, {Phase::kRecompute, place.layer}, block_.forward[i].kernel, map);
+    append(assembler, {Phase::kRecompute, place.layer}, block_.forward[i], backward_map_);
   }
   assembler.end_op();
-  for (const GroupedKernel& grouped : block_.backward) {
-    append(assembler, {Phase::kBackward, place.layer}, grouped.kernel, map);
+}
+
+void BlockLowering::backward(TemplateAssembler& assembler, const Place& place, Phase phase) {
+  if (phase != Phase::kBackwardWeight) {
+    backward_map_ = map_;
+    recompute(assembler, place);
+  }
+  const std::vector<bool> weight = weight_gradient_kernels(block_);
+  for (std::size_t i = 0; i < block_.backward.size(); ++i) {
+    if (phase == Phase::kBackward || weight[i] == (phase == Phase::kBackwardWeight)) {
+      append(assembler, {phase, place.layer}, block_.backward[i], backward_map_);
+    }
   }
   assembler.end_op();
 }

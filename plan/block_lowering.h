@@ -14,16 +14,11 @@ struct BlockPorts {
   std::int32_t input = Buffer::kNone;
   std::int32_t output = Buffer::kNone;
   std::int32_t hidden_gradient = Buffer::kNone;
+  std::int32_t input_gradient = Buffer::kNone;  ///< with a split backward only
   std::int32_t loss = Buffer::kNone;
   /// Word embedding and its gradient where the head reads the embedding's own; else it gets its own.
   std::int32_t tied_weight = Buffer::kNone;
   std::int32_t tied_gradient = Buffer::kNone;
-};
-
-/// How the states of the optimizer are kept on a rank.
-struct OptimizerLayout {
-  std::int64_t bytes_per_parameter = 8;  ///< two fp32 moments, then a master copy
-  std::int64_t num_shards = 1;           ///< ranks that share them
 };
 
 /// A parameter of the stage with everything that its update needs.
@@ -31,7 +26,8 @@ struct StageParameter {
   std::int32_t value = 0;
   std::int32_t gradient = 0;
   std::int64_t elements = 0;
-  bool tied = false;  ///< the word embedding of a tied model
+  bool tied = false;              ///< the word embedding of a tied model
+  bool partial_gradient = false;  ///< to be summed over the tensor-parallel group (Tensor::partial_gradient)
 };
 
 /// Which of `block.forward` run again before its backward: those of the groups in `set` whose results
@@ -53,19 +49,23 @@ class BlockLowering {
     bool recompute_whole_group = false;
   };
   void forward(TemplateAssembler& assembler, const Place& place);
-  void backward(TemplateAssembler& assembler, const Place& place);
+  /// `phase`: kBackward, or with a split backward kBackwardInput, then kBackwardWeight in a later template.
+  void backward(TemplateAssembler& assembler, const Place& place, Phase phase);
 
  private:
   std::int32_t make_activation(int tensor, const std::string& suffix);
   std::int32_t port_buffer(const Tensor& tensor) const;
   void append(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place,
-              const Kernel& kernel, std::vector<std::int32_t>& map);
+              const GroupedKernel& grouped, std::vector<std::int32_t>& map);
 
   Stage& stage_;
   const Block& block_;
   std::string prefix_;
   BlockPorts ports_;
-  std::vector<std::int32_t> map_;  ///< tensor to buffer
+  void recompute(TemplateAssembler& assembler, const Place& place);
+
+  std::vector<std::int32_t> map_;           ///< tensor to buffer
+  std::vector<std::int32_t> backward_map_;  ///< likewise, in backward: what was recomputed elsewhere
 };
 
 }  // namespace portolan

@@ -70,8 +70,8 @@ class StageCheck {
       }
     }
     for (const Kernel& kernel : op.kernels) {
-      if (kernel.kind == KernelKind::kTensorAllReduce || kernel.bytes.value < 0 ||
-          !(kernel.flops.value >= 0) || std::isinf(kernel.flops.value)) {
+      if (is_communication(kernel.kind) || kernel.bytes.value < 0 || !(kernel.flops.value >= 0) ||
+          std::isinf(kernel.flops.value)) {
         return fail(where + ".kernels",
                     fmt::format("{} of {} FLOPs and {} B (allowed: no collective, neither below 0)",
                                 kernel_name(kernel.kind), kernel.flops.value, kernel.bytes.value));

@@ -5,6 +5,7 @@
 #include "plan/communication_flows.h"
 #include "plan/legality.h"
 #include "plan/pipeline_time.h"
+#include "plan/schedule.h"
 
 namespace portolan {
 
@@ -61,8 +62,8 @@ ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
     : scenario_(scenario), cluster_(cluster) {}
 
 const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute) {
-  const BlockKey key{s.tensor_parallel, s.microbatch_size, recompute.to_ulong(), s.precision,
-                     tensor_stride(s)};
+  const BlockKey key{s.tensor_parallel, s.sequence_parallel, s.microbatch_size,          recompute.to_ulong(),
+                     s.precision,       tensor_stride(s),    splits_backward(s.schedule)};
   const auto found = blocks_.find(key);
   if (found != blocks_.end()) {
     return found->second;
@@ -89,8 +90,11 @@ ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const Bloc
                                                    StagePlace place, const LayerRange& layers) {
   if (s.recompute.per_layer.empty()) {
     const StageShape& shape = first_layer.stages[static_cast<std::size_t>(place)];
-    const Bytes further = first_layer.layer_shape.saved * (layers.count - 1);
-    return {shape.saved + further, shape.peak + further};
+    const StageShape& layer = first_layer.layer_shape;
+    const std::int64_t others = layers.count - 1;
+    // While one layer runs backward, the others keep what is saved, or what is put off once they are done.
+    return {shape.saved + layer.saved * others, shape.peak + std::max(layer.saved, layer.deferred) * others,
+            shape.deferred + layer.deferred * others};
   }
   LayersMemory memory;
   Bytes below;  // saved by the layers below, while a layer runs backward; those above are done with
@@ -100,14 +104,15 @@ ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const Bloc
     const StageShape& shape = costs.stages[static_cast<std::size_t>(at_end ? place : StagePlace::kMiddle)];
     memory.peak = std::max(memory.peak, below + shape.peak);
     memory.saved += i == 0 ? shape.saved : costs.layer_shape.saved;
+    memory.deferred += i == 0 ? shape.deferred : costs.layer_shape.deferred;
     below += costs.layer_shape.saved;
   }
   return memory;
 }
 
 const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const BlockCosts& costs) {
-  const ShapeKey key{s.tensor_parallel, s.pipeline_parallel, s.data_parallel, s.microbatch_size,
-                     s.axis_order};
+  const ShapeKey key{s.tensor_parallel, s.sequence_parallel,  s.pipeline_parallel, s.data_parallel,
+                     s.microbatch_size, s.virtual_stages > 1, s.axis_order};
   const auto found = machines_.find(key);
   if (found != machines_.end()) {
     return found->second;
@@ -120,14 +125,20 @@ const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const Blo
   MachineCosts made;
   const Bytes hidden(costs.options.microbatch_size * costs.options.sequence_length *
                      scenario_.model.hidden_size * costs.options.compute_bytes);
-  const bool scatter = scenario_.software.scatter_gather_pipeline.value && s.tensor_parallel > 1;
+  const bool shards_sequence = s.sequence_parallel && s.tensor_parallel > 1;
+  const bool scatter =
+      scenario_.software.scatter_gather_pipeline.value && s.tensor_parallel > 1 && !shards_sequence;
   Op send;
   send.kind = OpKind::kSend;
   send.axis = Axis::kPipeline;
   send.peer_offset = 1;
-  send.bytes = scatter ? Bytes(hidden.value / s.tensor_parallel) : hidden;
+  send.bytes = scatter || shards_sequence ? Bytes(hidden.value / s.tensor_parallel) : hidden;
   for (std::int32_t stage = 0; stage + 1 < s.pipeline_parallel; ++stage) {
     made.sends.push_back(uncontended_time(cluster_, together(flows.all_groups(send, stage))));
+  }
+  if (s.virtual_stages > 1) {
+    send.peer_offset = 1 - s.pipeline_parallel;
+    made.wrap_send = uncontended_time(cluster_, together(flows.all_groups(send, s.pipeline_parallel - 1)));
   }
   const auto price = [&](Axis axis, GroupKind group) {
     constexpr std::int64_t kUnit = 1 << 30;
@@ -135,7 +146,7 @@ const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const Blo
     op.kind = OpKind::kCollective;
     op.axis = axis;
     op.group = group;
-    op.collective = group == GroupKind::kAxis ? CollectiveKind::kReduceScatter : CollectiveKind::kAllReduce;
+    op.collective = axis == Axis::kData ? CollectiveKind::kReduceScatter : CollectiveKind::kAllReduce;
     op.bytes = Bytes(kUnit);
     const FlowSet set = together(flows.all_groups(op, 0));
     return AxisCost{(uncontended_time(cluster_, set) - set.latency).value / static_cast<double>(kUnit),
@@ -143,6 +154,7 @@ const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const Blo
   };
   made.data = price(Axis::kData, GroupKind::kAxis);
   made.ends = price(Axis::kPipeline, GroupKind::kFirstAndLastStage);
+  made.tensor = price(Axis::kTensor, GroupKind::kAxis);
   if (scatter) {
     Op gather;
     gather.kind = OpKind::kCollective;
@@ -167,129 +179,185 @@ Seconds ClosedForm::data_collective(const MachineCosts& machine, const Strategy&
     return uncontended_time(cluster_, ring_collective(cluster_, kind, std::move(members), bytes));
   }
   const double rounds = kind == CollectiveKind::kAllReduce ? 2 : 1;
-  return (Seconds(machine.data.seconds_per_byte * static_cast<double>(bytes.value)) + machine.data.latency) *
-         rounds;
+  return machine.data.of(bytes) * rounds;
+}
+
+ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine_costs) {
+  const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
+  const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
+  const auto num_virtual = static_cast<std::int32_t>(layers.size());
+  StageSums stages(static_cast<std::size_t>(s.pipeline_parallel));
+  std::int32_t first_layer = 0;
+  for (std::int32_t k = 0; k < num_virtual; ++k) {
+    const std::int32_t count = layers[static_cast<std::size_t>(k)];
+    const StageShape& shape = costs.stages[static_cast<std::size_t>(place_of(k, num_virtual))];
+    StageSum& stage = stages[static_cast<std::size_t>(k % s.pipeline_parallel)];
+    stage.time = stage.time + layers_time(s, costs, {first_layer, count});
+    if (k == 0) {
+      stage.time = stage.time + costs.embedding;
+    } else {
+      stage.time.tensor_forward += machine_costs.gather;
+    }
+    if (k + 1 == num_virtual) {
+      stage.time = stage.time + costs.head;
+    } else {
+      stage.time.tensor_backward += machine_costs.gather;
+    }
+    stage.parameters += shape.parameters + (count - 1) * costs.layer_shape.parameters;
+    stage.num_tensors += shape.num_tensors + (count - 1) * costs.layer_shape.num_tensors;
+    stage.partial_gradients += shape.partial_gradients + costs.layer_shape.partial_gradients * (count - 1);
+    first_layer += count;
+  }
+  return stages;
+}
+
+/// Gradients zeroed before the microbatches; synchronised, used and parameters gathered after them.
+ClosedForm::OnceAStep ClosedForm::once_a_step(const Strategy& s, const MachineCosts& machine_costs,
+                                              const StageSum& stage, StagePlace place) {
+  const BlockOptions& options = blocks(s, s.recompute.of_layer(0)).options;
+  const KernelCost& kernel_cost = kernel_costs_.at(s.precision);
+  const std::int64_t shards = s.zero_stage >= 1 ? s.data_parallel : 1;
+  const std::int64_t tensors = stage.num_tensors;
+  const Bytes gradients(stage.parameters * options.gradient_bytes);
+  OnceAStep times;
+  times.sync =
+      machine_costs.tensor.of(stage.partial_gradients) +
+      data_collective(machine_costs, s,
+                      s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter,
+                      gradients);
+  if (s.zero_stage > 0) {
+    times.gather = data_collective(machine_costs, s, CollectiveKind::kAllGather,
+                                   Bytes(stage.parameters * options.compute_bytes));
+  }
+  // One kernel's time for the mean tensor, as often as there are tensors.
+  const auto per_tensor = [&](KernelKind kind, std::int64_t elements, std::int64_t bytes) {
+    const auto of_one = [&](std::int64_t size) {
+      return kernel_cost.time({.kind = kind,
+                               .shape = {.rows = elements / tensors},
+                               .flops = {},
+                               .bytes = Bytes(size),
+                               .operands = {}});
+    };
+    const std::int64_t larger = bytes % tensors;
+    return of_one(bytes / tensors) * static_cast<double>(tensors - larger) +
+           of_one(bytes / tensors + 1) * static_cast<double>(larger);
+  };
+  const std::int64_t state = scenario_.software.optimizer_bytes_per_parameter.value;
+  const std::int64_t update_bytes =
+      stage.parameters / shards * (2 * options.compute_bytes + options.gradient_bytes + 2 * state);
+  times.update = per_tensor(KernelKind::kAdamW, stage.parameters / shards, update_bytes);
+  times.zeroing = per_tensor(KernelKind::kFillZero, gradients.value, gradients.value);
+  if (place == StagePlace::kLast || place == StagePlace::kOnly) {
+    times.zeroing += kernel_cost.time({.kind = KernelKind::kFillZero,
+                                       .shape = {.rows = 8},
+                                       .flops = {},
+                                       .bytes = Bytes(8),
+                                       .operands = {}});  // the loss
+  }
+  if (scenario_.model.tied_embeddings && (place == StagePlace::kFirst || place == StagePlace::kLast)) {
+    const std::int64_t rows = padded_vocab(scenario_.model, options) / s.tensor_parallel;
+    times.sync += machine_costs.ends.of(Bytes(rows * scenario_.model.hidden_size * options.gradient_bytes));
+  }
+  return times;
 }
 
 ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
-  const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
-  const MachineCosts& machine_costs = machine(s, costs);
-  const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
-  const auto p = static_cast<std::size_t>(s.pipeline_parallel);
-  const double m = num_microbatches(scenario_, s);
+  const MachineCosts& machine_costs = machine(s, blocks(s, s.recompute.of_layer(0)));
+  const StageSums stages = stage_sums(s, machine_costs);
+  const std::size_t p = stages.size();
+  const double v = s.virtual_stages;
   const std::vector<Seconds>& c = machine_costs.sends;
   Pipeline result;
   std::vector<StagePass> passes_of_stages;
-  std::int32_t first_layer = 0;
   for (std::size_t i = 0; i < p; ++i) {
-    BlockTime time = layers_time(s, costs, {first_layer, layers[i]});
-    first_layer += layers[i];
-    if (i == 0) {
-      time = time + costs.embedding;
-    } else {
-      time.tensor_forward += machine_costs.gather;
-    }
-    if (i + 1 == p) {
-      time = time + costs.head;
-    } else {
-      time.tensor_backward += machine_costs.gather;
-    }
-    passes_of_stages.push_back({time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : Seconds(0)});
+    const BlockTime& time = stages[i].time;
+    const Seconds wrap = s.virtual_stages > 1 ? machine_costs.wrap_send : Seconds(0);
+    passes_of_stages.push_back(
+        {time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : wrap, time.weight});
     result.stages.push_back(time);
   }
-  const Seconds passes =
-      pipeline_time(passes_of_stages, {.schedule = s.schedule,
-                                       .num_microbatches = num_microbatches(scenario_, s),
-                                       .blocking_sends = scenario_.software.blocking_sends.value});
-  result.sends = sum(c) * 2.0 + ((p > 1 ? c[0] : Seconds(0)) * (m - 1));
+  const PipelineShape shape{.schedule = s.schedule,
+                            .num_microbatches = num_microbatches(scenario_, s),
+                            .blocking_sends = scenario_.software.blocking_sends.value,
+                            .num_chunks = s.virtual_stages};
+  const Seconds passes = pipeline_time(passes_of_stages, shape);
+  result.sends = sum(c) * 2.0 + (p > 1 ? c[0] : Seconds(0)) * (v * shape.num_microbatches - 1);
 
   // A stage synchronises when its own backwards are done: stage i that much before stage 0.
-  const KernelCost& kernel_cost = kernel_costs_.at(s.precision);
-  const std::int64_t shards = s.zero_stage >= 1 ? s.data_parallel : 1;
   Seconds drained = passes;
   for (std::size_t i = 0; i < p; ++i) {
-    const StageShape& shape =
-        costs.stages[static_cast<std::size_t>(place_of(static_cast<std::int32_t>(i), s.pipeline_parallel))];
-    const std::int64_t parameters = shape.parameters + (layers[i] - 1) * costs.layer_shape.parameters;
-    const std::int64_t tensors = shape.num_tensors + (layers[i] - 1) * costs.layer_shape.num_tensors;
-    const Bytes gradients(parameters * costs.options.gradient_bytes);
-    const Seconds sync = data_collective(
-        machine_costs, s, s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter,
-        gradients);
-    const Seconds gather = s.zero_stage == 0
-                               ? Seconds(0)
-                               : data_collective(machine_costs, s, CollectiveKind::kAllGather,
-                                                 Bytes(parameters * costs.options.compute_bytes));
-    // One kernel's time for the mean tensor, as often as there are tensors.
-    const auto per_tensor = [&](KernelKind kind, std::int64_t elements, std::int64_t bytes) {
-      const auto of_one = [&](std::int64_t size) {
-        return kernel_cost.time({.kind = kind,
-                                 .shape = {.rows = elements / tensors},
-                                 .flops = {},
-                                 .bytes = Bytes(size),
-                                 .operands = {}});
-      };
-      const std::int64_t larger = bytes % tensors;
-      return of_one(bytes / tensors) * static_cast<double>(tensors - larger) +
-             of_one(bytes / tensors + 1) * static_cast<double>(larger);
-    };
-    const std::int64_t state = scenario_.software.optimizer_bytes_per_parameter.value;
-    const std::int64_t update_bytes =
-        parameters / shards * (2 * costs.options.compute_bytes + costs.options.gradient_bytes + 2 * state);
-    const Seconds update = per_tensor(KernelKind::kAdamW, parameters / shards, update_bytes);
-    Seconds zeroing = per_tensor(KernelKind::kFillZero, gradients.value, gradients.value);
-    if (i + 1 == p) {
-      zeroing += kernel_cost.time({.kind = KernelKind::kFillZero,
-                                   .shape = {.rows = 8},
-                                   .flops = {},
-                                   .bytes = Bytes(8),
-                                   .operands = {}});  // the loss
-    }
-    Seconds extra;
-    const bool end_stage = p > 1 && scenario_.model.tied_embeddings && (i == 0 || i + 1 == p);
-    if (end_stage) {
-      const std::int64_t rows = padded_vocab(scenario_.model, costs.options) / s.tensor_parallel;
-      const double bytes =
-          static_cast<double>(rows * scenario_.model.hidden_size * costs.options.gradient_bytes);
-      extra = Seconds(machine_costs.ends.seconds_per_byte * bytes) + machine_costs.ends.latency;
-    }
-    const Seconds end = zeroing + drained + sync + extra + update + gather;
+    const OnceAStep once =
+        once_a_step(s, machine_costs, stages[i], place_of(static_cast<std::int32_t>(i), s.pipeline_parallel));
+    const Seconds end = once.zeroing + drained + once.sync + once.update + once.gather;
     if (end > result.step_time) {
       result.step_time = end;
-      result.data = sync + extra + gather;
-      result.optimizer = update + zeroing;
+      result.data = once.sync + once.gather;
+      result.optimizer = once.update + once.zeroing;
     }
-    drained = drained - result.stages[i].whole_backward() - (i + 1 < p ? c[i] : Seconds(0));
+    drained = drained - (stages[i].time.whole_backward() * (1 / v) - stages[i].time.weight) -
+              (i + 1 < p ? c[i] : Seconds(0));
   }
   return result;
 }
 
+Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
+                              const std::vector<LayersMemory>& chunks) {
+  const PipelinePosition position{stage, s.pipeline_parallel, num_microbatches(scenario_, s),
+                                  s.virtual_stages};
+  const std::int32_t m = position.num_microbatches;
+  if (s.schedule == ScheduleKind::kZeroBubbleH1) {
+    // During the input gradients of microbatch i: forwards whose backward has not begun, and microbatches
+    // whose weight gradients are put off.
+    Bytes most;
+    for (std::int32_t i = 0; i <= std::min(stage, m - 1); ++i) {
+      const std::int32_t ahead = std::min(s.pipeline_parallel - stage + i, m) - i - 1;
+      most = std::max(most, chunks[0].saved * ahead + chunks[0].peak + chunks[0].deferred * i);
+    }
+    return most;
+  }
+  // When the first backward begins, in the last chunk: forwards before it, chunk by chunk.
+  const std::int32_t in_flight = max_in_flight(s.schedule, position);
+  const std::int32_t group = s.pipeline_parallel * s.virtual_stages;
+  Bytes bytes;
+  for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
+    const std::int32_t in_last_group =
+        std::clamp(in_flight % group - c * s.pipeline_parallel, 0, s.pipeline_parallel);
+    const std::int32_t passes =
+        s.virtual_stages == 1 ? in_flight : in_flight / group * s.pipeline_parallel + in_last_group;
+    bytes += chunks[static_cast<std::size_t>(c)].saved * passes;
+  }
+  const LayersMemory& running = chunks.back();
+  return bytes - running.saved + running.peak;
+}
+
 std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
   const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
+  const StageSums stages = stage_sums(s, machine(s, costs));
   const std::int64_t shards = s.zero_stage >= 1 ? s.data_parallel : 1;
-  const std::int32_t m = num_microbatches(scenario_, s);
-  std::vector<StageMemory> stages;
+  const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
+  const auto num_virtual = static_cast<std::int32_t>(layers.size());
+  std::vector<std::vector<LayersMemory>> chunks(stages.size());
   std::int32_t first_layer = 0;
-  for (const std::int32_t layers : layers_of_stages(scenario_, s)) {
-    const auto stage = static_cast<std::int32_t>(stages.size());
-    const StagePlace place = place_of(stage, s.pipeline_parallel);
-    const StageShape& shape = costs.stages[static_cast<std::size_t>(place)];
-    const std::int64_t parameters = shape.parameters + (layers - 1) * costs.layer_shape.parameters;
-    const std::int64_t in_flight =
-        s.schedule == ScheduleKind::kGPipe ? m : std::min(s.pipeline_parallel - stage, m);
-    const LayersMemory layers_bytes = layers_memory(s, costs, place, {first_layer, layers});
+  for (std::int32_t k = 0; k < num_virtual; ++k) {
+    const std::int32_t count = layers[static_cast<std::size_t>(k)];
+    chunks[static_cast<std::size_t>(k % s.pipeline_parallel)].push_back(
+        layers_memory(s, costs, place_of(k, num_virtual), {first_layer, count}));
+    first_layer += count;
+  }
+  std::vector<StageMemory> memories;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const std::int64_t parameters = stages[i].parameters;
     StageMemory memory;
     memory.parameters = Bytes(parameters * costs.options.compute_bytes);
     memory.gradients = Bytes(parameters * costs.options.gradient_bytes);
     memory.optimizer_states =
         Bytes((parameters + shards - 1) / shards * scenario_.software.optimizer_bytes_per_parameter.value);
-    memory.activations = layers_bytes.saved * (in_flight - 1) + layers_bytes.peak;
+    memory.activations = activations(s, static_cast<std::int32_t>(i), chunks[i]);
     memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
     memory.reserved = memory.allocated + scenario_.software.framework_memory.value;
-    stages.push_back(memory);
-    first_layer += layers;
+    memories.push_back(memory);
   }
-  return stages;
+  return memories;
 }
 
 ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
@@ -313,7 +381,7 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   estimate.step_time = parts.step_time;
   const BlockTime& first = parts.stages.front();
   Breakdown& b = estimate.breakdown;
-  b.compute = (first.forward + first.backward) * m;
+  b.compute = (first.forward + first.backward + first.weight) * m;
   b.recompute = first.recompute * m;
   b.exposed_tensor = (first.tensor_forward + first.tensor_backward) * m;
   b.exposed_data = parts.data;

@@ -39,26 +39,45 @@ class ClosedForm {
   struct AxisCost {
     double seconds_per_byte = 0;
     Seconds latency;
+
+    Seconds of(Bytes bytes) const {
+      return bytes.value == 0 ? Seconds(0)
+                              : Seconds(seconds_per_byte * static_cast<double>(bytes.value)) + latency;
+    }
   };
-  using BlockKey = std::tuple<std::int32_t, std::int64_t, unsigned long, Precision, std::int32_t>;
-  using ShapeKey =
-      std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int64_t, std::array<Axis, kNumAxes>>;
+  using BlockKey = std::tuple<std::int32_t, bool, std::int64_t, unsigned long, Precision, std::int32_t, bool>;
+  using ShapeKey = std::tuple<std::int32_t, bool, std::int32_t, std::int32_t, std::int64_t, bool,
+                              std::array<Axis, kNumAxes>>;
   struct MachineCosts {
     std::vector<Seconds> sends;  ///< by boundary
-    AxisCost data;   ///< per byte of a whole vector, one direction round (reduce-scatter or all-gather)
-    AxisCost ends;   ///< all-reduce between first and last stage
-    Seconds gather;  ///< of a received shard over the tensor-parallel group
+    Seconds wrap_send;           ///< from the last stage to the first, with several chunks a stage
+    AxisCost data;    ///< per byte of a whole vector, one direction round (reduce-scatter or all-gather)
+    AxisCost ends;    ///< all-reduce between first and last stage
+    AxisCost tensor;  ///< all-reduce over the tensor-parallel group
+    Seconds gather;   ///< of a received shard over the tensor-parallel group
   };
 
   struct LayerRange {
     std::int32_t first = 0;
     std::int32_t count = 0;
   };
-  /// Of one microbatch in the layers of a stage: kept from forward to backward, and the most while one runs
+  /// Of one microbatch in the layers of a chunk: kept from forward to backward, and the most while one runs
   /// backward.
   struct LayersMemory {
     Bytes saved;
     Bytes peak;
+    Bytes deferred;  ///< of a split backward: kept for the weight gradients
+  };
+  /// All chunks of a stage.
+  struct StageSum {
+    BlockTime time;  ///< of one microbatch
+    std::int64_t parameters = 0;
+    std::int64_t num_tensors = 0;
+    Bytes partial_gradients;
+  };
+  using StageSums = std::vector<StageSum>;
+  struct OnceAStep {
+    Seconds zeroing, sync, update, gather;
   };
 
   const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute);
@@ -68,7 +87,11 @@ class ClosedForm {
   const MachineCosts& machine(const Strategy& strategy, const BlockCosts& costs);
   Seconds data_collective(const MachineCosts& machine, const Strategy& strategy, CollectiveKind kind,
                           Bytes bytes) const;
+  StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
+  OnceAStep once_a_step(const Strategy& strategy, const MachineCosts& machine, const StageSum& stage,
+                        StagePlace place);
   Pipeline pipeline(const Strategy& strategy);
+  Bytes activations(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
   std::vector<StageMemory> stage_memory(const Strategy& strategy);
 
   const Scenario& scenario_;

@@ -33,7 +33,8 @@ struct CostedPart {
 struct CostedOp {
   OpKind kind = OpKind::kCompute;
   std::int32_t lane = 0;
-  Seconds duration;                       ///< of compute
+  bool is_timed = false;                  ///< communication that takes `duration`, without flows
+  Seconds duration;                       ///< of compute, and of what is timed
   std::vector<CostedPart> parts;          ///< communication: its one source op, 0 s
   std::vector<Predecessor> predecessors;  ///< kOp indexes the costed ops of the template
 };
@@ -49,8 +50,9 @@ struct CostedProgram {
   std::vector<std::vector<CostedTemplate>> stages;  ///< (stage, template)
 };
 
-/// Prices every op; below kExplicit turns tensor collectives into compute of their uncontended time, which
-/// is exact while no other traffic shares the links of a tensor-parallel group.
+/// Prices every op; below kExplicit gives tensor collectives their uncontended time, which is exact while no
+/// other traffic shares the links of a tensor-parallel group: as compute where compute stands still for them,
+/// in their own lane where it goes on.
 CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster, Fidelity fidelity);
 
 /// Merges neighbouring compute ops that no other lane comes between into one.

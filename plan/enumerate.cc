@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "plan/search.h"
 
@@ -38,13 +39,11 @@ std::vector<AxisOrder> axis_orders() {
 
 Recompute recompute_all(const RecomputeSet& set) { return {.all_layers = set, .per_layer = {}}; }
 
-/// Fields that no loop below runs over.
+/// Fields that nothing below runs over.
 Strategy base_strategy(const Scenario& scenario, const StrategyConstraints& c) {
   Strategy s;
   s.context_parallel = c.context_parallel.value_or(1);
   s.expert_parallel = c.expert_parallel.value_or(1);
-  s.virtual_stages = c.virtual_stages.value_or(1);
-  s.sequence_parallel = c.sequence_parallel.value_or(false);
   s.zero_group = c.zero_group.value_or(0);
   s.gradient_aggregation.algorithm = c.aggregation.value_or(CollectiveAlgorithm::kRing);
   s.gradient_aggregation.bucket = c.bucket.value_or(Bytes(0));
@@ -55,58 +54,141 @@ Strategy base_strategy(const Scenario& scenario, const StrategyConstraints& c) {
   return s;
 }
 
+/// The candidates so far. Each call multiplies them by the choices for one field, in the order of the
+/// choices.
+class Candidates {
+ public:
+  explicit Candidates(Strategy base) : list_{std::move(base)} {}
+
+  /// `choices(strategy)`: a list of values for `field`.
+  template <typename T, typename Choices>
+  void vary(T Strategy::*field, const Choices& choices) {
+    expand([&](const Strategy& s, std::vector<Strategy>& into) {
+      for (const T& value : choices(s)) {
+        into.push_back(s);
+        into.back().*field = value;
+      }
+    });
+  }
+  /// `add(strategy, into)` appends what becomes of one candidate.
+  template <typename Add>
+  void expand(const Add& add) {
+    std::vector<Strategy> next;
+    for (const Strategy& s : list_) {
+      add(s, next);
+    }
+    list_ = std::move(next);
+  }
+  std::vector<Strategy> take() { return std::move(list_); }
+
+ private:
+  std::vector<Strategy> list_;
+};
+
+/// Degrees that make up the GPUs. One that was asked for and cannot be stays in once, so that there is a
+/// verdict on it.
+void vary_degrees(Candidates& candidates, const Scenario& scenario, const StrategyConstraints& c) {
+  const std::vector<std::int32_t> degrees = divisors(scenario.num_gpus);
+  const auto cannot_be = [&](const std::optional<std::int32_t>& asked) {
+    return asked && scenario.num_gpus % std::max(*asked, 1) != 0;
+  };
+  candidates.vary(&Strategy::tensor_parallel,
+                  [&](const Strategy&) { return either(c.tensor_parallel, degrees); });
+  candidates.vary(&Strategy::pipeline_parallel,
+                  [&](const Strategy&) { return either(c.pipeline_parallel, degrees); });
+  candidates.expand([&](Strategy s, std::vector<Strategy>& into) {
+    const std::int64_t product = std::int64_t{s.tensor_parallel} * s.pipeline_parallel;
+    const bool whole = product > 0 && scenario.num_gpus % product == 0;
+    const bool tp_asked = cannot_be(c.tensor_parallel) && (s.pipeline_parallel == 1 || c.pipeline_parallel);
+    const bool pp_asked = cannot_be(c.pipeline_parallel) && (s.tensor_parallel == 1 || c.tensor_parallel);
+    if (whole || c.data_parallel || tp_asked || pp_asked || (c.tensor_parallel && c.pipeline_parallel)) {
+      const auto quotient = static_cast<std::int32_t>(whole ? scenario.num_gpus / product : 1);
+      s.data_parallel = c.data_parallel.value_or(quotient);
+      into.push_back(std::move(s));
+    }
+  });
+}
+
+/// Virtual stages of a stage into which its layers divide evenly.
+std::vector<std::int32_t> virtual_stages_of(const Scenario& scenario, const Strategy& s) {
+  std::vector<std::int32_t> list;
+  if (s.pipeline_parallel > 0 && scenario.model.num_layers % s.pipeline_parallel == 0) {
+    list = divisors(scenario.model.num_layers / s.pipeline_parallel);
+    list.erase(list.begin());
+  }
+  return list;
+}
+
+/// Schedules that the software has, or the one that is asked for.
+void vary_schedule(Candidates& candidates, const Scenario& scenario, const StrategyConstraints& c) {
+  const SoftwareProfile& software = scenario.software;
+  candidates.expand([&](Strategy s, std::vector<Strategy>& into) {
+    const bool pipeline = s.pipeline_parallel > 1;
+    const auto add = [&](ScheduleKind schedule, std::int32_t virtual_stages) {
+      s.schedule = schedule;
+      s.virtual_stages = virtual_stages;
+      into.push_back(s);
+    };
+    const auto wanted = [&](ScheduleKind schedule, bool there) {
+      return c.schedule ? *c.schedule == schedule : there;
+    };
+    const std::int32_t asked_chunks = c.virtual_stages.value_or(1);
+    if (asked_chunks == 1 || c.schedule) {
+      if (wanted(ScheduleKind::kOneFOneB, true)) {
+        add(ScheduleKind::kOneFOneB, asked_chunks);
+      }
+      if (wanted(ScheduleKind::kGPipe, pipeline)) {
+        add(ScheduleKind::kGPipe, asked_chunks);
+      }
+      if (wanted(ScheduleKind::kZeroBubbleH1, pipeline && software.zero_bubble_schedule.value)) {
+        add(ScheduleKind::kZeroBubbleH1, asked_chunks);
+      }
+    }
+    if (!wanted(ScheduleKind::kInterleaved,
+                pipeline && (asked_chunks > 1 || software.interleaved_schedule.value)) ||
+        (c.virtual_stages == 1 && !c.schedule)) {
+      return;
+    }
+    std::vector<std::int32_t> chunks = either(c.virtual_stages, virtual_stages_of(scenario, s));
+    if (chunks.empty() && c.schedule) {
+      chunks.push_back(2);  // for a verdict on what was asked
+    }
+    for (const std::int32_t v : chunks) {
+      add(ScheduleKind::kInterleaved, v);
+    }
+  });
+}
+
 }  // namespace
 
 std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const StrategyConstraints& c) {
-  std::vector<Strategy> list;
-  const std::vector<std::int32_t> degrees = divisors(scenario.num_gpus);
-  const auto schedules = either(c.schedule, {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe});
-  const auto recomputes =
-      either(c.recompute, {recompute_all(recompute_none()), recompute_all(recompute_selective()),
-                           recompute_all(recompute_full())});
-  const auto orders = either(c.axis_order, axis_orders());
-  Strategy s = base_strategy(scenario, c);
-  for (std::int32_t tp : either(c.tensor_parallel, degrees)) {
-    for (std::int32_t pp : either(c.pipeline_parallel, degrees)) {
-      const std::int64_t product = std::int64_t{tp} * pp;
-      const bool whole = product > 0 && scenario.num_gpus % product == 0;
-      // A degree that was asked for and cannot be stays in once, so that there is a verdict on it.
-      const bool tp_asked =
-          c.tensor_parallel && scenario.num_gpus % std::max(tp, 1) != 0 && (pp == 1 || c.pipeline_parallel);
-      const bool pp_asked =
-          c.pipeline_parallel && scenario.num_gpus % std::max(pp, 1) != 0 && (tp == 1 || c.tensor_parallel);
-      if (!whole && !c.data_parallel && !tp_asked && !pp_asked &&
-          !(c.tensor_parallel && c.pipeline_parallel)) {
-        continue;  // no data-parallel degree makes these up
-      }
-      const auto quotient = static_cast<std::int32_t>(whole ? scenario.num_gpus / product : 1);
-      s.tensor_parallel = tp;
-      s.pipeline_parallel = pp;
-      s.data_parallel = c.data_parallel.value_or(quotient);
-      for (std::int64_t microbatch : either(c.microbatch_size, microbatch_sizes(scenario.global_batch))) {
-        s.microbatch_size = microbatch;
-        for (const Recompute& recompute : recomputes) {
-          s.recompute = recompute;
-          for (std::int32_t zero :
-               either<std::int32_t>(c.zero_stage, s.data_parallel > 1 ? std::vector<std::int32_t>{0, 1}
-                                                                      : std::vector<std::int32_t>{0})) {
-            s.zero_stage = zero;
-            for (ScheduleKind schedule :
-                 pp > 1 || c.schedule ? schedules : std::vector{ScheduleKind::kOneFOneB}) {
-              s.schedule = schedule;
-              for (const AxisOrder& order : (pp > 1 && s.data_parallel > 1) || c.axis_order
-                                                ? orders
-                                                : std::vector{axis_orders().front()}) {
-                s.axis_order = order;
-                list.push_back(s);
-              }
-            }
-          }
-        }
-      }
-    }
-  }
-  return list;
+  const SoftwareProfile& software = scenario.software;
+  Candidates candidates(base_strategy(scenario, c));
+  vary_degrees(candidates, scenario, c);
+  candidates.vary(&Strategy::microbatch_size, [&](const Strategy&) {
+    return either(c.microbatch_size, microbatch_sizes(scenario.global_batch));
+  });
+  candidates.vary(&Strategy::sequence_parallel, [&](const Strategy& s) {
+    return either(c.sequence_parallel, s.tensor_parallel > 1 && software.sequence_parallel.value
+                                           ? std::vector<bool>{true, false}
+                                           : std::vector<bool>{false});
+  });
+  candidates.vary(&Strategy::recompute, [&](const Strategy&) {
+    return either(c.recompute, {recompute_all(recompute_none()), recompute_all(recompute_selective()),
+                                recompute_all(recompute_full())});
+  });
+  candidates.vary(&Strategy::zero_stage, [&](const Strategy& s) {
+    std::vector<std::int32_t> stages(
+        s.data_parallel > 1 ? static_cast<std::size_t>(software.zero_stages.value) + 1 : 1);
+    std::iota(stages.begin(), stages.end(), 0);
+    return either(c.zero_stage, stages);
+  });
+  vary_schedule(candidates, scenario, c);
+  candidates.vary(&Strategy::axis_order, [&](const Strategy& s) {
+    const bool matters = s.pipeline_parallel > 1 && s.data_parallel > 1;
+    return either(c.axis_order, matters ? axis_orders() : std::vector{axis_orders().front()});
+  });
+  return candidates.take();
 }
 
 StrategyConstraints merge_constraints(const StrategyConstraints& under, const StrategyConstraints& over) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <map>
@@ -47,6 +48,16 @@ bool is_tensor_collective(const Op& op) {
   return op.kind == OpKind::kCollective && op.group == GroupKind::kAxis && op.axis == Axis::kTensor;
 }
 
+/// Whether compute stands still while op `index` runs: the next compute op of the template waits for it.
+bool stops_compute(const Template& t, std::size_t index) {
+  const auto next = std::find_if(t.ops.begin() + static_cast<std::ptrdiff_t>(index) + 1, t.ops.end(),
+                                 [](const Op& op) { return op.kind == OpKind::kCompute; });
+  return next == t.ops.end() ||
+         std::any_of(next->predecessors.begin(), next->predecessors.end(), [&](const Predecessor& p) {
+           return p.kind == Predecessor::Kind::kOp && p.op == static_cast<std::int32_t>(index);
+         });
+}
+
 Seconds compute_time(const Op& op, const KernelCost& cost) {
   Seconds time;
   for (const Kernel& kernel : op.kernels) {
@@ -76,8 +87,10 @@ CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster
       for (std::size_t o = 0; o < t.ops.size(); ++o) {
         const Op& op = t.ops[o];
         const bool folded = fidelity != Fidelity::kExplicit && is_tensor_collective(op);
-        CostedOp result{.kind = folded ? OpKind::kCompute : op.kind,
-                        .lane = folded ? 0 : op.lane,
+        const bool within_compute = folded && stops_compute(t, o);
+        CostedOp result{.kind = within_compute ? OpKind::kCompute : op.kind,
+                        .lane = within_compute ? 0 : op.lane,
+                        .is_timed = folded && !within_compute,
                         .duration = folded ? tensor_cost.time(op) : compute_time(op, cost),
                         .parts = {},
                         .predecessors = op.predecessors};

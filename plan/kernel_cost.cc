@@ -106,7 +106,7 @@ Seconds KernelCost::memory_bound_time(const Kernel& kernel) const {
 }
 
 Seconds KernelCost::time(const Kernel& kernel) const {
-  assert(kernel.kind != KernelKind::kTensorAllReduce);
+  assert(!is_communication(kernel.kind));
   return is_gemm(kernel.kind) ? gemm_time(kernel) : memory_bound_time(kernel);
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "plan/schedule.h"
+
 namespace portolan {
 
 namespace {
@@ -22,15 +24,6 @@ Found find_unavailable(const Strategy& s) {
   }
   if (s.expert_parallel != 1) {
     return unavailable(fmt::format("expert parallelism (ep={}; allowed: 1)", s.expert_parallel));
-  }
-  if (s.virtual_stages != 1) {
-    return unavailable(fmt::format("interleaving (virtual_stages={}; allowed: 1)", s.virtual_stages));
-  }
-  if (s.sequence_parallel) {
-    return unavailable("sequence parallelism (allowed: sequence_parallel=false)");
-  }
-  if (s.schedule != ScheduleKind::kGPipe && s.schedule != ScheduleKind::kOneFOneB) {
-    return unavailable(fmt::format("schedule {} (allowed: gpipe, 1f1b)", schedule_name(s.schedule)));
   }
   if (s.zero_stage < 0 || s.zero_stage > 1) {
     return unavailable(fmt::format("ZeRO stage {} (allowed: 0, 1)", s.zero_stage));
@@ -82,6 +75,48 @@ Found find_degree_problem(const Scenario& scenario, const Strategy& s) {
   return std::nullopt;
 }
 
+/// Stages, virtual stages and the layers of each.
+Found find_layers_problem(const TransformerConfig& model, const Strategy& s) {
+  const bool interleaved = s.schedule == ScheduleKind::kInterleaved;
+  if (s.virtual_stages < 1 || (s.virtual_stages > 1 && !interleaved)) {
+    return reject(
+        RejectReason::kLayers,
+        fmt::format("virtual_stages={} (allowed: 1, more with schedule interleaved)", s.virtual_stages));
+  }
+  if (interleaved && (s.virtual_stages == 1 || s.pipeline_parallel == 1)) {
+    return reject(
+        RejectReason::kLayers,
+        fmt::format("schedule interleaved with {} virtual stages on pp {} (needed: 2 or more of both)",
+                    s.virtual_stages, s.pipeline_parallel));
+  }
+  const std::int64_t parts = std::int64_t{s.pipeline_parallel} * s.virtual_stages;
+  const auto& list = s.layers_per_stage;
+  if (list.empty()) {
+    return model.num_layers >= parts
+               ? Found()
+               : reject(RejectReason::kLayers,
+                        s.virtual_stages == 1
+                            ? fmt::format("{} layers are fewer than pp {} stages", model.num_layers, parts)
+                            : fmt::format("{} layers are fewer than pp {} x {} virtual stages",
+                                          model.num_layers, s.pipeline_parallel, s.virtual_stages));
+  }
+  // The first holds the embedding and the last the head: these may do without layers.
+  const std::int64_t sum = std::accumulate(list.begin(), list.end(), std::int64_t{0});
+  bool empty = false;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const bool end = parts > 1 && (i == 0 || i + 1 == list.size());
+    empty |= list[i] < (end ? 0 : 1);
+  }
+  if (std::ssize(list) != parts || sum != model.num_layers || empty) {
+    return reject(
+        RejectReason::kLayers,
+        fmt::format("layers: {} stages with {} layers in all (needed: {} stages, {} layers, 1 or more "
+                    "in each but the first and the last)",
+                    list.size(), sum, parts, model.num_layers));
+  }
+  return std::nullopt;
+}
+
 Found find_model_problem(const Scenario& scenario, const Strategy& s) {
   const TransformerConfig& model = scenario.model;
   const std::int64_t tp = s.tensor_parallel;
@@ -97,21 +132,13 @@ Found find_model_problem(const Scenario& scenario, const Strategy& s) {
     return reject(RejectReason::kHeads,
                   fmt::format("MLP width {} is not divisible by tp {}", model.ffn_size, tp));
   }
-  if (model.num_layers < s.pipeline_parallel) {
-    return reject(RejectReason::kLayers, fmt::format("{} layers are fewer than pp {} stages",
-                                                     model.num_layers, s.pipeline_parallel));
+  if (s.sequence_parallel && scenario.sequence_length % tp != 0) {
+    return reject(RejectReason::kHeads,
+                  fmt::format("a sequence of {} tokens is not divisible by tp {} (sequence parallelism)",
+                              scenario.sequence_length, tp));
   }
-  const auto& list = s.layers_per_stage;
-  if (!list.empty()) {
-    const std::int64_t sum = std::accumulate(list.begin(), list.end(), std::int64_t{0});
-    if (std::ssize(list) != s.pipeline_parallel || sum != model.num_layers ||
-        *std::min_element(list.begin(), list.end()) < 1) {
-      return reject(
-          RejectReason::kLayers,
-          fmt::format(
-              "layers: {} stages with {} layers in all (needed: pp {} stages of 1 or more, {} layers)",
-              list.size(), sum, s.pipeline_parallel, model.num_layers));
-    }
+  if (Found found = find_layers_problem(model, s)) {
+    return found;
   }
   const auto& per_layer = s.recompute.per_layer;
   if (!per_layer.empty() && std::ssize(per_layer) != model.num_layers) {
@@ -130,6 +157,12 @@ Found find_batch_problem(const Scenario& scenario, const Strategy& s) {
     return reject(RejectReason::kBatch,
                   fmt::format("global batch {} is not divisible by dp {} x microbatch {}",
                               scenario.global_batch, dp, s.microbatch_size));
+  }
+  const std::int64_t microbatches = scenario.global_batch / dp / s.microbatch_size;
+  if (s.schedule == ScheduleKind::kInterleaved && microbatches % s.pipeline_parallel != 0) {
+    return reject(RejectReason::kBatch,
+                  fmt::format("{} microbatches are not a multiple of pp {} (schedule interleaved)",
+                              microbatches, s.pipeline_parallel));
   }
   return std::nullopt;
 }
@@ -163,7 +196,8 @@ std::vector<std::int32_t> layers_of_stages(const Scenario& scenario, const Strat
   if (!strategy.layers_per_stage.empty()) {
     return strategy.layers_per_stage;
   }
-  const auto stages = static_cast<std::size_t>(strategy.pipeline_parallel);
+  const auto stages = static_cast<std::size_t>(strategy.pipeline_parallel) *
+                      static_cast<std::size_t>(strategy.virtual_stages);
   const auto layers = static_cast<std::size_t>(scenario.model.num_layers);
   std::vector<std::int32_t> list(stages, static_cast<std::int32_t>(layers / stages));
   const std::size_t longer = layers % stages;
@@ -194,6 +228,9 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
   return {.microbatch_size = strategy.microbatch_size,
           .sequence_length = scenario.sequence_length,
           .tensor_parallel = strategy.tensor_parallel,
+          .sequence_parallel = strategy.sequence_parallel,
+          .split_backward = splits_backward(strategy.schedule),
+          .overlap_tensor = software.tensor_overlap.value,
           .vocab_padding = software.vocab_padding.value,
           .compute_bytes = element,
           .gradient_bytes = software.gradient_bytes.value == 0 ? element : software.gradient_bytes.value,

@@ -32,13 +32,33 @@ struct MemoryChange {
   }
 };
 
-/// A template's effect: communication ops before the first compute op run while buffers that the slot before
-/// handed to its communication still live.
+/// Takes what `is_over` says from `held` and from `live`.
+template <typename Held, typename IsOver>
+void release(BytesByKind& live, std::vector<Held>& held, const IsOver& is_over) {
+  std::erase_if(held, [&](const Held& one) {
+    if (!is_over(one)) {
+      return false;
+    }
+    for (std::size_t i = 0; i < live.size(); ++i) {
+      live[i] -= one.bytes[i];
+    }
+    return true;
+  });
+}
+
+/// Buffers that a communication op used last.
+struct HandedOn {
+  std::int32_t op = 0;
+  BytesByKind bytes{};
+};
+
+/// A template's effect: communication ops before the first compute op run while buffers that slots before
+/// handed to their communication still live.
 struct TemplateChange {
   MemoryChange leading;
   MemoryChange rest;
-  BytesByKind handed_on{};  ///< freed only when the next compute op begins
-  bool has_compute = false;
+  std::vector<HandedOn> handed_on;  ///< that no compute op of the template waits for
+  const Op* first_compute = nullptr;
 };
 
 class ChangeScan {
@@ -47,34 +67,33 @@ class ChangeScan {
 
   TemplateChange scan(const Template& t, const TemplateLifetimes& lifetimes) const {
     TemplateChange change;
-    BytesByKind pending{};
     for (std::size_t o = 0; o < t.ops.size(); ++o) {
-      const bool compute = t.ops[o].kind == OpKind::kCompute;
+      const Op& op = t.ops[o];
+      const bool compute = op.kind == OpKind::kCompute;
       if (compute) {
-        change.has_compute = true;
-        release(change.rest.net, pending);
+        change.first_compute = change.first_compute == nullptr ? &op : change.first_compute;
+        release(change.rest.net, change.handed_on,
+                [&](const HandedOn& held) { return waits_for_communication(op, 0, held.op); });
       }
-      MemoryChange& part = change.has_compute ? change.rest : change.leading;
+      MemoryChange& part = change.first_compute != nullptr ? change.rest : change.leading;
+      HandedOn handed{.op = static_cast<std::int32_t>(o)};
       for (const StepBuffers& step : lifetimes[o]) {
         for (std::int32_t buffer : step.begin) {
           part.net[kind(buffer)] += bytes(buffer);
         }
         part.note();
         for (std::int32_t buffer : step.end) {
-          (compute ? part.net : pending)[kind(buffer)] += compute ? -bytes(buffer) : bytes(buffer);
+          (compute ? part.net : handed.bytes)[kind(buffer)] += compute ? -bytes(buffer) : bytes(buffer);
         }
       }
+      if (sum(handed.bytes) > 0) {
+        change.handed_on.push_back(handed);
+      }
     }
-    change.handed_on = pending;
     return change;
   }
 
  private:
-  static void release(BytesByKind& net, BytesByKind& pending) {
-    for (std::size_t i = 0; i < net.size(); ++i) {
-      net[i] -= std::exchange(pending[i], 0);
-    }
-  }
   std::size_t kind(std::int32_t buffer) const {
     return static_cast<std::size_t>(stage_.buffers[static_cast<std::size_t>(buffer)].kind);
   }
@@ -110,6 +129,13 @@ std::vector<TemplateLifetimes> buffer_lifetimes(const Stage& stage) {
   return lifetimes;
 }
 
+bool waits_for_communication(const Op& op, std::int32_t slots_back, std::int32_t communication) {
+  return std::any_of(op.predecessors.begin(), op.predecessors.end(), [&](const Predecessor& p) {
+    return slots_back == 0 ? p.kind == Predecessor::Kind::kOp && p.op == communication
+                           : p.kind == Predecessor::Kind::kAllOps && p.slots_back == slots_back;
+  });
+}
+
 StageMemory stage_peak_memory(const Stage& stage, Bytes framework_memory) {
   const std::vector<TemplateLifetimes> lifetimes = buffer_lifetimes(stage);
   const ChangeScan scan(stage);
@@ -124,7 +150,12 @@ StageMemory stage_peak_memory(const Stage& stage, Bytes framework_memory) {
     }
   }
   BytesByKind peak = live;
-  BytesByKind pending{};
+  struct Held {
+    std::int32_t slot = 0;
+    std::int32_t op = 0;
+    BytesByKind bytes{};
+  };
+  std::vector<Held> held;
   const auto apply = [&](const MemoryChange& change) {
     BytesByKind highest = live;
     add(highest, change.peak);
@@ -133,16 +164,19 @@ StageMemory stage_peak_memory(const Stage& stage, Bytes framework_memory) {
     }
     add(live, change.net);
   };
-  for (const Slot& slot : stage.order) {
-    const TemplateChange& change = changes[static_cast<std::size_t>(slot.template_index)];
+  for (std::int32_t i = 0; i < static_cast<std::int32_t>(stage.order.size()); ++i) {
+    const TemplateChange& change =
+        changes[static_cast<std::size_t>(stage.order[static_cast<std::size_t>(i)].template_index)];
     apply(change.leading);
-    if (change.has_compute) {
-      for (std::size_t i = 0; i < live.size(); ++i) {
-        live[i] -= std::exchange(pending[i], 0);
-      }
+    if (change.first_compute != nullptr) {
+      release(live, held, [&](const Held& one) {
+        return waits_for_communication(*change.first_compute, i - one.slot, one.op);
+      });
     }
     apply(change.rest);
-    add(pending, change.handed_on);
+    for (const HandedOn& handed : change.handed_on) {
+      held.push_back({i, handed.op, handed.bytes});
+    }
   }
   const auto of = [&](BufferKind kind) { return Bytes(peak[static_cast<std::size_t>(kind)]); };
   const Bytes allocated(sum(peak));

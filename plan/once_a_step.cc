@@ -1,5 +1,7 @@
 // What a stage does once a step: zeroing gradients before the microbatches; synchronisation, update and
 // gathers after them.
+#include <algorithm>
+
 #include "plan/stage_lowering.h"
 
 namespace portolan {
@@ -27,7 +29,9 @@ void StageLowering::gradient_sync() {
   const bool data = context_.strategy.data_parallel > 1;
   const bool tied =
       context_.scenario.model.tied_embeddings && context_.num_stages() > 1 && (first() || last());
-  if (!data && !tied) {
+  const bool partial = std::any_of(parameters_.begin(), parameters_.end(),
+                                   [](const StageParameter& p) { return p.partial_gradient; });
+  if (!data && !tied && !partial) {
     return;
   }
   TemplateAssembler assembler(stage_, "gradient_sync");
@@ -36,6 +40,20 @@ void StageLowering::gradient_sync() {
   op.kind = OpKind::kCollective;
   op.phase = Phase::kGradientSync;
   op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
+  if (partial) {
+    Op sync = op;
+    sync.lane = lane_of(LaneIndex::kTensor);
+    sync.axis = Axis::kTensor;
+    for (const StageParameter& parameter : parameters_) {
+      if (parameter.partial_gradient) {
+        sync.buffers.push_back(parameter.gradient);
+        sync.bytes += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
+      }
+    }
+    op.predecessors.push_back({Predecessor::Kind::kOp, 0, 0});
+    assembler.add_communication(std::move(sync),
+                                {.for_compute = false, .compute_waits = ComputeWaits::kNever});
+  }
   if (data) {
     Op sync = op;
     sync.lane = lane_of(LaneIndex::kData);
@@ -46,7 +64,8 @@ void StageLowering::gradient_sync() {
       sync.buffers.push_back(parameter.gradient);
       sync.bytes += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
     }
-    assembler.add_communication(std::move(sync), {.for_compute = false, .compute_waits = false});
+    assembler.add_communication(std::move(sync),
+                                {.for_compute = false, .compute_waits = ComputeWaits::kNever});
   }
   if (tied) {
     Op sync = op;
@@ -60,9 +79,10 @@ void StageLowering::gradient_sync() {
       }
     }
     if (data) {
-      sync.predecessors.push_back({Predecessor::Kind::kOp, 0, 0});
+      sync.predecessors.push_back({Predecessor::Kind::kOp, partial ? 1 : 0, 0});
     }
-    assembler.add_communication(std::move(sync), {.for_compute = false, .compute_waits = false});
+    assembler.add_communication(std::move(sync),
+                                {.for_compute = false, .compute_waits = ComputeWaits::kNever});
   }
 }
 
@@ -120,7 +140,7 @@ void StageLowering::parameter_gather() {
     op.bytes += stage_.buffers[static_cast<std::size_t>(parameter.value)].bytes;
   }
   op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
-  assembler.add_communication(std::move(op), {.for_compute = false, .compute_waits = false});
+  assembler.add_communication(std::move(op), {.for_compute = false, .compute_waits = ComputeWaits::kNever});
 }
 
 }  // namespace portolan

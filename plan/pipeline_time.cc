@@ -69,11 +69,48 @@ Seconds one_f_one_b_time(const std::vector<StagePass>& stages, const PipelineSha
   return longest;
 }
 
+/// The busiest stage, and what each other one adds to it while the pipeline fills and drains.
+Seconds busiest_stage_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
+  const double v = shape.num_chunks;
+  const auto num_stages = static_cast<std::int32_t>(stages.size());
+  // With fewer microbatches than stages there are weight gradients for a part of the bubble only.
+  const double filled =
+      num_stages > 1 ? (std::min(shape.num_microbatches, num_stages) - 1.0) / (num_stages - 1.0) : 0;
+  const auto bubble = [&](const StagePass& stage) {
+    const Seconds pass = stage.forward + stage.backward;
+    return shape.schedule == ScheduleKind::kZeroBubbleH1 ? std::max(pass - stage.weight * filled, Seconds(0))
+                                                         : pass * (1 / v);
+  };
+  Seconds bubbles, sends;
+  for (const StagePass& stage : stages) {
+    bubbles += bubble(stage);
+    sends += &stage == &stages.back() ? Seconds(0) : stage.send * 2.0;
+  }
+  Seconds longest;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const StagePass& stage = stages[i];
+    const Seconds before = i > 0 ? stages[i - 1].send : stages.back().send * (v - 1) * (1 / v);
+    const Seconds pass = stage.forward + stage.backward + stage.weight + (before + stage.send) * v;
+    longest = std::max(longest, stage.forward + stage.backward + stage.weight +
+                                    pass * (shape.num_microbatches - 1) + bubbles - bubble(stage) + sends);
+  }
+  return longest;
+}
+
 }  // namespace
 
 Seconds pipeline_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
   assert(!stages.empty() && shape.num_microbatches >= 1);
-  return shape.schedule == ScheduleKind::kGPipe ? gpipe_time(stages, shape) : one_f_one_b_time(stages, shape);
+  switch (shape.schedule) {
+    case ScheduleKind::kGPipe:
+      return gpipe_time(stages, shape);
+    case ScheduleKind::kOneFOneB:
+      return one_f_one_b_time(stages, shape);
+    case ScheduleKind::kInterleaved:
+    case ScheduleKind::kZeroBubbleH1:
+      return busiest_stage_time(stages, shape);
+  }
+  return {};
 }
 
 }  // namespace portolan

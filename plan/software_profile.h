@@ -22,12 +22,19 @@ struct SoftwareProfile {
   Sourced<std::int64_t> optimizer_bytes_per_parameter{12, ""};
   /// Recomputation runs all kernels of a group again, also those whose results are not read.
   Sourced<bool> recompute_whole_group{true, ""};
+  /// Tensor-parallel communication of backward runs beside the weight-gradient products.
+  Sourced<bool> tensor_overlap{false, ""};
   /// A pipeline send carries one tensor-parallel shard; the receiver gathers the others in its node.
   Sourced<bool> scatter_gather_pipeline{true, ""};
   /// The next microbatch's compute waits for the sends of this one.
   Sourced<bool> blocking_sends{true, ""};
   /// Pipeline receives are posted this many slots ahead of their use.
   Sourced<std::int64_t> receive_prefetch{0, ""};
+  // What the framework can do. The search keeps to it; a strategy that is asked for does not have to.
+  Sourced<bool> sequence_parallel{false, ""};
+  Sourced<bool> interleaved_schedule{false, ""};
+  Sourced<bool> zero_bubble_schedule{false, ""};
+  Sourced<std::int64_t> zero_stages{1, ""};  ///< the highest ZeRO stage
   /// Device memory that the framework holds beside the tensors: context, libraries, allocator slack.
   Sourced<Bytes> framework_memory{Bytes(0), ""};
 

@@ -1,5 +1,7 @@
 #include "plan/stage_cost.h"
 
+#include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "plan/block_lowering.h"
@@ -26,11 +28,16 @@ class BlockPricing {
     }
   }
 
-  void add(const Kernel& kernel, Seconds& compute, Seconds& tensor) const {
-    if (kernel.kind == KernelKind::kTensorAllReduce) {
-      tensor += collective(CollectiveKind::kAllReduce, kernel.bytes);
-    } else {
-      compute += cost_.time(kernel);
+  Seconds time(const Kernel& kernel) const {
+    switch (kernel.kind) {
+      case KernelKind::kTensorAllReduce:
+        return collective(CollectiveKind::kAllReduce, kernel.bytes);
+      case KernelKind::kTensorAllGather:
+        return collective(CollectiveKind::kAllGather, kernel.bytes);
+      case KernelKind::kTensorReduceScatter:
+        return collective(CollectiveKind::kReduceScatter, kernel.bytes);
+      default:
+        return cost_.time(kernel);
     }
   }
 
@@ -44,16 +51,74 @@ class BlockPricing {
   std::vector<DeviceIndex> members_;
 };
 
-BlockTime block_time(const Block& block, const std::vector<bool>& recomputed, const BlockPricing& pricing) {
-  BlockTime time;
-  for (std::size_t i = 0; i < block.forward.size(); ++i) {
-    pricing.add(block.forward[i].kernel, time.forward, time.tensor_forward);
-    if (recomputed[i]) {
-      pricing.add(block.forward[i].kernel, time.recompute, time.tensor_backward);
+/// Walks through the kernels of a block: compute one after another, communication beside it where the block
+/// lets it, in a lane of its own.
+class BlockWalk {
+ public:
+  explicit BlockWalk(const BlockPricing& pricing) : pricing_(pricing) {}
+
+  /// Adds the kernel's time to `compute`, and what compute waits for it or before it to `waiting`.
+  void run(const GroupedKernel& grouped, Seconds& compute, Seconds& waiting) {
+    const Kernel& kernel = grouped.kernel;
+    const Seconds time = pricing_.time(kernel);
+    if (!is_communication(kernel.kind)) {
+      for (const Operand& operand : kernel.operands) {
+        wait_until(ready_of(operand.tensor), waiting);
+      }
+      compute += time;
+      clock_ += time;
+      return;
+    }
+    lane_ = std::max(lane_, clock_) + time;
+    if (!grouped.overlapped) {
+      wait_until(lane_, waiting);
+      return;
+    }
+    for (const Operand& operand : kernel.operands) {
+      ready_[operand.tensor] = lane_;
     }
   }
-  for (const GroupedKernel& grouped : block.backward) {
-    pricing.add(grouped.kernel, time.backward, time.tensor_backward);
+
+ private:
+  Seconds ready_of(int tensor) const {
+    const auto found = ready_.find(tensor);
+    return found == ready_.end() ? Seconds(0) : found->second;
+  }
+  void wait_until(Seconds time, Seconds& waiting) {
+    if (time > clock_) {
+      waiting += time - clock_;
+      clock_ = time;
+    }
+  }
+
+  const BlockPricing& pricing_;
+  Seconds clock_;
+  Seconds lane_;                  ///< when the last communication is over
+  std::map<int, Seconds> ready_;  ///< of tensors in communication under way
+};
+
+BlockTime block_time(const Block& block, const std::vector<bool>& recomputed, bool split_backward,
+                     const BlockPricing& pricing) {
+  BlockTime time;
+  BlockWalk forward(pricing);
+  for (const GroupedKernel& grouped : block.forward) {
+    forward.run(grouped, time.forward, time.tensor_forward);
+  }
+  BlockWalk backward(pricing);
+  for (std::size_t i = 0; i < block.forward.size(); ++i) {
+    if (recomputed[i]) {
+      backward.run(block.forward[i], time.recompute, time.tensor_backward);
+    }
+  }
+  const std::vector<bool> put_off =
+      split_backward ? weight_gradient_kernels(block) : std::vector<bool>(block.backward.size(), false);
+  BlockWalk weight(pricing);
+  for (std::size_t i = 0; i < block.backward.size(); ++i) {
+    if (put_off[i]) {
+      weight.run(block.backward[i], time.weight, time.weight);
+    } else {
+      backward.run(block.backward[i], time.backward, time.tensor_backward);
+    }
   }
   return time;
 }
@@ -61,15 +126,32 @@ BlockTime block_time(const Block& block, const std::vector<bool>& recomputed, co
 StageShape shape_of(const Stage& stage) {
   StageShape shape;
   std::int64_t persistent = 0;
+  const auto phase_of = [&](const Step& step) {
+    const Template& t = stage.templates[static_cast<std::size_t>(step.template_index)];
+    return t.ops[static_cast<std::size_t>(step.op)].phase;
+  };
   for (const Buffer& buffer : stage.buffers) {
     if (buffer.persistent) {
       persistent += buffer.bytes.value;
     } else if (buffer.first.template_index != buffer.last.template_index) {
-      shape.saved += buffer.bytes;
+      const Phase phase = phase_of(buffer.first);
+      shape.saved += phase == Phase::kForward ? buffer.bytes : Bytes(0);
+      shape.deferred += phase_of(buffer.last) == Phase::kBackwardWeight ? buffer.bytes : Bytes(0);
     }
   }
   shape.peak = Bytes(stage_peak_memory(stage, Bytes(0)).allocated.value - persistent);
   return shape;
+}
+
+/// What is summed over the tensor-parallel group after the microbatches.
+Bytes partial_gradients_of(const Stage& stage) {
+  Bytes bytes;
+  for (const Template& t : stage.templates) {
+    for (const Op& op : t.ops) {
+      bytes += op.phase == Phase::kGradientSync && op.axis == Axis::kTensor ? op.bytes : Bytes(0);
+    }
+  }
+  return bytes;
 }
 
 void count_parameters(const Stage& stage, std::int64_t element_bytes, StageShape& shape) {
@@ -91,6 +173,10 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, std::int32
   alike.pipeline_parallel = num_layers;
   alike.data_parallel = 1;
   alike.layers_per_stage.clear();
+  if (alike.virtual_stages > 1) {
+    alike.virtual_stages = 1;
+    alike.schedule = ScheduleKind::kOneFOneB;
+  }
   alike.zero_stage = 0;
   return lower(small, alike);
 }
@@ -107,9 +193,10 @@ BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, const
   const bool whole = scenario.software.recompute_whole_group.value;
   const std::vector<bool> recomputed = kernels_to_recompute(layer, strategy.recompute.all_layers, whole);
   const BlockPricing pricing(strategy, cluster, cost);
-  costs.embedding = block_time(embedding, std::vector<bool>(embedding.forward.size(), false), pricing);
-  costs.layer = block_time(layer, recomputed, pricing);
-  costs.head = block_time(head, std::vector<bool>(head.forward.size(), false), pricing);
+  const bool split = costs.options.split_backward;
+  costs.embedding = block_time(embedding, std::vector<bool>(embedding.forward.size(), false), split, pricing);
+  costs.layer = block_time(layer, recomputed, split, pricing);
+  costs.head = block_time(head, std::vector<bool>(head.forward.size(), false), split, pricing);
   for (std::size_t i = 0; i < recomputed.size(); ++i) {
     if (recomputed[i] && is_gemm(layer.forward[i].kernel.kind)) {
       costs.recompute_flops_per_layer += layer.forward[i].kernel.flops;
@@ -120,6 +207,7 @@ BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, const
   const Program one = miniature(scenario, strategy, 1);
   const auto set = [&](StagePlace place, const Stage& stage) {
     StageShape shape = shape_of(stage);
+    shape.partial_gradients = partial_gradients_of(stage);
     count_parameters(stage, element, shape);
     costs.stages[static_cast<std::size_t>(place)] = shape;
   };

@@ -13,32 +13,39 @@ namespace portolan {
 /// Times of a block on one rank, tensor collectives apart.
 struct BlockTime {
   Seconds forward;
-  Seconds backward;
+  Seconds backward;  ///< with a split backward: of input gradients
+  Seconds weight;    ///< with a split backward: weight gradients, with what they wait for
   Seconds recompute;
   Seconds tensor_forward;   ///< tensor collectives of forward
   Seconds tensor_backward;  ///< of backward and recomputation
 
   BlockTime operator+(const BlockTime& other) const {
-    return {forward + other.forward, backward + other.backward, recompute + other.recompute,
-            tensor_forward + other.tensor_forward, tensor_backward + other.tensor_backward};
+    return {forward + other.forward,
+            backward + other.backward,
+            weight + other.weight,
+            recompute + other.recompute,
+            tensor_forward + other.tensor_forward,
+            tensor_backward + other.tensor_backward};
   }
   BlockTime operator*(double times) const {
-    return {forward * times, backward * times, recompute * times, tensor_forward * times,
-            tensor_backward * times};
+    return {forward * times,   backward * times,       weight * times,
+            recompute * times, tensor_forward * times, tensor_backward * times};
   }
   Seconds whole_forward() const { return forward + tensor_forward; }
   Seconds whole_backward() const { return backward + recompute + tensor_backward; }
 };
 
-/// Memory of a stage that holds one layer, for one microbatch in flight.
+/// Memory of a chunk that holds one layer, for one microbatch in flight.
 struct StageShape {
   std::int64_t parameters = 0;  ///< elements on a rank
   std::int64_t num_tensors = 0;
-  Bytes saved;  ///< from forward to backward
-  Bytes peak;   ///< of what lives no longer than a microbatch
+  Bytes saved;     ///< from forward to backward
+  Bytes deferred;  ///< of a split backward: until the weight gradients, after the input gradients are made
+  Bytes peak;      ///< of what lives no longer than a microbatch
+  Bytes partial_gradients;  ///< to be summed over the tensor-parallel group once a step
 };
 
-/// Where a stage stands decides which end blocks it has.
+/// Where a chunk stands decides which end blocks it has.
 enum class StagePlace : std::uint8_t { kMiddle, kFirst, kLast, kOnly };
 
 /// All that the closed form needs of a block, for one choice of tensor parallelism, microbatch, recomputation

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include "plan/schedule.h"
 
 namespace portolan {
@@ -12,76 +14,110 @@ BlockLowering::Place StageLowering::place_of_layer(std::int32_t layer) const {
           .recompute_whole_group = context_.scenario.software.recompute_whole_group.value};
 }
 
-void StageLowering::make_blocks() {
-  const auto place_block = [&](const Block& block, std::string prefix, const BlockPorts& ports,
-                               const BlockLowering::Place& place) {
-    blocks_.emplace_back(stage_, block, std::move(prefix), ports);
-    blocks_.back().make_parameters(parameters_);
-    places_.push_back(place);
-  };
-  hidden_gradient_ = hidden_buffer("hidden_gradient");
-  std::int32_t hidden = Buffer::kNone;
-  if (first()) {
-    hidden = hidden_buffer("embedding output");
-    place_block(context_.embedding, "embedding", {.output = hidden, .hidden_gradient = hidden_gradient_}, {});
-  } else {
-    hidden = stage_input_ = hidden_buffer("stage input");
-  }
-  std::int32_t first_layer = 0;
-  for (std::int32_t s = 0; s < index_; ++s) {
-    first_layer += context_.layers[static_cast<std::size_t>(s)];
-  }
-  for (std::int32_t i = 0; i < context_.layers[static_cast<std::size_t>(index_)]; ++i) {
-    const std::int32_t layer = first_layer + i;
-    const std::int32_t output = hidden_buffer(fmt::format("layer {} output", layer));
-    place_block(context_.layer, fmt::format("layer {}", layer),
-                {.input = hidden, .output = output, .hidden_gradient = hidden_gradient_},
-                place_of_layer(layer));
-    hidden = output;
-  }
-  stage_output_ = hidden;
-  if (last()) {
-    loss_ = add_buffer(stage_, {.name = "loss",
-                                .kind = BufferKind::kWorkspace,
-                                .bytes = Bytes(8),
-                                .persistent = true,
-                                .first = {},
-                                .last = {},
-                                .init = ParameterInit::kZeros});
-    BlockPorts ports{.input = hidden, .hidden_gradient = hidden_gradient_, .loss = loss_};
-    if (first() && context_.scenario.model.tied_embeddings) {
-      for (const StageParameter& parameter : parameters_) {
-        if (parameter.tied) {
-          ports.tied_weight = parameter.value;
-          ports.tied_gradient = parameter.gradient;
-        }
+std::int32_t StageLowering::hidden_buffer(const std::string& name) {
+  return add_buffer(stage_, {.name = name,
+                             .kind = BufferKind::kActivation,
+                             .bytes = context_.hidden_bytes(),
+                             .first = {},
+                             .last = {}});
+}
+
+std::string StageLowering::chunk_prefix(const Chunk& chunk) const {
+  return context_.strategy.virtual_stages == 1 ? "" : fmt::format("chunk {} ", chunk.index);
+}
+
+void StageLowering::add_block(Chunk& chunk, const Block& block, std::string prefix, const BlockPorts& ports,
+                              const BlockLowering::Place& place) {
+  chunk.blocks.emplace_back(stage_, block, std::move(prefix), ports);
+  chunk.blocks.back().make_parameters(parameters_);
+  chunk.places.push_back(place);
+}
+
+BlockPorts StageLowering::head_ports(std::int32_t input) {
+  loss_ = add_buffer(stage_, {.name = "loss",
+                              .kind = BufferKind::kWorkspace,
+                              .bytes = Bytes(8),
+                              .persistent = true,
+                              .first = {},
+                              .last = {},
+                              .init = ParameterInit::kZeros});
+  BlockPorts ports{.input = input, .loss = loss_};
+  if (first() && context_.scenario.model.tied_embeddings) {
+    for (const StageParameter& parameter : parameters_) {
+      if (parameter.tied) {
+        ports.tied_weight = parameter.value;
+        ports.tied_gradient = parameter.gradient;
       }
     }
-    place_block(context_.head, "head", ports, {});
   }
+  return ports;
 }
 
-Bytes StageLowering::boundary_bytes() const {
-  const bool shard = context_.scenario.software.scatter_gather_pipeline.value;
-  return Bytes(context_.hidden_bytes().value / (shard ? context_.strategy.tensor_parallel : 1));
+void StageLowering::make_blocks(Chunk& chunk) {
+  // Blocks pass one gradient of hidden states along, or each its own where weight gradients are put off.
+  const bool own_gradients = context_.options.split_backward;
+  std::int32_t gradient = hidden_buffer(chunk_prefix(chunk) + "hidden_gradient");
+  chunk.input_gradient = gradient;
+  std::int32_t hidden = Buffer::kNone;
+  if (has_embedding(chunk)) {
+    hidden = hidden_buffer("embedding output");
+    add_block(chunk, context_.embedding, "embedding", {.output = hidden, .hidden_gradient = gradient}, {});
+  } else {
+    hidden = chunk.input = hidden_buffer(chunk_prefix(chunk) + "stage input");
+  }
+  const auto begin = context_.layers.begin();
+  const std::int32_t first_layer = std::accumulate(begin, begin + chunk.virtual_stage, 0);
+  for (std::int32_t i = 0; i < context_.layers[static_cast<std::size_t>(chunk.virtual_stage)]; ++i) {
+    const std::int32_t layer = first_layer + i;
+    BlockPorts ports{.input = hidden, .input_gradient = gradient};
+    ports.output = hidden = hidden_buffer(fmt::format("layer {} output", layer));
+    if (own_gradients) {
+      gradient = hidden_buffer(fmt::format("layer {} output_gradient", layer));
+    }
+    ports.hidden_gradient = gradient;
+    add_block(chunk, context_.layer, fmt::format("layer {}", layer), ports, place_of_layer(layer));
+  }
+  if (has_head(chunk)) {
+    BlockPorts ports = head_ports(hidden);
+    ports.hidden_gradient = gradient;
+    add_block(chunk, context_.head, "head", ports, {});
+  }
+  chunk.output = hidden;
+  chunk.output_gradient = gradient;
 }
 
-void StageLowering::receive(TemplateAssembler& assembler, bool from_previous, std::int32_t buffer) {
-  const SoftwareProfile& software = context_.scenario.software;
+Op StageLowering::boundary_op(const Chunk& chunk, Direction direction, OpKind kind,
+                              std::int32_t buffer) const {
+  const bool forward = direction == Direction::kForward;
+  const bool to_next = (kind == OpKind::kSend) == forward;
+  const std::int32_t virtual_stages = context_.num_virtual_stages();
+  // Boundary b lies between virtual stages b and b + 1; each direction of each has a channel.
+  const std::int32_t boundary = to_next ? chunk.virtual_stage : chunk.virtual_stage - 1;
+  const std::int32_t peer = (chunk.virtual_stage + (to_next ? 1 : -1)) % context_.num_stages();
+  const LaneIndex lane = kind == OpKind::kSend
+                             ? (forward ? LaneIndex::kSendNext : LaneIndex::kSendPrevious)
+                             : (forward ? LaneIndex::kReceivePrevious : LaneIndex::kReceiveNext);
+  const std::int64_t shards = context_.scatters_sends() ? context_.strategy.tensor_parallel : 1;
   Op op;
-  op.kind = OpKind::kReceive;
-  op.lane = lane_of(from_previous ? LaneIndex::kReceivePrevious : LaneIndex::kReceiveNext);
-  op.phase = from_previous ? Phase::kForward : Phase::kBackward;
+  op.kind = kind;
+  op.lane = lane_of(lane);
+  op.phase = forward ? Phase::kForward : Phase::kBackward;
   op.axis = Axis::kPipeline;
-  op.peer_offset = from_previous ? -1 : 1;
-  op.channel = from_previous ? index_ - 1 : context_.num_stages() - 1 + index_;
-  op.bytes = boundary_bytes();
+  op.peer_offset = peer - index_;
+  op.channel = forward ? boundary : virtual_stages - 1 + boundary;
+  op.bytes = Bytes(context_.hidden_bytes().value / shards);
   op.buffers = {buffer};
-  const auto slots_back = static_cast<std::int32_t>(1 + software.receive_prefetch.value);
+  return op;
+}
+
+void StageLowering::receive(TemplateAssembler& assembler, const Chunk& chunk, Direction direction,
+                            std::int32_t buffer) {
+  Op op = boundary_op(chunk, direction, OpKind::kReceive, buffer);
+  const Phase phase = op.phase;
+  const auto slots_back = static_cast<std::int32_t>(1 + context_.scenario.software.receive_prefetch.value);
   op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, slots_back});
   assembler.add_communication(std::move(op), {.for_compute = false});
-  if (software.scatter_gather_pipeline.value && context_.strategy.tensor_parallel > 1) {
-    const Phase phase = from_previous ? Phase::kForward : Phase::kBackward;
+  if (context_.scatters_sends()) {
     Op gather;
     gather.kind = OpKind::kCollective;
     gather.lane = lane_of(LaneIndex::kTensor);
@@ -95,70 +131,93 @@ void StageLowering::receive(TemplateAssembler& assembler, bool from_previous, st
   }
 }
 
-void StageLowering::send(TemplateAssembler& assembler, bool to_next, std::int32_t buffer) {
-  Op op;
-  op.kind = OpKind::kSend;
-  op.lane = lane_of(to_next ? LaneIndex::kSendNext : LaneIndex::kSendPrevious);
-  op.phase = to_next ? Phase::kForward : Phase::kBackward;
-  op.axis = Axis::kPipeline;
-  op.peer_offset = to_next ? 1 : -1;
-  op.channel = to_next ? index_ : context_.num_stages() - 1 + index_ - 1;
-  op.bytes = boundary_bytes();
-  op.buffers = {buffer};
-  assembler.add_communication(std::move(op), {.for_compute = true, .compute_waits = false});
+void StageLowering::send(TemplateAssembler& assembler, const Chunk& chunk, Direction direction,
+                         std::int32_t buffer) {
+  assembler.add_communication(boundary_op(chunk, direction, OpKind::kSend, buffer),
+                              {.for_compute = true, .compute_waits = ComputeWaits::kNever});
 }
 
-void StageLowering::forward() {
-  TemplateAssembler assembler(stage_, "forward 0");
-  forward_template_ = assembler.template_index();
-  if (!first()) {
-    receive(assembler, true, stage_input_);
-  }
-  if (context_.scenario.software.blocking_sends.value) {
-    assembler.next_compute_waits_for({Predecessor::Kind::kAllOps, 0, 1});
-  }
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    blocks_[i].forward(assembler, places_[i]);
-  }
-  if (!last()) {
-    send(assembler, true, stage_output_);
+void StageLowering::wait_for_sends(TemplateAssembler& assembler) const {
+  // Sends of the pass before, or, where they do not block, of the one before that, whose buffers are needed
+  // again. With several chunks a forward and the backward after it send and receive together: one by one they
+  // would wait for each other in a circle, since the last stage also sends to the first. Weight gradients may
+  // come between a pass and the next: they send nothing and wait for nothing.
+  const std::int32_t blocking = context_.scenario.software.blocking_sends.value ? 1 : 2;
+  const std::int32_t nearest = blocking + (context_.strategy.virtual_stages > 1 ? 1 : 0);
+  for (std::int32_t back = nearest; back <= nearest + (context_.options.split_backward ? 1 : 0); ++back) {
+    assembler.next_compute_waits_for({Predecessor::Kind::kAllOps, 0, back});
   }
 }
 
-void StageLowering::backward() {
-  TemplateAssembler assembler(stage_, "backward 0");
-  backward_template_ = assembler.template_index();
-  if (!last()) {
-    receive(assembler, false, hidden_gradient_);
+void StageLowering::forward(Chunk& chunk) {
+  TemplateAssembler assembler(stage_, fmt::format("forward {}", chunk.index), chunk.index);
+  chunk.forward_template = assembler.template_index();
+  if (!has_embedding(chunk)) {
+    receive(assembler, chunk, Direction::kForward, chunk.input);
   }
-  if (context_.scenario.software.blocking_sends.value) {
-    assembler.next_compute_waits_for({Predecessor::Kind::kAllOps, 0, 1});
+  wait_for_sends(assembler);
+  for (std::size_t i = 0; i < chunk.blocks.size(); ++i) {
+    chunk.blocks[i].forward(assembler, chunk.places[i]);
   }
-  for (std::size_t i = blocks_.size(); i-- > 0;) {
-    blocks_[i].backward(assembler, places_[i]);
+  if (!has_head(chunk)) {
+    send(assembler, chunk, Direction::kForward, chunk.output);
   }
-  if (!first()) {
-    send(assembler, false, hidden_gradient_);
+}
+
+void StageLowering::backward(Chunk& chunk) {
+  const bool split = context_.options.split_backward;
+  {
+    TemplateAssembler assembler(
+        stage_, fmt::format("{} {}", split ? "backward_input" : "backward", chunk.index), chunk.index);
+    chunk.backward_template = assembler.template_index();
+    if (!has_head(chunk)) {
+      receive(assembler, chunk, Direction::kBackward, chunk.output_gradient);
+    }
+    wait_for_sends(assembler);
+    for (std::size_t i = chunk.blocks.size(); i-- > 0;) {
+      chunk.blocks[i].backward(assembler, chunk.places[i], split ? Phase::kBackwardInput : Phase::kBackward);
+    }
+    if (!has_embedding(chunk)) {
+      send(assembler, chunk, Direction::kBackward, chunk.input_gradient);
+    }
+  }
+  if (split) {
+    TemplateAssembler assembler(stage_, fmt::format("backward_weight {}", chunk.index), chunk.index);
+    chunk.weight_gradient_template = assembler.template_index();
+    for (std::size_t i = chunk.blocks.size(); i-- > 0;) {
+      chunk.blocks[i].backward(assembler, chunk.places[i], Phase::kBackwardWeight);
+    }
   }
 }
 
 void StageLowering::order() {
   stage_.order.push_back({zero_template_, 0});
-  const PipelinePosition position{index_, context_.num_stages(), context_.num_microbatches};
+  const PipelinePosition position{index_, context_.num_stages(), context_.num_microbatches,
+                                  context_.strategy.virtual_stages};
   for (const Pass& pass : pass_order(context_.strategy.schedule, position)) {
-    const bool is_forward = pass.direction == Pass::Direction::kForward;
-    stage_.order.push_back({is_forward ? forward_template_ : backward_template_, pass.microbatch});
+    const Chunk& chunk = chunks_[static_cast<std::size_t>(pass.chunk)];
+    const std::int32_t of_phase = pass.phase == Phase::kForward          ? chunk.forward_template
+                                  : pass.phase == Phase::kBackwardWeight ? chunk.weight_gradient_template
+                                                                         : chunk.backward_template;
+    stage_.order.push_back({of_phase, pass.microbatch});
   }
-  for (std::int32_t closing : closing_templates_) {
+  for (const std::int32_t closing : closing_templates_) {
     stage_.order.push_back({closing, 0});
   }
 }
 
 Stage StageLowering::lower() {
-  make_blocks();
+  for (std::int32_t c = 0; c < context_.strategy.virtual_stages; ++c) {
+    chunks_.push_back({.index = c, .virtual_stage = c * context_.num_stages() + index_});
+  }
+  for (Chunk& chunk : chunks_) {
+    make_blocks(chunk);
+  }
   zero_gradients();
-  forward();
-  backward();
+  for (Chunk& chunk : chunks_) {
+    forward(chunk);
+    backward(chunk);
+  }
   gradient_sync();
   optimizer();
   parameter_gather();

@@ -20,17 +20,27 @@ struct LoweringContext {
   Block embedding;
   Block layer;
   Block head;
-  std::vector<std::int32_t> layers;
+  std::vector<std::int32_t> layers;  ///< of each virtual stage
   std::int32_t num_microbatches = 0;
 
   std::int32_t num_stages() const { return strategy.pipeline_parallel; }
+  std::int32_t num_virtual_stages() const { return strategy.pipeline_parallel * strategy.virtual_stages; }
+  /// Whether a rank holds the hidden states of a part of the sequence only.
+  bool shards_sequence() const { return options.sequence_parallel && options.tensor_parallel > 1; }
+  /// Hidden states that a rank holds between blocks.
   Bytes hidden_bytes() const {
     return Bytes(options.microbatch_size * options.sequence_length * scenario.model.hidden_size *
-                 options.compute_bytes);
+                 options.compute_bytes / (shards_sequence() ? options.tensor_parallel : 1));
+  }
+  /// Whether pipeline sends carry one tensor-parallel shard, which the receiver's group gathers.
+  bool scatters_sends() const {
+    return scenario.software.scatter_gather_pipeline.value && strategy.tensor_parallel > 1 &&
+           !shards_sequence();
   }
 };
 
-/// Builds one stage.
+/// Builds one stage: its chunks one after another (buffers and templates), what is done once a step, and the
+/// order list. Chunk c of stage s is virtual stage c p + s.
 class StageLowering {
  public:
   StageLowering(const LoweringContext& context, std::int32_t stage_index)
@@ -39,42 +49,57 @@ class StageLowering {
   Stage lower();
 
  private:
+  /// A run of neighbouring blocks.
+  struct Chunk {
+    std::int32_t index = 0;
+    std::int32_t virtual_stage = 0;
+    std::vector<BlockLowering> blocks = {};
+    std::vector<BlockLowering::Place> places = {};
+    std::int32_t input = Buffer::kNone;   ///< hidden states received
+    std::int32_t output = Buffer::kNone;  ///< hidden states sent
+    std::int32_t output_gradient = Buffer::kNone;
+    std::int32_t input_gradient = Buffer::kNone;
+    std::int32_t forward_template = -1;
+    std::int32_t backward_template = -1;         ///< with a split backward: of input gradients
+    std::int32_t weight_gradient_template = -1;  ///< with a split backward only
+  };
+  enum class Direction : std::uint8_t { kForward, kBackward };
+
+  bool has_embedding(const Chunk& chunk) const { return chunk.virtual_stage == 0; }
+  bool has_head(const Chunk& chunk) const { return chunk.virtual_stage == context_.num_virtual_stages() - 1; }
   bool first() const { return index_ == 0; }
   bool last() const { return index_ == context_.num_stages() - 1; }
   BlockLowering::Place place_of_layer(std::int32_t layer) const;
-  void make_blocks();
+
+  void make_blocks(Chunk& chunk);
+  void add_block(Chunk& chunk, const Block& block, std::string prefix, const BlockPorts& ports,
+                 const BlockLowering::Place& place);
+  BlockPorts head_ports(std::int32_t input);
   void zero_gradients();
-  void forward();
-  void backward();
+  void forward(Chunk& chunk);
+  void backward(Chunk& chunk);
   void gradient_sync();
   void optimizer();
   void parameter_gather();
   void order();
 
-  std::int32_t hidden_buffer(const std::string& name) {
-    return add_buffer(stage_, {.name = name,
-                               .kind = BufferKind::kActivation,
-                               .bytes = context_.hidden_bytes(),
-                               .first = {},
-                               .last = {}});
-  }
-  /// A receive of the hidden state or its gradient, gathered over the tensor-parallel group where only a
-  /// shard is sent.
-  void receive(TemplateAssembler& assembler, bool from_previous, std::int32_t buffer);
-  void send(TemplateAssembler& assembler, bool to_next, std::int32_t buffer);
-  Bytes boundary_bytes() const;
+  std::int32_t hidden_buffer(const std::string& name);
+  /// "" where the stage has one chunk, else "chunk 1 ".
+  std::string chunk_prefix(const Chunk& chunk) const;
+  /// A send or receive of the hidden states or their gradient; a receive is gathered over the tensor-parallel
+  /// group where only a shard is sent.
+  Op boundary_op(const Chunk& chunk, Direction direction, OpKind kind, std::int32_t buffer) const;
+  void receive(TemplateAssembler& assembler, const Chunk& chunk, Direction direction, std::int32_t buffer);
+  void send(TemplateAssembler& assembler, const Chunk& chunk, Direction direction, std::int32_t buffer);
+  void wait_for_sends(TemplateAssembler& assembler) const;
 
   const LoweringContext& context_;
   std::int32_t index_;
   Stage stage_;
-  std::vector<BlockLowering> blocks_;
-  std::vector<BlockLowering::Place> places_;
+  std::vector<Chunk> chunks_;
   std::vector<StageParameter> parameters_;
-  std::int32_t stage_input_ = Buffer::kNone;
-  std::int32_t stage_output_ = Buffer::kNone;
-  std::int32_t hidden_gradient_ = Buffer::kNone;
   std::int32_t loss_ = Buffer::kNone;
-  std::int32_t zero_template_ = -1, forward_template_ = -1, backward_template_ = -1;
+  std::int32_t zero_template_ = -1;
   std::vector<std::int32_t> closing_templates_;
 };
 

@@ -88,6 +88,9 @@ std::string short_name(const Strategy& s) {
   std::string name =
       fmt::format("tp{} pp{} dp{} mb{} {} {}", s.tensor_parallel, s.pipeline_parallel, s.data_parallel,
                   s.microbatch_size, schedule_name(s.schedule), recompute_name(s.recompute));
+  if (s.sequence_parallel && s.tensor_parallel > 1) {
+    name += " sp";
+  }
   if (s.zero_stage != 0) {
     name += fmt::format(" zero{}", s.zero_stage);
   }

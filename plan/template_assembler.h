@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,11 +10,18 @@
 
 namespace portolan {
 
+/// When compute that comes after a communication in the template waits for it.
+enum class ComputeWaits : std::uint8_t {
+  kAtOnce,  ///< the next op
+  kAtUse,   ///< the first kernel that touches one of its buffers
+  kNever,   ///< what waits for it says so itself
+};
+
 /// Appends ops to one template of a stage and keeps the lifetimes of the buffers that they touch: a buffer's
 /// life begins with its first use in template order and ends with its last.
 class TemplateAssembler {
  public:
-  TemplateAssembler(Stage& stage, std::string name);
+  TemplateAssembler(Stage& stage, std::string name, std::int32_t chunk = 0);
 
   std::int32_t template_index() const { return template_index_; }
 
@@ -25,11 +33,11 @@ class TemplateAssembler {
   void add_kernel(const ComputePlace& place, Kernel kernel);
   /// Ends the current compute op: the next kernel begins one of its own.
   void end_op();
-  /// Adds a communication op; it waits for the ops before it that the template runs in compute, and
-  /// compute after it waits for it when `compute_waits`.
+  /// Adds a communication op; with `for_compute` it waits for all that is computed before it and for what the
+  /// next compute op would wait for.
   struct Wait {
     bool for_compute = true;
-    bool compute_waits = true;
+    ComputeWaits compute_waits = ComputeWaits::kAtOnce;
   };
   void add_communication(Op op, const Wait& wait);
   /// Further predecessors of the next compute op that begins.
@@ -38,12 +46,15 @@ class TemplateAssembler {
  private:
   Template& current() { return stage_.templates[static_cast<std::size_t>(template_index_)]; }
   void touch(std::int32_t buffer, const Step& step);
+  /// Communication under way that shares a buffer with `kernel`, which must wait for it: no longer under way.
+  std::vector<std::int32_t> take_awaited(const Kernel& kernel);
 
   Stage& stage_;
   std::int32_t template_index_;
   bool open_ = false;  ///< the last op is compute and takes further kernels
   std::int32_t last_compute_ = -1;
   std::vector<Predecessor> pending_;
+  std::vector<std::int32_t> under_way_;  ///< communication ops with ComputeWaits::kAtUse
 };
 
 /// Adds a buffer whose lifetime is not known yet.

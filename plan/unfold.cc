@@ -140,7 +140,7 @@ std::pair<std::int32_t, std::int32_t> Unfolder::activities_of(UnitState& state, 
   const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
   const CostedOp& op = costed_.stages[stage][static_cast<std::size_t>(slot.template_index)]
                            .ops[static_cast<std::size_t>(op_index)];
-  if (op.kind == OpKind::kCompute) {
+  if (op.kind == OpKind::kCompute || op.is_timed) {
     const std::int32_t activity =
         builder_.add({.kind = Activity::Kind::kCompute, .device = state.index, .seconds = op.duration});
     return {activity, activity};

@@ -155,7 +155,7 @@ bool is_of_tokens(KernelKind kind) {
 
 bool is_absent(KernelKind kind) {
   return kind == KernelKind::kAttentionDropoutForward || kind == KernelKind::kAttentionDropoutBackward ||
-         kind == KernelKind::kDropoutBackward || kind == KernelKind::kTensorAllReduce;
+         kind == KernelKind::kDropoutBackward || is_communication(kind);
 }
 
 OperandNeeds needs_of(const Kernel& kernel) {

@@ -300,6 +300,8 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
     case KernelKind::kAttentionDropoutBackward:
     case KernelKind::kDropoutBackward:
     case KernelKind::kTensorAllReduce:
+    case KernelKind::kTensorAllGather:
+    case KernelKind::kTensorReduceScatter:
       break;
   }
   return infeasible(fmt::format("host device cannot run {}", kernel_name(kind)));

@@ -4,6 +4,7 @@
 
 #include "plain_runner.h"
 #include "plan/closed_form.h"
+#include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/memory.h"
 #include "plan/simulate.h"
@@ -32,26 +33,52 @@ void expect_close_in_time(const Pair& pair, double tolerance) {
   EXPECT_NEAR(pair.closed.breakdown.total().value, pair.closed.step_time.value, 1e-12 * folded);
 }
 
-void expect_close_in_memory(const Pair& pair) {
+void expect_close_in_memory(const Pair& pair, double tolerance) {
   ASSERT_EQ(pair.closed.stage_memory.size(), pair.folded.stage_memory.size());
   for (std::size_t s = 0; s < pair.closed.stage_memory.size(); ++s) {
     const double closed = static_cast<double>(pair.closed.stage_memory[s].allocated.value);
     const double folded = static_cast<double>(pair.folded.stage_memory[s].allocated.value);
     // Left out: 8 B of loss on the last stage. Rounded otherwise: ZeRO's shards, tensor by tensor.
-    EXPECT_NEAR(closed, folded, 1e-4 * folded);
+    EXPECT_NEAR(closed, folded, tolerance * folded) << "stage " << s;
   }
 }
 
+/// Allowed relative differences.
+struct Tolerances {
+  double time = 0;                ///< of GPipe and 1F1B
+  double interleaved_time = 0;    ///< and of ZB-H1
+  double interleaved_memory = 0;  ///< which chunks are in flight changes with every pass
+};
+
+/// What sends that do not block hold is not in the closed form.
+double memory_tolerance(const Scenario& scenario, const Strategy& strategy, const Tolerances& tolerances) {
+  const double exact =
+      scenario.software.blocking_sends.value || strategy.pipeline_parallel == 1 ? 1e-4 : 0.02;
+  return strategy.schedule == ScheduleKind::kInterleaved ? tolerances.interleaved_memory : exact;
+}
+
+double time_tolerance(const Scenario& scenario, const Strategy& strategy, const Tolerances& tolerances) {
+  if (strategy.pipeline_parallel == 1) {
+    return 1e-9;
+  }
+  const bool zero_bubble = strategy.schedule == ScheduleKind::kZeroBubbleH1;
+  if (zero_bubble && num_microbatches(scenario, strategy) < strategy.pipeline_parallel) {
+    return 0.11;  // no stage is busy long enough to hide what unequal stages cost
+  }
+  return zero_bubble || strategy.schedule == ScheduleKind::kInterleaved ? tolerances.interleaved_time
+                                                                        : tolerances.time;
+}
+
 /// Strategies of `scenario` from one test to the next: every `step`-th.
-void expect_close(const Scenario& scenario, std::size_t step, double tolerance) {
+void expect_close(const Scenario& scenario, std::size_t step, const Tolerances& tolerances) {
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   ClosedForm closed_form(scenario, cluster);
   const std::vector<Strategy> strategies = legal_strategies(scenario);
   for (std::size_t i = 0; i < strategies.size(); i += step) {
     SCOPED_TRACE(short_name(strategies[i]));
     const Pair pair = predict(closed_form, scenario, cluster, strategies[i]);
-    expect_close_in_time(pair, strategies[i].pipeline_parallel == 1 ? 1e-9 : tolerance);
-    expect_close_in_memory(pair);
+    expect_close_in_time(pair, time_tolerance(scenario, strategies[i], tolerances));
+    expect_close_in_memory(pair, memory_tolerance(scenario, strategies[i], tolerances));
     const ClosedForm::Outcome outcome = closed_form.outcome(strategies[i]);
     EXPECT_EQ(outcome.step_time, pair.closed.step_time);
     EXPECT_EQ(outcome.peak_memory, pair.closed.peak_memory);
@@ -62,16 +89,17 @@ void expect_close(const Scenario& scenario, std::size_t step, double tolerance) 
 
 TEST(ClosedFormProperty, TinyModelsAgreeWithTheFoldedRung) {
   for (const Scenario& scenario : small_scenarios()) {
-    // Found: at most 0.8 %, where the ends of the pipeline weigh as much as its layers.
-    expect_close(scenario, 1, 0.01);
+    // Found: at most 0.8 %, where the ends of the pipeline weigh as much as its layers; interleaved 4.4 %,
+    // ZB-H1 2.1 %; in memory interleaved 9.1 %.
+    expect_close(scenario, 1, {.time = 0.01, .interleaved_time = 0.05, .interleaved_memory = 0.1});
   }
 }
 
 TEST(ClosedFormProperty, Gpt3AgreesWithTheFoldedRung) {
   Scenario scenario = gpt3_scenario();
   scenario.global_batch = 256;
-  // Found: at most 0.01 %, with 96 layers over 64 stages.
-  expect_close(scenario, 37, 0.001);
+  // Found: at most 0.01 %, with 96 layers over 64 stages; interleaved 1.1 %.
+  expect_close(scenario, 101, {.time = 0.001, .interleaved_time = 0.02, .interleaved_memory = 0.02});
 }
 
 TEST(ClosedFormProperty, UnevenStagesAgreeWithTheFoldedRung) {
@@ -92,7 +120,7 @@ TEST(ClosedFormProperty, UnevenStagesAgreeWithTheFoldedRung) {
         SCOPED_TRACE(short_name(strategy));
         const Pair pair = predict(closed_form, scenario, cluster, strategy);
         expect_close_in_time(pair, 0.01);
-        expect_close_in_memory(pair);
+        expect_close_in_memory(pair, 1e-4);
       }
     }
   }
@@ -117,7 +145,7 @@ TEST(ClosedFormProperty, LayersThatDifferInRecomputationAgreeWithTheFoldedRung) 
       SCOPED_TRACE(short_name(strategy));
       const Pair pair = predict(closed_form, scenario, cluster, strategy);
       expect_close_in_time(pair, 0.01);
-      expect_close_in_memory(pair);
+      expect_close_in_memory(pair, 1e-4);
       EXPECT_NEAR(pair.closed.hfu_pct, pair.folded.hfu_pct, 0.01 * pair.folded.hfu_pct);
     }
   }

@@ -34,8 +34,9 @@ std::map<OpKind, std::multiset<Message>> messages_of(const Program& program) {
 
 /// The lane's name says which way an op of it goes.
 std::string lane_of_direction(const Op& op) {
-  const std::string verb = op.kind == OpKind::kSend ? "send" : "receive";
-  return "pipeline " + verb + (op.peer_offset > 0 ? " next" : " previous");
+  const bool sends = op.kind == OpKind::kSend;
+  const bool forward = op.phase == Phase::kForward;
+  return std::string("pipeline ") + (sends ? "send" : "receive") + (sends == forward ? " next" : " previous");
 }
 
 void expect_lanes_fit(const Program& program) {
@@ -60,9 +61,21 @@ TEST(LoweringProperty, EverySmallPipelineIsRunnableAndItsSendsMatchItsReceives) 
     ASSERT_TRUE(checked) << checked.error().message;
     auto messages = messages_of(program);
     EXPECT_EQ(messages[OpKind::kSend], messages[OpKind::kReceive]);
-    // One message each way over each of the p - 1 boundaries for each microbatch.
-    EXPECT_EQ(std::ssize(messages[OpKind::kSend]), 2 * (pipeline.num_stages - 1) * pipeline.num_microbatches);
+    // One message each way over each of the boundaries of virtual stages for each microbatch.
+    EXPECT_EQ(std::ssize(messages[OpKind::kSend]),
+              2 * (pipeline.num_stages * pipeline.num_chunks - 1) * pipeline.num_microbatches);
     expect_lanes_fit(program);
+  }
+}
+
+// A send is over when it is received, and compute waits for it: no stage holds more than the sends of two
+// passes, and none waits for ever.
+TEST(LoweringProperty, NoScheduleDeadlocksWhereSendsBlock) {
+  for (const SmallPipeline& pipeline : small_pipelines(8, 16)) {
+    auto [scenario, strategy] = small_pipeline(pipeline);
+    scenario.software.blocking_sends.value = true;
+    const auto checked = check_program(lower(scenario, strategy));
+    EXPECT_TRUE(checked) << short_name(strategy) << ": " << checked.error().message;
   }
 }
 

@@ -23,14 +23,17 @@ bool can_complete(const Program& program, const Scenario& scenario) {
 }
 
 /// Slots of microbatches, between the first slot (zeroing) and the closing ones.
-std::pair<std::ptrdiff_t, std::ptrdiff_t> passes_of(const Stage& stage, std::int32_t num_microbatches) {
-  (void)stage;
-  return {1, 1 + 2 * num_microbatches};
+std::pair<std::ptrdiff_t, std::ptrdiff_t> passes_of(const Stage& stage) {
+  const auto closing = std::find_if(stage.order.begin() + 1, stage.order.end(), [&](const Slot& slot) {
+    const std::string& name = stage.templates[static_cast<std::size_t>(slot.template_index)].name;
+    return !name.starts_with("forward") && !name.starts_with("backward");
+  });
+  return {1, closing - stage.order.begin()};
 }
 
 /// The same passes in an order of chance with each forward before its backward.
 void shuffle_passes(Stage& stage, std::int32_t num_microbatches, RandomStream& random) {
-  const auto [begin, end] = passes_of(stage, num_microbatches);
+  const auto [begin, end] = passes_of(stage);
   for (std::ptrdiff_t i = begin; i + 1 < end; ++i) {
     const auto j = i + static_cast<std::ptrdiff_t>(random.next_below(static_cast<std::uint64_t>(end - i)));
     std::swap(stage.order[static_cast<std::size_t>(i)], stage.order[static_cast<std::size_t>(j)]);
@@ -56,7 +59,7 @@ TEST(OrderShuffle, RenamingMicrobatchesAlikeInAllStagesIsLegal) {
       std::swap(name[i], name[random.next_below(i + 1)]);
     }
     for (Stage& stage : program.stages) {
-      const auto [begin, end] = passes_of(stage, pipeline.num_microbatches);
+      const auto [begin, end] = passes_of(stage);
       for (std::ptrdiff_t i = begin; i < end; ++i) {
         std::int32_t& microbatch = stage.order[static_cast<std::size_t>(i)].microbatch;
         microbatch = name[static_cast<std::size_t>(microbatch)];

@@ -46,27 +46,27 @@ class PassRunner {
     double posted = 0;
     std::optional<double> arrived;
   };
-  using Key = std::tuple<std::size_t, Pass::Direction, std::int32_t>;  ///< sender
+  using Key = std::tuple<std::size_t, Phase, std::int32_t>;  ///< sender
 
   bool step(std::size_t s, const std::vector<Pass>& order, std::size_t i, double& free_at) {
     const Pass& pass = order[i];
-    const bool forward = pass.direction == Pass::Direction::kForward;
+    const bool forward = pass.phase == Phase::kForward;
     double start = free_at;
     if (forward ? s > 0 : s + 1 < stages_.size()) {
-      const auto message = messages_.find({forward ? s - 1 : s + 1, pass.direction, pass.microbatch});
+      const auto message = messages_.find({forward ? s - 1 : s + 1, pass.phase, pass.microbatch});
       if (message == messages_.end()) {
         return false;
       }
       if (!message->second.arrived) {
         const double send = stages_[forward ? s - 1 : s].send.value;
-        double& wire = wires_[{std::get<0>(message->first), pass.direction}];
+        double& wire = wires_[{std::get<0>(message->first), pass.phase}];
         wire = std::max({wire, message->second.posted, free_at}) + send;
         message->second.arrived = wire;
       }
       start = std::max(start, *message->second.arrived);
     }
     if (shape_.blocking_sends && i > 0) {
-      const auto previous = messages_.find({s, order[i - 1].direction, order[i - 1].microbatch});
+      const auto previous = messages_.find({s, order[i - 1].phase, order[i - 1].microbatch});
       if (previous != messages_.end()) {
         if (!previous->second.arrived) {
           return false;
@@ -76,7 +76,7 @@ class PassRunner {
     }
     free_at = start + (forward ? stages_[s].forward : stages_[s].backward).value;
     if (forward ? s + 1 < stages_.size() : s > 0) {
-      messages_[{s, pass.direction, pass.microbatch}].posted = free_at;
+      messages_[{s, pass.phase, pass.microbatch}].posted = free_at;
     }
     return true;
   }
@@ -84,7 +84,7 @@ class PassRunner {
   const std::vector<StagePass>& stages_;
   PipelineShape shape_;
   std::map<Key, Message> messages_;
-  std::map<std::pair<std::size_t, Pass::Direction>, double> wires_;
+  std::map<std::pair<std::size_t, Phase>, double> wires_;
 };
 
 std::vector<StagePass> uneven_stages(std::int32_t p, double spread, double send, RandomStream& random) {

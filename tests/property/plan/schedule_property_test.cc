@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "plan/schedule.h"
 #include "small_programs.h"
@@ -8,39 +9,116 @@
 namespace portolan {
 namespace {
 
+PipelinePosition position_of(const SmallPipeline& pipeline, std::int32_t stage) {
+  return {stage, pipeline.num_stages, pipeline.num_microbatches, pipeline.num_chunks};
+}
+
 struct Tally {
-  bool alternates = true;  ///< each microbatch forward once, then backward once
+  bool complete = true;  ///< each microbatch through each chunk once each way, in order
   std::int32_t peak_in_flight = 0;
 };
 
-Tally tally(const std::vector<Pass>& order, std::int32_t num_microbatches) {
-  std::vector<int> state(static_cast<std::size_t>(num_microbatches),
-                         0);  // 0 not begun, 1 forward done, 2 backward done
+Tally tally(const std::vector<Pass>& order, const SmallPipeline& pipeline) {
+  const bool split = splits_backward(pipeline.schedule);
+  const std::vector<Phase> phases =
+      split ? std::vector{Phase::kForward, Phase::kBackwardInput, Phase::kBackwardWeight}
+            : std::vector{Phase::kForward, Phase::kBackward};
+  std::map<std::pair<std::int32_t, std::int32_t>, std::size_t> done;  // phases of (microbatch, chunk)
   Tally result;
   std::int32_t in_flight = 0;
   for (const Pass& pass : order) {
-    const int expected = pass.direction == Pass::Direction::kForward ? 0 : 1;
-    int& now = state[static_cast<std::size_t>(pass.microbatch)];
-    result.alternates = result.alternates && now == expected;
-    ++now;
-    in_flight += expected == 0 ? 1 : -1;
+    std::size_t& next = done[{pass.microbatch, pass.chunk}];
+    result.complete = result.complete && next < phases.size() && pass.phase == phases[next];
+    ++next;
+    in_flight += next == 1 ? 1 : 0;
     result.peak_in_flight = std::max(result.peak_in_flight, in_flight);
+    in_flight -= next == phases.size() ? 1 : 0;
   }
-  result.alternates =
-      result.alternates && std::all_of(state.begin(), state.end(), [](int s) { return s == 2; });
+  result.complete =
+      result.complete && std::ssize(done) == std::int64_t{pipeline.num_microbatches} * pipeline.num_chunks &&
+      std::all_of(done.begin(), done.end(), [&](const auto& entry) { return entry.second == phases.size(); });
   return result;
 }
 
 TEST(ScheduleProperty, EveryMicrobatchOnceEachWayAndTheInFlightPeakIsTheFormula) {
   for (const SmallPipeline& pipeline : small_pipelines(8, 16)) {
     for (std::int32_t s = 0; s < pipeline.num_stages; ++s) {
-      const std::int32_t m = pipeline.num_microbatches;
-      const auto order = pass_order(pipeline.schedule, {s, pipeline.num_stages, m});
+      const auto order = pass_order(pipeline.schedule, position_of(pipeline, s));
       SCOPED_TRACE(format_order(order));
-      const Tally result = tally(order, m);
-      EXPECT_TRUE(result.alternates);
-      const bool gpipe = pipeline.schedule == ScheduleKind::kGPipe;
-      EXPECT_EQ(result.peak_in_flight, gpipe ? m : std::min(pipeline.num_stages - s, m));
+      const Tally result = tally(order, pipeline);
+      EXPECT_TRUE(result.complete);
+      EXPECT_EQ(result.peak_in_flight, max_in_flight(pipeline.schedule, position_of(pipeline, s)));
+    }
+  }
+}
+
+// Korthikanti et al. 2022, section 4.2.3: the first stage holds L (1 + (p - 1) / (p v)) layers of
+// activations, a whole model's with 1F1B.
+TEST(ScheduleProperty, InterleavingHoldsAsMuchAsPublished) {
+  for (const std::int32_t p : {2, 4, 8}) {
+    for (const std::int32_t v : {2, 3, 4}) {
+      const double chunks = max_in_flight(ScheduleKind::kInterleaved, {0, p, 4 * p, v});
+      EXPECT_DOUBLE_EQ(chunks / (p * v), 1 + (p - 1.0) / (p * v));
+      EXPECT_EQ(max_in_flight(ScheduleKind::kOneFOneB, {0, p, 4 * p}), p);
+    }
+  }
+}
+
+/// Runs the orders of all stages against each other with free transfers.
+double makespan(const SmallPipeline& pipeline, double forward, double backward, double weight) {
+  const std::int32_t p = pipeline.num_stages;
+  const std::int32_t last = p * pipeline.num_chunks - 1;
+  struct Event {
+    Phase phase;
+    std::int32_t microbatch, virtual_stage;
+    auto operator<=>(const Event&) const = default;
+  };
+  std::map<Event, double> ends;
+  std::vector<std::vector<Pass>> orders;
+  for (std::int32_t s = 0; s < p; ++s) {
+    orders.push_back(pass_order(pipeline.schedule, position_of(pipeline, s)));
+  }
+  std::vector<std::size_t> next(orders.size(), 0);
+  std::vector<double> clock(orders.size(), 0);
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (std::size_t s = 0; s < orders.size(); ++s) {
+      for (; next[s] < orders[s].size(); ++next[s], moved = true) {
+        const Pass& pass = orders[s][next[s]];
+        const std::int32_t k = pass.chunk * p + static_cast<std::int32_t>(s);
+        const bool onwards = pass.phase == Phase::kForward;
+        const bool alone = pass.phase == Phase::kBackwardWeight || (onwards ? k == 0 : k == last);
+        const auto input = ends.find({pass.phase, pass.microbatch, onwards ? k - 1 : k + 1});
+        if (!alone && input == ends.end()) {
+          break;
+        }
+        const double time = onwards ? forward : pass.phase == Phase::kBackwardWeight ? weight : backward;
+        clock[s] = std::max(clock[s], alone ? 0 : input->second) + time / pipeline.num_chunks;
+        ends[{pass.phase, pass.microbatch, k}] = clock[s];
+      }
+    }
+  }
+  for (std::size_t s = 0; s < orders.size(); ++s) {
+    EXPECT_EQ(next[s], orders[s].size()) << "deadlock on stage " << s;
+  }
+  return *std::max_element(clock.begin(), clock.end());
+}
+
+TEST(ScheduleProperty, BubblesAreThePublishedOnes) {
+  for (const SmallPipeline& pipeline : small_pipelines(8, 16)) {
+    const double p = pipeline.num_stages, m = pipeline.num_microbatches, v = pipeline.num_chunks;
+    switch (pipeline.schedule) {
+      case ScheduleKind::kGPipe:
+      case ScheduleKind::kOneFOneB:
+      case ScheduleKind::kInterleaved:
+        EXPECT_NEAR(makespan(pipeline, 1, 2, 0), 3 * m + 3 * (p - 1) / v, 1e-9) << p << " " << m << " " << v;
+        break;
+      case ScheduleKind::kZeroBubbleH1:
+        if (m >= p) {
+          EXPECT_NEAR(makespan(pipeline, 1, 1.2, 0.8), 3 * m + (p - 1) * (1 + 1.2 - 0.8), 1e-9)
+              << p << " " << m;
+        }
+        break;
     }
   }
 }
@@ -48,12 +126,9 @@ TEST(ScheduleProperty, EveryMicrobatchOnceEachWayAndTheInFlightPeakIsTheFormula)
 TEST(ScheduleProperty, BackwardsOfAllStagesComeInOneOrder) {
   for (const SmallPipeline& pipeline : small_pipelines(8, 16)) {
     for (std::int32_t s = 0; s < pipeline.num_stages; ++s) {
-      std::int32_t next_forward = 0;
-      std::int32_t next_backward = 0;
-      for (const Pass& pass :
-           pass_order(pipeline.schedule, {s, pipeline.num_stages, pipeline.num_microbatches})) {
-        std::int32_t& next = pass.direction == Pass::Direction::kForward ? next_forward : next_backward;
-        EXPECT_EQ(pass.microbatch, next++);
+      std::map<std::pair<Phase, std::int32_t>, std::int32_t> next;
+      for (const Pass& pass : pass_order(pipeline.schedule, position_of(pipeline, s))) {
+        EXPECT_EQ(pass.microbatch, (next[{pass.phase, pass.chunk}]++));
       }
     }
   }

@@ -42,10 +42,11 @@ std::vector<Strategy> legal_strategies(const Scenario& scenario) {
 
 ScenarioAndStrategy small_pipeline(const SmallPipeline& pipeline) {
   ScenarioAndStrategy made{.scenario = tiny_scenario(pipeline.num_stages), .strategy = {}};
-  made.scenario.model.num_layers = pipeline.num_stages;
+  made.scenario.model.num_layers = pipeline.num_stages * pipeline.num_chunks;
   made.scenario.global_batch = pipeline.num_microbatches;
   made.strategy = sample_strategy(made.scenario, {.pipeline = pipeline.num_stages});
   made.strategy.schedule = pipeline.schedule;
+  made.strategy.virtual_stages = pipeline.num_chunks;
   return made;
 }
 
@@ -53,8 +54,14 @@ std::vector<SmallPipeline> small_pipelines(std::int32_t max_stages, std::int32_t
   std::vector<SmallPipeline> pipelines;
   for (std::int32_t p = 1; p <= max_stages; ++p) {
     for (std::int32_t m = 1; m <= max_microbatches; ++m) {
-      for (const ScheduleKind schedule : {ScheduleKind::kGPipe, ScheduleKind::kOneFOneB}) {
+      for (const ScheduleKind schedule :
+           {ScheduleKind::kGPipe, ScheduleKind::kOneFOneB, ScheduleKind::kZeroBubbleH1}) {
         pipelines.push_back({p, m, schedule});
+      }
+      for (const std::int32_t chunks : {2, 3}) {
+        if (p > 1 && m % p == 0) {
+          pipelines.push_back({p, m, ScheduleKind::kInterleaved, chunks});
+        }
       }
     }
   }

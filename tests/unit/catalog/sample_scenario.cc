@@ -74,9 +74,14 @@ SoftwareProfile sample_software() {
   software.gradient_bytes = {2, "[e]"};
   software.optimizer_bytes_per_parameter = {8, "{f}"};
   software.recompute_whole_group = {false, "\"g\""};
+  software.tensor_overlap = {true, "overlap"};
   software.scatter_gather_pipeline = {false, "'h'"};
   software.blocking_sends = {false, "&i"};
   software.receive_prefetch = {3, "*j"};
+  software.sequence_parallel = {true, "sp"};
+  software.interleaved_schedule = {true, "v"};
+  software.zero_bubble_schedule = {true, "zb"};
+  software.zero_stages = {3, "zero"};
   software.framework_memory = {Bytes(kGibi), "\ttab"};
   return software;
 }

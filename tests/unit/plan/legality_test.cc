@@ -24,14 +24,11 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        [](Scenario&, Strategy& s) { s.context_parallel = 2; }},
       {R::kNotAvailable, "expert parallelism (ep=4; allowed: 1) is not available yet",
        [](Scenario&, Strategy& s) { s.expert_parallel = 4; }},
-      {R::kNotAvailable, "interleaving (virtual_stages=2; allowed: 1) is not available yet",
-       [](Scenario&, Strategy& s) { s.virtual_stages = 2; }},
-      {R::kNotAvailable, "sequence parallelism (allowed: sequence_parallel=false) is not available yet",
-       [](Scenario&, Strategy& s) { s.sequence_parallel = true; }},
-      {R::kNotAvailable, "schedule interleaved (allowed: gpipe, 1f1b) is not available yet",
-       [](Scenario&, Strategy& s) { s.schedule = ScheduleKind::kInterleaved; }},
-      {R::kNotAvailable, "schedule zb-h1 (allowed: gpipe, 1f1b) is not available yet",
-       [](Scenario&, Strategy& s) { s.schedule = ScheduleKind::kZeroBubbleH1; }},
+      {R::kHeads, "a sequence of 63 tokens is not divisible by tp 2 (sequence parallelism)",
+       [](Scenario& c, Strategy& s) {
+         c.sequence_length = 63;
+         s.sequence_parallel = true;
+       }},
       {R::kNotAvailable, "ZeRO stage 2 (allowed: 0, 1) is not available yet",
        [](Scenario&, Strategy& s) { s.zero_stage = 2; }},
       {R::kNotAvailable, "ZeRO stage -1 (allowed: 0, 1) is not available yet",
@@ -63,9 +60,26 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        [](Scenario& c, Strategy&) { c.model.num_kv_heads = 1; }},
       {R::kHeads, "MLP width 65 is not divisible by tp 2",
        [](Scenario& c, Strategy&) { c.model.ffn_size = 65; }},
+      {R::kLayers, "virtual_stages=2 (allowed: 1, more with schedule interleaved)",
+       [](Scenario&, Strategy& s) { s.virtual_stages = 2; }},
+      {R::kLayers, "schedule interleaved with 1 virtual stages on pp 2 (needed: 2 or more of both)",
+       [](Scenario&, Strategy& s) { s.schedule = ScheduleKind::kInterleaved; }},
+      {R::kLayers, "4 layers are fewer than pp 2 x 3 virtual stages",
+       [](Scenario&, Strategy& s) {
+         s.schedule = ScheduleKind::kInterleaved;
+         s.virtual_stages = 3;
+       }},
+      {R::kBatch, "1 microbatches are not a multiple of pp 2 (schedule interleaved)",
+       [](Scenario& c, Strategy& s) {
+         s.schedule = ScheduleKind::kInterleaved;
+         s.virtual_stages = 2;
+         c.global_batch = s.data_parallel * s.microbatch_size;
+       }},
       {R::kLayers, "1 layers are fewer than pp 2 stages",
        [](Scenario& c, Strategy&) { c.model.num_layers = 1; }},
-      {R::kLayers, "layers: 3 stages with 4 layers in all (needed: pp 2 stages of 1 or more, 4 layers)",
+      {R::kLayers,
+       "layers: 3 stages with 4 layers in all (needed: 2 stages, 4 layers, 1 or more in each but the first "
+       "and the last)",
        [](Scenario&, Strategy& s) {
          s.layers_per_stage = {1, 1, 2};
        }},
@@ -73,10 +87,8 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        [](Scenario&, Strategy& s) {
          s.layers_per_stage = {2, 3};
        }},
-      {R::kLayers, "layers: 2 stages with 4 layers in all",
-       [](Scenario&, Strategy& s) {
-         s.layers_per_stage = {4, 0};
-       }},
+      {R::kLayers, "layers: 1 stages with 4 layers in all",
+       [](Scenario&, Strategy& s) { s.layers_per_stage = {4}; }},
       {R::kLayers, "layers: 2 stages with 4 layers in all",
        [](Scenario&, Strategy& s) {
          s.layers_per_stage = {5, -1};
@@ -171,6 +183,7 @@ TEST(BlockOptionsOf, TheProfileAndTheStrategy) {
   EXPECT_EQ(options, (BlockOptions{.microbatch_size = 2,
                                    .sequence_length = 2048,
                                    .tensor_parallel = 4,
+                                   .overlap_tensor = true,
                                    .vocab_padding = 128,
                                    .compute_bytes = 2,
                                    .gradient_bytes = 4,

@@ -12,10 +12,11 @@ Buffer buffer(const char* name, std::int64_t bytes, Step first, Step last) {
   return {.name = name, .kind = BufferKind::kActivation, .bytes = Bytes(bytes), .first = first, .last = last};
 }
 
-/// Compute op with `num_kernels` kernels.
+/// Compute op with `num_kernels` kernels that waits for all of the slot before.
 Op compute(std::size_t num_kernels) {
   Op op;
   op.kernels.resize(num_kernels);
+  op.predecessors.push_back({Predecessor::Kind::kAllOps, 0, 1});
   return op;
 }
 
@@ -65,7 +66,7 @@ TEST(StagePeakMemory, ByHand) {
   EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1350);
 }
 
-TEST(StagePeakMemory, ABufferHandedToCommunicationLivesUntilTheNextComputeBegins) {
+TEST(StagePeakMemory, ABufferHandedToCommunicationLivesUntilComputeThatWaitsForItBegins) {
   Stage stage = sample_stage();
   // A receive before the compute of the next slot runs while `sent` still lives: 100 + 7 + 60 received.
   stage.templates[1].ops.insert(stage.templates[1].ops.begin(), send());
@@ -80,6 +81,9 @@ TEST(StagePeakMemory, ABufferHandedToCommunicationLivesUntilTheNextComputeBegins
   EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1210);
   stage.buffers[4].bytes = Bytes(1);  // the gradient is small: the receive is the peak
   EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1167);
+  // Without the wait `sent` lives on: 100 + 7 + 60 + 1 while backward computes.
+  stage.templates[1].ops[1].predecessors.clear();
+  EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1168);
 }
 
 TEST(StagePeakMemory, OfAStageThatDoesNothingIsWhatPersists) {

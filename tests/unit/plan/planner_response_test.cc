@@ -114,6 +114,7 @@ TEST(PlannerResponse, LessMemoryMovesTheWinnerToMoreRecomputation) {
   StrategyConstraints constraints;
   constraints.tensor_parallel = constraints.pipeline_parallel = constraints.data_parallel = 8;
   constraints.microbatch_size = 1;
+  constraints.sequence_parallel = false;
   constraints.schedule = ScheduleKind::kOneFOneB;
   constraints.zero_stage = 0;
   // Stage 0: 12 layers and the tables, 2 B of parameter, 4 of gradient, 12 of optimizer; 8 microbatches of 12

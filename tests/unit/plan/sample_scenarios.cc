@@ -114,6 +114,9 @@ SoftwareProfile plain_profile() {
   profile.recompute_whole_group = made_up(false);
   profile.scatter_gather_pipeline = made_up(false);
   profile.blocking_sends = made_up(false);
+  profile.sequence_parallel = made_up(true);
+  profile.interleaved_schedule = made_up(true);
+  profile.zero_bubble_schedule = made_up(true);
   return profile;
 }
 
@@ -122,8 +125,12 @@ SoftwareProfile megatron_like_profile() {
   profile.name = "megatron-like";
   profile.vocab_padding = made_up(std::int64_t{128});
   profile.dropout = made_up(true);
+  profile.tensor_overlap = made_up(true);
   profile.optimizer_bytes_per_parameter = made_up(std::int64_t{12});
   profile.framework_memory = made_up(Bytes(kGibi));
+  profile.sequence_parallel = made_up(true);
+  profile.interleaved_schedule = made_up(true);
+  profile.zero_bubble_schedule = made_up(true);
   return profile;
 }
 
