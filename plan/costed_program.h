@@ -26,7 +26,13 @@ std::optional<Fidelity> find_fidelity(std::string_view name);
 /// A source op inside a costed op, and its share of the time.
 struct CostedPart {
   std::int32_t op = 0;
-  Seconds duration;
+  Seconds duration;  ///< of the compute lane: waiting, then the op
+  Seconds wait{};    ///< at first, for communication beside compute
+  std::int32_t waited_for = 0;
+  /// Of a communication beside compute, which takes none of the lane's time: how long, and how much after its
+  /// place in the lane it begins.
+  Seconds beside{};
+  Seconds delay{};
 };
 
 /// An op as a rung of fidelity runs it: one or several source ops of the template.
@@ -51,8 +57,8 @@ struct CostedProgram {
 };
 
 /// Prices every op; below kExplicit gives tensor collectives their uncontended time, which is exact while no
-/// other traffic shares the links of a tensor-parallel group: as compute where compute stands still for them,
-/// in their own lane where it goes on.
+/// other traffic shares the links of a tensor-parallel group. They become compute: where compute stands still
+/// for them as long as they take, where it goes on as long as it waits for them in the end.
 CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster, Fidelity fidelity);
 
 /// Merges neighbouring compute ops that no other lane comes between into one.

@@ -18,7 +18,8 @@ bool waits_for_communication(const Op& op, std::int32_t slots_back, std::int32_t
 
 /// Peak of live buffers of each rank of `stage`, in the order of its compute lane, and what is live there.
 /// A buffer lives from just before its first step until just after its last; one last used by a
-/// communication op until a compute op begins that waits for it, or to the end of the step. `reserved` adds `framework_memory`.
+/// communication op until a compute op begins that waits for it, or to the end of the step. `reserved` adds
+/// `framework_memory`.
 StageMemory stage_peak_memory(const Stage& stage, Bytes framework_memory);
 
 /// Which buffers begin and end their lives around each step of a template: what the sweep and the executor's

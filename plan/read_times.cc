@@ -93,8 +93,13 @@ class LaneAccount {
     const CostedOp& op = op_of(program_, unit_, instance);
     const double elapsed = end(instance) - start(instance);
     for (const CostedPart& part : op.parts) {
-      const double share = op.duration.value > 0 ? part.duration / op.duration : 0;
-      computed(breakdown_, source_op(program_, unit_, instance, part.op)) += Seconds(elapsed * share);
+      const auto share = [&](Seconds time) {
+        return Seconds(op.duration.value > 0 ? elapsed * (time / op.duration) : 0);
+      };
+      computed(breakdown_, source_op(program_, unit_, instance, part.op)) += share(part.duration - part.wait);
+      if (part.wait > Seconds(0)) {
+        exposed(breakdown_, source_op(program_, unit_, instance, part.waited_for)) += share(part.wait);
+      }
     }
     clock_ = end(instance);
   }
@@ -143,9 +148,10 @@ Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& un
       for (const CostedPart& part : op.parts) {
         const std::int64_t id = ids.id(unit.stage, slot.template_index, part.op, slot.microbatch);
         const bool only = op.parts.size() == 1;
-        const double from = start + offset;
+        const double from = start + offset + part.wait.value + part.delay.value;
         offset += part.duration.value;
-        timeline.entries.push_back({id, unit.rank, Seconds(from), Seconds(only ? end : start + offset)});
+        const double to = part.beside > Seconds(0) ? from + part.beside.value : only ? end : start + offset;
+        timeline.entries.push_back({id, unit.rank, Seconds(from), Seconds(to)});
       }
     }
   }
