@@ -31,7 +31,7 @@ struct Verdict {
 };
 
 struct SearchOptions {
-  std::int32_t num_folded = 200;  ///< best by the closed form, simulated folded; the others are left out. 0:
+  std::int32_t num_folded = 64;   ///< best by the closed form, simulated folded; the others are left out. 0:
                                   ///< no simulation at this rung
   std::int32_t num_full = 8;      ///< best of those, simulated in full
 };
