@@ -1,0 +1,272 @@
+#include "catalog/import/nccl_topology.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <numeric>
+#include <pugixml.hpp>
+
+#include "base/parse_quantity.h"
+#include "catalog/document/node.h"
+#include "catalog/import/link_rates.h"
+#include "catalog/import/source_text.h"
+
+namespace portolan {
+
+namespace {
+
+constexpr std::size_t kMaxBytes = std::size_t{4} << 20U;
+constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxGpus = 1024;
+constexpr std::size_t kMaxCards = 4096;
+constexpr std::int64_t kMaxLinks = 1000;
+constexpr double kBytesPerSecondOfMegabit = 1e6 / 8;
+
+/// What is above an element: its place among the PCI devices met, its CPU.
+struct Surroundings {
+  std::optional<std::size_t> pci;
+  std::optional<std::int64_t> numa_node;
+};
+
+struct PciDevice {
+  std::string address;
+  std::optional<std::size_t> parent;
+  std::optional<BytesPerSecond> rate;
+  bool has_gpu = false;  ///< itself or below
+};
+
+/// NVLinks as they are written: `target` is a PCI address.
+struct NvLinks {
+  std::size_t gpu = 0;
+  std::string target;
+  std::string target_class;
+  std::int64_t count = 0;
+};
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+/// "16.0 GT/s PCIe" and a number of lanes; nothing where the file says "Unknown" or says nothing.
+std::optional<BytesPerSecond> pcie_rate_of(const pugi::xml_node& pci) {
+  const std::string_view speed = pci.attribute("link_speed").value();
+  const Result<double> transfers = parse_number(trimmed(speed.substr(0, speed.find("GT/s"))));
+  const auto width = parse_count(pci.attribute("link_width").value(), 64);
+  return transfers && width ? pcie_rate(*transfers, *width) : std::nullopt;
+}
+
+class NcclReader {
+ public:
+  NcclReader(std::string_view text, std::string_view file) : text_(text), file_(file) {}
+
+  Result<NcclTopology> read() {
+    pugi::xml_document document;
+    const pugi::xml_parse_result parsed =
+        document.load_buffer(text_.data(), text_.size(), pugi::parse_default, pugi::encoding_utf8);
+    if (!parsed) {
+      return error_at(file_, line_at(parsed.offset), fmt::format("is not XML: {}", parsed.description()));
+    }
+    const pugi::xml_node root = document.document_element();
+    if (std::string_view(root.name()) != "system") {
+      return error_at(file_, line_of(root),
+                      fmt::format("<{}> is not NCCL's topology (allowed: <system>)", printable(root.name())));
+    }
+    PORTOLAN_CHECK_OK(walk(root, {}, 1));
+    if (topology_.gpus.empty()) {
+      return bad_input(fmt::format("{}: names no GPU (allowed: <gpu> elements below <system>)", file_));
+    }
+    PORTOLAN_CHECK_OK(join_links());
+    for (std::size_t i = 0; i < topology_.cards.size(); ++i) {
+      topology_.cards[i].is_near_gpu = is_near_gpu(card_places_[i]);
+    }
+    topology_.file = file_name_of(file_);
+    return std::move(topology_);
+  }
+
+ private:
+  int line_at(std::ptrdiff_t offset) const {
+    const auto end = std::clamp<std::ptrdiff_t>(offset, 0, static_cast<std::ptrdiff_t>(text_.size()));
+    return 1 + static_cast<int>(std::count(text_.begin(), text_.begin() + end, '\n'));
+  }
+  int line_of(const pugi::xml_node& node) const { return line_at(node.offset_debug()); }
+  Error error(const pugi::xml_node& node, std::string_view message) const {
+    return error_at(file_, line_of(node), message);
+  }
+
+  /// A whole number; nothing without the attribute or for NCCL's -1.
+  Result<std::optional<std::int64_t>> number(const pugi::xml_node& node, const char* name,
+                                             std::int64_t most) const {
+    const std::string_view value = node.attribute(name).value();
+    if (value.empty() || value == "-1") {
+      return std::optional<std::int64_t>();
+    }
+    const auto parsed = parse_count(value, most);
+    if (!parsed) {
+      return error(node, fmt::format("<{}> {}: \"{}\" is not a whole number (allowed: 0 to {})", node.name(),
+                                     name, printable(value), most));
+    }
+    return parsed;
+  }
+
+  /// The depth is bounded, so that recursion is.
+  Result<void> walk(const pugi::xml_node& parent, const Surroundings& above, int depth) {
+    for (const pugi::xml_node& node : parent.children()) {
+      if (node.type() != pugi::node_element) {
+        continue;
+      }
+      if (depth > kMaxDepth) {
+        return error(node, fmt::format("nested more than {} levels deep", kMaxDepth));
+      }
+      Surroundings here = above;
+      const std::string_view name = node.name();
+      if (name == "cpu") {
+        PORTOLAN_CHECK_OK(enter_cpu(node, here));
+      } else if (name == "pci") {
+        enter_pci(node, here);
+      } else if (name == "gpu") {
+        PORTOLAN_CHECK_OK(add_gpu(node, here));
+      } else if (name == "net") {
+        PORTOLAN_CHECK_OK(add_card(node, here));
+      }
+      PORTOLAN_CHECK_OK(walk(node, here, depth + 1));
+    }
+    return {};
+  }
+
+  Result<void> enter_cpu(const pugi::xml_node& node, Surroundings& here) {
+    const std::string host = node.attribute("host_hash").value();
+    if (!host_.empty() && !host.empty() && host != host_) {
+      return error(node, fmt::format("<cpu> host_hash: \"{}\" after \"{}\" (allowed: one host)",
+                                     printable(host), printable(host_)));
+    }
+    host_ = host.empty() ? host_ : host;
+    PORTOLAN_TRY(here.numa_node, number(node, "numaid", 1'000'000));
+    return {};
+  }
+
+  void enter_pci(const pugi::xml_node& node, Surroundings& here) {
+    pci_.push_back({.address = lower_case(node.attribute("busid").value()),
+                    .parent = here.pci,
+                    .rate = pcie_rate_of(node)});
+    here.pci = pci_.size() - 1;
+  }
+
+  Result<void> add_gpu(const pugi::xml_node& node, const Surroundings& above) {
+    if (topology_.gpus.size() == kMaxGpus) {
+      return error(node, fmt::format("more than {} GPUs", kMaxGpus));
+    }
+    if (node.attribute("gcn")) {
+      return error(node, "<gpu> gcn: AMD's GPUs are not read (allowed: NVIDIA's, with sm)");
+    }
+    NcclGpu gpu;
+    gpu.pci_address = above.pci ? pci_[*above.pci].address : std::string();
+    gpu.line = line_of(node);
+    gpu.numa_node = above.numa_node;
+    PORTOLAN_TRY(gpu.sm, number(node, "sm", 1000));
+    for (auto place = above.pci; place; place = pci_[*place].parent) {
+      PciDevice& device = pci_[*place];
+      device.has_gpu = true;
+      if (device.rate && (!gpu.pcie || device.rate < gpu.pcie)) {
+        gpu.pcie = device.rate;
+      }
+    }
+    for (const pugi::xml_node& link : node.children("nvlink")) {
+      PORTOLAN_TRY(const std::optional<std::int64_t> count, number(link, "count", kMaxLinks));
+      links_.push_back({.gpu = topology_.gpus.size(),
+                        .target = lower_case(link.attribute("target").value()),
+                        .target_class = link.attribute("tclass").value(),
+                        .count = count.value_or(1)});
+    }
+    topology_.gpus.push_back(std::move(gpu));
+    return {};
+  }
+
+  Result<void> add_card(const pugi::xml_node& node, const Surroundings& above) {
+    NcclCard card;
+    card.name = printable(node.attribute("name").value());
+    card.line = line_of(node);
+    card.numa_node = above.numa_node;
+    if (card.name.empty()) {
+      return error(node, "<net> has no name (allowed: a device such as mlx5_0)");
+    }
+    PORTOLAN_TRY(const std::optional<std::int64_t> speed, number(node, "speed", 100'000'000));
+    if (speed.value_or(0) > 0) {
+      card.speed = BytesPerSecond(static_cast<double>(*speed) * kBytesPerSecondOfMegabit);
+    }
+    const auto known = std::ranges::find(topology_.cards, card.name, &NcclCard::name);
+    if (known != topology_.cards.end()) {
+      // NCCL lists a card once more where it offers collectives of its own.
+      return known->speed == card.speed
+                 ? Result<void>()
+                 : error(node,
+                         fmt::format("<net> name: \"{}\" is there twice, at different speeds", card.name));
+    }
+    if (topology_.cards.size() == kMaxCards) {
+      return error(node, fmt::format("more than {} network cards", kMaxCards));
+    }
+    topology_.cards.push_back(std::move(card));
+    card_places_.push_back(above.pci);
+    return {};
+  }
+
+  /// A target is a GPU of this node, or an NVSwitch (class 0x0680.., or one that a virtual machine hides).
+  Result<void> join_links() {
+    std::map<std::string_view, std::size_t> places;
+    for (std::size_t i = 0; i < topology_.gpus.size(); ++i) {
+      places.emplace(topology_.gpus[i].pci_address, i);
+    }
+    for (const NvLinks& links : links_) {
+      NcclGpu& gpu = topology_.gpus[links.gpu];
+      const auto peer = links.target.empty() ? places.end() : places.find(links.target);
+      if (peer != places.end()) {
+        gpu.num_peer_links.resize(topology_.gpus.size());
+        gpu.num_peer_links[peer->second] += links.count;
+      } else if (links.target_class.starts_with("0x03")) {
+        return error_at(file_, gpu.line,
+                        fmt::format("<nvlink> target: GPU \"{}\" is not in the file (allowed: the dump of a "
+                                    "run on all GPUs of the node)",
+                                    printable(links.target)));
+      } else if (links.target_class == "0x068001") {
+        return error_at(file_, gpu.line, "<nvlink> tclass: NVLink to the CPU is not described yet");
+      } else {
+        gpu.num_switch_links += links.count;
+      }
+    }
+    return {};
+  }
+
+  bool is_near_gpu(std::optional<std::size_t> place) const {
+    for (; place; place = pci_[*place].parent) {
+      if (pci_[*place].has_gpu) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::string_view text_;
+  std::string_view file_;
+  NcclTopology topology_;
+  std::string host_;
+  std::vector<PciDevice> pci_;
+  std::vector<NvLinks> links_;
+  std::vector<std::optional<std::size_t>> card_places_;
+};
+
+}  // namespace
+
+std::int64_t NcclGpu::num_links() const {
+  return std::accumulate(num_peer_links.begin(), num_peer_links.end(), num_switch_links);
+}
+
+Result<NcclTopology> read_nccl_topology(std::string_view text, std::string_view file) {
+  PORTOLAN_CHECK_OK(check_source(text, file, kMaxBytes));
+  return NcclReader(text, file).read();
+}
+
+}  // namespace portolan
