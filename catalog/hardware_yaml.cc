@@ -10,7 +10,7 @@ namespace portolan {
 namespace {
 
 constexpr std::string_view kUnknownHint =
-    "run \"portolan calibrate --device host --out FILE\" and pass --hardware FILE";
+    "fill it in, or run \"portolan calibrate --device host --out FILE\" and pass --hardware FILE";
 constexpr WholeRange kCount{1, 1'000'000'000};
 
 // Each read_... names the keys of one struct; the write_... beside it is its inverse.
