@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   portolan::add_why_verb(app, session);
   portolan::add_simulate_verb(app, session);
   portolan::add_calibrate_verb(app, session);
+  portolan::add_import_verb(app, session);
   portolan::add_run_verb(app, session);
   portolan::add_compare_verb(app, session);
   const auto is_verb = [&](const std::string& word) {
@@ -57,9 +58,10 @@ int main(int argc, char** argv) {
     return !verbs.empty();
   };
   if (argc > 1 && argv[1][0] != '-' && !is_verb(argv[1])) {
-    fmt::print(stderr,
-               "portolan: \"{}\" is no verb (allowed: plan, why, simulate, calibrate, run, compare)\n",
-               argv[1]);
+    fmt::print(
+        stderr,
+        "portolan: \"{}\" is no verb (allowed: plan, why, simulate, calibrate, import, run, compare)\n",
+        argv[1]);
     return 2;
   }
   try {

@@ -13,6 +13,7 @@ void add_plan_verb(CLI::App& app, Session& session);
 void add_why_verb(CLI::App& app, Session& session);
 void add_simulate_verb(CLI::App& app, Session& session);
 void add_calibrate_verb(CLI::App& app, Session& session);
+void add_import_verb(CLI::App& app, Session& session);
 void add_run_verb(CLI::App& app, Session& session);
 void add_compare_verb(CLI::App& app, Session& session);
 
