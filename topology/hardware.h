@@ -15,6 +15,7 @@ template <typename T>
 struct Sourced {
   T value{};
   std::string source;
+  bool unvalidated = false;  ///< derived or assumed: no measurement supports it
 
   bool operator==(const Sourced&) const = default;
 };

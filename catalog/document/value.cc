@@ -187,9 +187,9 @@ const DocumentNode* DocumentValue::sourced_value() const {
   for (const DocumentEntry& entry : node_->entries) {
     if (entry.key == "value") {
       value = &entry.value;
-    } else if (entry.key != "source") {
+    } else if (entry.key != "source" && entry.key != "unvalidated") {
       DocumentValue(*this, entry.value, entry.key)
-          .refuse("is not a key of a figure (allowed: value, source)");
+          .refuse("is not a key of a figure (allowed: value, source, unvalidated)");
     }
   }
   if (value == nullptr) {
@@ -206,6 +206,14 @@ std::string DocumentValue::source_of() const {
     source = std::filesystem::path(node_->origin->file).filename().string();
   }
   return source;
+}
+
+bool DocumentValue::is_unvalidated() const {
+  bool unvalidated = false;
+  if (const DocumentEntry* entry = find_entry(*node_, "unvalidated")) {
+    DocumentValue(*this, entry->value, "unvalidated").read(unvalidated);
+  }
+  return unvalidated;
 }
 
 }  // namespace portolan

@@ -77,7 +77,8 @@ class DocumentValue {
   template <typename Enum>
   requires std::is_enum_v<Enum>
   bool read(Enum& value) const;
-  /// `{value: 80 GiB, source: "datasheet"}`, or the value alone, whose source is then the file's name.
+  /// `{value: 80 GiB, source: "datasheet"}`, with `unvalidated: true` where no measurement supports it; or
+  /// the value alone, whose source is then the file's name.
   template <typename T, typename... Rules>
   bool read(Sourced<T>& sourced, const Rules&... rules) const;
 
@@ -90,6 +91,7 @@ class DocumentValue {
   bool read_quantity(Q& quantity, Result<Q> (*parse)(std::string_view)) const;
   const DocumentNode* sourced_value() const;
   std::string source_of() const;
+  bool is_unvalidated() const;
 
   const DocumentNode* node_;
   Findings* findings_;
@@ -117,10 +119,12 @@ template <typename T, typename... Rules>
 bool DocumentValue::read(Sourced<T>& sourced, const Rules&... rules) const {
   if (node_->kind != DocumentNode::Kind::kMapping) {
     sourced.source = source_of();
+    sourced.unvalidated = false;
     return read(sourced.value, rules...);
   }
   const DocumentNode* value = sourced_value();
   sourced.source = source_of();
+  sourced.unvalidated = is_unvalidated();
   return value != nullptr && DocumentValue(*this, *value, "value").read(sourced.value, rules...);
 }
 

@@ -27,6 +27,9 @@ JsonValue notated(const Sourced<T>& sourced, Notation notation) {
   JsonValue object = JsonValue::object();
   object.set("value", notated(sourced.value, notation));
   object.set("source", sourced.source);
+  if (sourced.unvalidated) {
+    object.set("unvalidated", true);
+  }
   return object;
 }
 

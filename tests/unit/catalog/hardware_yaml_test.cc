@@ -46,6 +46,18 @@ TEST(HardwareYaml, ReadsFiguresSourcesAndDefaults) {
   EXPECT_EQ(hardware->nvlink.latency.value, Seconds(0));
 }
 
+TEST(HardwareYaml, MarksFiguresThatNoMeasurementSupports) {
+  const Result<Hardware> hardware = read_hardware_text(
+      replaced(kGood, "source: \"datasheet\"}", "source: \"derived\", unvalidated: true}"), "cluster.yaml");
+  ASSERT_TRUE(hardware) << hardware.error().message;
+  EXPECT_EQ(hardware->device.memory, (Sourced<Bytes>{Bytes(80 * kGibi), "derived", true}));
+  EXPECT_FALSE(hardware->device.memory_bandwidth.unvalidated);
+  const std::string text = write_hardware(*hardware);
+  EXPECT_NE(text.find("value: 80 GiB\n    source: derived\n    unvalidated: true\n"), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("unvalidated: false"), std::string::npos);
+}
+
 TEST(HardwareYaml, WritesWhatItReads) {
   const Hardware hardware = sample_hardware();
   const std::string text = write_hardware(hardware);
@@ -87,7 +99,9 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
        "and pass "
        "--hardware FILE"},
       {"{value: 80 GiB, source: \"datasheet\"}", "{value: 80 GiB, sauce: \"datasheet\"}",
-       "h.yaml:6: device.memory.sauce: is not a key of a figure (allowed: value, source)"},
+       "h.yaml:6: device.memory.sauce: is not a key of a figure (allowed: value, source, unvalidated)"},
+      {"source: \"datasheet\"}", "source: \"datasheet\", unvalidated: maybe}",
+       "h.yaml:6: device.memory.unvalidated: \"maybe\" is not known (allowed: true, false)"},
       {"{value: 80 GiB, source: \"datasheet\"}", "{source: \"datasheet\"}",
        "h.yaml:6: device.memory: has no value (allowed: {value: ..., source: \"...\"})"},
       {"value: 80 GiB", "value: 80 GX",

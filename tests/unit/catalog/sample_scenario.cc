@@ -20,7 +20,7 @@ DeviceSpec device() {
   device.peak[Precision::kBf16] = {FlopsPerSecond(312e12), "null"};
   device.memory_bandwidth = {BytesPerSecond(2039e9 / 7), "m\xC3\xBCssig"};
   device.gemm_efficiency = {0.7300000000000001, ""};
-  device.attention_gemm_efficiency = {1.0 / 3, "a"};
+  device.attention_gemm_efficiency = {1.0 / 3, "a", true};
   device.memory_efficiency = {0.9, " b "};
   device.kernel_launch = {Seconds(1e-6 / 3), "c"};
   device.gemm_points = {{.layout = GemmLayout::kForward,
