@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kUnknownHint =
     "fill it in, or run \"portolan calibrate --device host --out FILE\" and pass --hardware FILE";
 constexpr WholeRange kCount{1, 1'000'000'000};
+constexpr WholeRange kLinks{1, 1000};
 
 // Each read_... names the keys of one struct; the write_... beside it is its inverse.
 
@@ -159,13 +160,21 @@ void read_cluster(DocumentSection& section, Hardware& hardware) {
   section.required("num_nodes", hardware.num_nodes, WholeRange{1, 1'000'000});
   section.required("gpus_per_node", hardware.gpus_per_node, WholeRange{1, 1'000'000});
   section.optional("nics_per_node", hardware.nics_per_node, WholeRange{0, 1'000'000});  // default 0
+  section.optional("rails", hardware.rails);                                            // default true
   hardware.nodes_per_pod = hardware.num_nodes;
   section.optional("nodes_per_pod", hardware.nodes_per_pod, WholeRange{0, 1'000'000});  // default num_nodes
   section.optional("spines", hardware.spines, WholeRange{0, 1'000'000});                // default 0: one tier
+  section.optional("links_per_trunk", hardware.links_per_trunk, kLinks);                // default 1
+  section.optional("pods_per_group", hardware.pods_per_group, WholeRange{0, 1'000'000});  // default 0: all
+  section.optional("core_switches", hardware.core_switches,
+                   WholeRange{0, 1'000'000});  // default 0: no third tier
+  section.optional("links_per_core_trunk", hardware.links_per_core_trunk, kLinks);  // default 1
   section.section("device", [&](DocumentSection& inner) { read_device(inner, hardware.device); });
   section.section("nvlink", [&](DocumentSection& inner) { read_link(inner, hardware.nvlink); });
   section.optional_section("nic", [&](DocumentSection& inner) { read_link(inner, hardware.nic); });
   section.optional_section("trunk", [&](DocumentSection& inner) { read_link(inner, hardware.trunk); });
+  section.optional_section("core_trunk",
+                           [&](DocumentSection& inner) { read_link(inner, hardware.core_trunk); });
   section.optional("intra_node_step", hardware.intra_node_step);  // default 0 s
   section.optional("inter_node_step", hardware.inter_node_step);  // default 0 s
   section.optional_list("collective_points", [&](const DocumentValue& item) {
@@ -182,12 +191,18 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
       .set("num_nodes", hardware.num_nodes)
       .set("gpus_per_node", hardware.gpus_per_node)
       .set("nics_per_node", hardware.nics_per_node)
+      .set("rails", hardware.rails)
       .set("nodes_per_pod", hardware.nodes_per_pod)
       .set("spines", hardware.spines)
+      .set("links_per_trunk", hardware.links_per_trunk)
+      .set("pods_per_group", hardware.pods_per_group)
+      .set("core_switches", hardware.core_switches)
+      .set("links_per_core_trunk", hardware.links_per_core_trunk)
       .set_json("device", write_device(hardware.device, notation))
       .set_json("nvlink", write_link(hardware.nvlink, notation))
       .set_json("nic", write_link(hardware.nic, notation))
       .set_json("trunk", write_link(hardware.trunk, notation))
+      .set_json("core_trunk", write_link(hardware.core_trunk, notation))
       .set("intra_node_step", hardware.intra_node_step)
       .set("inter_node_step", hardware.inter_node_step)
       .set_json("collective_points",

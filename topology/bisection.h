@@ -5,11 +5,12 @@
 
 namespace portolan {
 
-/// Achievable bandwidth of one link of each class.
+/// Achievable bandwidth of one link of each class; of a trunk, of its parallel links together.
 struct TierBandwidth {
   BytesPerSecond nvlink;
   BytesPerSecond nic;
   BytesPerSecond trunk;
+  BytesPerSecond core_trunk;
 };
 
 /// The smallest max-flow, one direction, from one half of the nodes to the other, over all divisions into

@@ -20,7 +20,7 @@ struct VertexProperty {
 };
 
 struct EdgeProperty {
-  std::optional<LinkIndex> link;  ///< none: PCIe, never a bottleneck here; bandwidth and latency are unused
+  std::optional<LinkIndex> link;  ///< none: never a bottleneck; bandwidth and latency are unused
   BytesPerSecond bandwidth;
   Seconds latency;
 };
@@ -28,7 +28,10 @@ struct EdgeProperty {
 using DeviceGraph =
     boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS, VertexProperty, EdgeProperty>;
 
-BytesPerSecond achievable(const LinkSpec& spec) { return spec.bandwidth.value * spec.efficiency.value; }
+/// Of parallel links together: switches spread a trunk's payloads over its links packet by packet.
+BytesPerSecond achievable(const LinkSpec& spec, std::int64_t num_parallel = 1) {
+  return static_cast<double>(num_parallel) * (spec.bandwidth.value * spec.efficiency.value);
+}
 
 std::size_t position(std::int32_t index) { return static_cast<std::size_t>(index); }
 
@@ -56,11 +59,14 @@ struct Cluster::Graph {
     for (std::int64_t nic = 0; nic < layout.num_nics(); ++nic) {
       add_nic(nic);
     }
-    for (std::int64_t spine = 0; spine < layout.num_spines; ++spine) {
-      set_kind(layout.spine_vertex(spine), VertexKind::kSpineSwitch);
-    }
     for (std::int64_t leaf = 0; leaf < layout.num_leaves(); ++leaf) {
       add_leaf(leaf);
+    }
+    for (std::int64_t spine = 0; spine < layout.num_spines(); ++spine) {
+      add_spine(spine);
+    }
+    for (std::int64_t core = 0; core < layout.num_cores; ++core) {
+      set_kind(layout.core_vertex(core), VertexKind::kCoreSwitch);
     }
   }
 
@@ -76,46 +82,69 @@ struct Cluster::Graph {
              fmt::format("node{}.gpu{}->nvswitch", node, place), hardware.nvlink);
     add_link({layout.nvswitch_vertex(node), vertex, layout.nvlink_down(gpu)},
              fmt::format("node{}.nvswitch->gpu{}", node, place), hardware.nvlink);
-    add_pcie(vertex, layout.host_vertex(node));
+    join(vertex, layout.host_vertex(node));
     if (layout.nics_per_node > 0) {
-      add_pcie(vertex, layout.nic_vertex(layout.nic_of_gpu(gpu)));
+      join(vertex, layout.nic_vertex(layout.nic_of_gpu(gpu)));
     }
   }
 
   void add_nic(std::int64_t nic) {
     const std::int64_t node = nic / layout.nics_per_node;
-    const std::int64_t rail = nic % layout.nics_per_node;
-    const std::int64_t pod = layout.pod_of_node(node);
-    const VertexIndex leaf = layout.leaf_vertex(layout.leaf_of(node, rail));
+    const std::int64_t place = nic % layout.nics_per_node;
+    const std::int64_t leaf = layout.leaf_of_nic(nic);
     const VertexIndex vertex = layout.nic_vertex(nic);
     set_kind(vertex, VertexKind::kNic);
-    add_link({vertex, leaf, layout.nic_up(nic)},
-             fmt::format("node{}.nic{}->pod{}.leaf{}", node, rail, pod, rail), hardware.nic);
-    add_link({leaf, vertex, layout.nic_down(nic)},
-             fmt::format("pod{}.leaf{}->node{}.nic{}", pod, rail, node, rail), hardware.nic);
+    add_link({vertex, layout.leaf_vertex(leaf), layout.nic_up(nic)},
+             fmt::format("node{}.nic{}->{}", node, place, leaf_name(leaf)), hardware.nic);
+    add_link({layout.leaf_vertex(leaf), vertex, layout.nic_down(nic)},
+             fmt::format("{}->node{}.nic{}", leaf_name(leaf), node, place), hardware.nic);
   }
 
   void add_leaf(std::int64_t leaf) {
-    const std::int64_t pod = leaf / layout.nics_per_node;
-    const std::int64_t rail = leaf % layout.nics_per_node;
     const VertexIndex vertex = layout.leaf_vertex(leaf);
     set_kind(vertex, VertexKind::kLeafSwitch);
-    for (std::int64_t spine = 0; spine < layout.num_spines; ++spine) {
-      const VertexIndex spine_vertex = layout.spine_vertex(spine);
-      add_link({vertex, spine_vertex, layout.trunk_up(leaf, spine)},
-               fmt::format("pod{}.leaf{}->spine{}", pod, rail, spine), hardware.trunk);
-      add_link({spine_vertex, vertex, layout.trunk_down(leaf, spine)},
-               fmt::format("spine{}->pod{}.leaf{}", spine, pod, rail), hardware.trunk);
+    const std::string name = leaf_name(leaf);
+    const std::int64_t first_spine = layout.group_of_leaf(leaf) * layout.spines_per_group;
+    for (std::int64_t spine = first_spine; spine < first_spine + layout.spines_per_group; ++spine) {
+      const std::string name_of_spine = spine_name(spine);
+      add_link({vertex, layout.spine_vertex(spine), layout.trunk_up(leaf, spine)},
+               fmt::format("{}->{}", name, name_of_spine), hardware.trunk, hardware.links_per_trunk);
+      add_link({layout.spine_vertex(spine), vertex, layout.trunk_down(leaf, spine)},
+               fmt::format("{}->{}", name_of_spine, name), hardware.trunk, hardware.links_per_trunk);
     }
   }
 
-  void add_link(const Edge& edge, std::string name, const LinkSpec& spec) {
+  void add_spine(std::int64_t spine) {
+    const VertexIndex vertex = layout.spine_vertex(spine);
+    set_kind(vertex, VertexKind::kSpineSwitch);
+    const std::string name = spine_name(spine);
+    for (std::int64_t core = 0; core < layout.num_cores; ++core) {
+      add_link({vertex, layout.core_vertex(core), layout.core_trunk_up(spine, core)},
+               fmt::format("{}->core{}", name, core), hardware.core_trunk, hardware.links_per_core_trunk);
+      add_link({layout.core_vertex(core), vertex, layout.core_trunk_down(spine, core)},
+               fmt::format("core{}->{}", core, name), hardware.core_trunk, hardware.links_per_core_trunk);
+    }
+  }
+
+  std::string leaf_name(std::int64_t leaf) const {
+    return fmt::format("pod{}.leaf{}", leaf / layout.leaves_per_pod, leaf % layout.leaves_per_pod);
+  }
+
+  /// With one group the spines need no other name.
+  std::string spine_name(std::int64_t spine) const {
+    return layout.num_groups == 1 ? fmt::format("spine{}", spine)
+                                  : fmt::format("group{}.spine{}", spine / layout.spines_per_group,
+                                                spine % layout.spines_per_group);
+  }
+
+  void add_link(const Edge& edge, std::string name, const LinkSpec& spec, std::int64_t num_parallel = 1) {
     const Link& link = links[position(*edge.link)] =
-        Link{std::move(name), achievable(spec), spec.latency.value};
+        Link{std::move(name), achievable(spec, num_parallel), spec.latency.value};
     boost::add_edge(position(edge.from), position(edge.to), {edge.link, link.bandwidth, link.latency}, graph);
   }
 
-  void add_pcie(VertexIndex a, VertexIndex b) {
+  /// Edges without a link, both ways.
+  void join(VertexIndex a, VertexIndex b) {
     boost::add_edge(position(a), position(b), graph);
     boost::add_edge(position(b), position(a), graph);
   }
@@ -179,9 +208,11 @@ Route Cluster::route(DeviceIndex source, DeviceIndex destination) const {
 
 BytesPerSecond Cluster::bisection_bandwidth() const {
   const Hardware& hardware = graph_->hardware;
-  return smallest_bisection(graph_->layout, {.nvlink = achievable(hardware.nvlink),
-                                             .nic = achievable(hardware.nic),
-                                             .trunk = achievable(hardware.trunk)});
+  return smallest_bisection(graph_->layout,
+                            {.nvlink = achievable(hardware.nvlink),
+                             .nic = achievable(hardware.nic),
+                             .trunk = achievable(hardware.trunk, hardware.links_per_trunk),
+                             .core_trunk = achievable(hardware.core_trunk, hardware.links_per_core_trunk)});
 }
 
 }  // namespace portolan

@@ -12,7 +12,15 @@
 
 namespace portolan {
 
-enum class VertexKind : std::uint8_t { kHost, kGpu, kNvSwitch, kNic, kLeafSwitch, kSpineSwitch };
+enum class VertexKind : std::uint8_t {
+  kHost,
+  kGpu,
+  kNvSwitch,
+  kNic,
+  kLeafSwitch,
+  kSpineSwitch,
+  kCoreSwitch,
+};
 
 /// Dense index of a GPU: node * gpus_per_node + place in node.
 using DeviceIndex = std::int32_t;
@@ -23,8 +31,9 @@ using VertexIndex = std::int32_t;
 
 /// A directed link of the cluster.
 struct Link {
-  std::string name;          ///< "node3.gpu5->nvswitch", unique
-  BytesPerSecond bandwidth;  ///< achievable: the class's bandwidth times its efficiency
+  std::string name;  ///< "node3.gpu5->nvswitch", unique
+  BytesPerSecond
+      bandwidth;  ///< achievable: the class's bandwidth times its efficiency, of a trunk's links together
   Seconds latency;
 
   bool operator==(const Link&) const = default;
@@ -48,8 +57,8 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-/// The machine as a graph: GPUs, NVSwitches, network cards, leaf and spine switches, hosts (a Boost.Graph
-/// property graph inside). Immutable once built; safe to read from several threads.
+/// The machine as a graph: GPUs, NVSwitches, network cards, leaf, spine and core switches, hosts (a
+/// Boost.Graph property graph inside). Immutable once built; safe to read from several threads.
 class Cluster {
  public:
   /// Errors (kBadInput): what find_problem(hardware) finds.
@@ -70,8 +79,8 @@ class Cluster {
 
   /// Path of a payload between two GPUs by the rail policy: inside a node through the NVSwitch; between
   /// nodes on the destination's rail, entering it over the source node's NVSwitch when the source is on
-  /// another rail; between pods through the spine chosen by the destination node. Empty when source ==
-  /// destination.
+  /// another rail; between pods through the spine, between groups also through the core switch, chosen by
+  /// the destination's card. Empty when source == destination.
   Route route(DeviceIndex source, DeviceIndex destination) const;
 
   /// Smallest total bandwidth of the links between two halves of the nodes, one direction. With one node:

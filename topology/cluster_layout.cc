@@ -16,21 +16,24 @@ std::int32_t narrow(std::int64_t index) {
 
 ClusterLayout::ClusterLayout(const Hardware& hardware)
     : num_nodes(hardware.num_nodes), gpus_per_node(hardware.gpus_per_node) {
-  if (num_nodes == 1) {
-    return;
+  if (num_nodes > 1) {
+    nics_per_node = hardware.nics_per_node;
+    nodes_per_pod = hardware.nodes_per_pod;
+    num_pods = (num_nodes - 1) / nodes_per_pod + 1;
+    leaves_per_pod = hardware.rails ? nics_per_node : 1;
+    pods_per_group = hardware.pods_per_group == 0 ? num_pods : hardware.pods_per_group;
+    num_groups = (num_pods - 1) / pods_per_group + 1;
+    spines_per_group = hardware.spines;
+    num_cores = hardware.core_switches;
   }
-  nics_per_node = hardware.nics_per_node;
-  nodes_per_pod = hardware.nodes_per_pod;
-  num_pods = (num_nodes - 1) / nodes_per_pod + 1;
-  num_spines = hardware.spines;
 }
 
 std::int64_t ClusterLayout::num_vertices() const {
-  return num_gpus() + 2 * num_nodes + num_nics() + num_leaves() + num_spines;
+  return num_gpus() + 2 * num_nodes + num_nics() + num_leaves() + num_spines() + num_cores;
 }
 
 std::int64_t ClusterLayout::num_links() const {
-  return 2 * (num_gpus() + num_nics() + num_leaves() * num_spines);
+  return 2 * (num_gpus() + num_nics() + num_trunks() + num_core_trunks());
 }
 
 VertexIndex ClusterLayout::gpu_vertex(std::int64_t gpu) const { return narrow(gpu); }
@@ -47,16 +50,26 @@ VertexIndex ClusterLayout::leaf_vertex(std::int64_t leaf) const {
 VertexIndex ClusterLayout::spine_vertex(std::int64_t spine) const {
   return narrow(num_gpus() + 2 * num_nodes + num_nics() + num_leaves() + spine);
 }
+VertexIndex ClusterLayout::core_vertex(std::int64_t core) const {
+  return narrow(num_gpus() + 2 * num_nodes + num_nics() + num_leaves() + num_spines() + core);
+}
 
 LinkIndex ClusterLayout::nvlink_up(std::int64_t gpu) const { return narrow(2 * gpu); }
-LinkIndex ClusterLayout::nvlink_down(std::int64_t gpu) const { return narrow(2 * gpu + 1); }
+LinkIndex ClusterLayout::nvlink_down(std::int64_t gpu) const { return nvlink_up(gpu) + 1; }
 LinkIndex ClusterLayout::nic_up(std::int64_t nic) const { return narrow(2 * (num_gpus() + nic)); }
-LinkIndex ClusterLayout::nic_down(std::int64_t nic) const { return narrow(2 * (num_gpus() + nic) + 1); }
+LinkIndex ClusterLayout::nic_down(std::int64_t nic) const { return nic_up(nic) + 1; }
 LinkIndex ClusterLayout::trunk_up(std::int64_t leaf, std::int64_t spine) const {
-  return narrow(2 * (num_gpus() + num_nics() + leaf * num_spines + spine));
+  assert(group_of_leaf(leaf) == spine / spines_per_group);
+  return narrow(2 * (num_gpus() + num_nics() + leaf * spines_per_group + spine % spines_per_group));
 }
 LinkIndex ClusterLayout::trunk_down(std::int64_t leaf, std::int64_t spine) const {
-  return narrow(2 * (num_gpus() + num_nics() + leaf * num_spines + spine) + 1);
+  return trunk_up(leaf, spine) + 1;
+}
+LinkIndex ClusterLayout::core_trunk_up(std::int64_t spine, std::int64_t core) const {
+  return narrow(2 * (num_gpus() + num_nics() + num_trunks() + spine * num_cores + core));
+}
+LinkIndex ClusterLayout::core_trunk_down(std::int64_t spine, std::int64_t core) const {
+  return core_trunk_up(spine, core) + 1;
 }
 
 }  // namespace portolan

@@ -8,37 +8,49 @@
 namespace portolan {
 
 /// The dense numbering of a cluster's vertices and links, by arithmetic: what lets a route be written
-/// down without a search. Vertices: GPUs, NVSwitches, hosts, network cards, leaves, spines. Links: each
-/// GPU's two, each network card's two, each trunk's two.
+/// down without a search. Vertices: GPUs, NVSwitches, hosts, network cards, leaves, spines, core switches.
+/// Links: each GPU's two, each network card's two, each trunk's two, each core trunk's two.
 ///
-/// A device, node, card, leaf or spine is named by its dense index: card = node * nics_per_node + rail,
-/// leaf = pod * nics_per_node + rail. Preconditions throughout: indices are in range.
+/// A device, node, card, leaf, spine or core switch is named by its dense index: card = node *
+/// nics_per_node + its place in the node, leaf = pod * leaves_per_pod + rail, spine = group *
+/// spines_per_group + its place in the group. Preconditions throughout: indices are in range.
 struct ClusterLayout {
   std::int64_t num_nodes = 0;
   std::int64_t gpus_per_node = 0;
   std::int64_t nics_per_node = 0;  ///< 0 with one node: it has no fabric
   std::int64_t nodes_per_pod = 0;
   std::int64_t num_pods = 0;
-  std::int64_t num_spines = 0;
+  std::int64_t leaves_per_pod = 0;  ///< one for each rail, or one for all cards
+  std::int64_t pods_per_group = 0;
+  std::int64_t num_groups = 0;
+  std::int64_t spines_per_group = 0;
+  std::int64_t num_cores = 0;
 
   /// Precondition: find_problem(hardware) found none.
   explicit ClusterLayout(const Hardware& hardware);
 
   std::int64_t num_gpus() const { return num_nodes * gpus_per_node; }
   std::int64_t num_nics() const { return num_nodes * nics_per_node; }
-  std::int64_t num_leaves() const { return num_pods * nics_per_node; }
+  std::int64_t num_leaves() const { return num_pods * leaves_per_pod; }
+  std::int64_t num_spines() const { return num_groups * spines_per_group; }
+  std::int64_t num_trunks() const { return num_leaves() * spines_per_group; }
+  std::int64_t num_core_trunks() const { return num_spines() * num_cores; }
   std::int64_t num_vertices() const;
   std::int64_t num_links() const;
 
   std::int64_t node_of_gpu(std::int64_t gpu) const { return gpu / gpus_per_node; }
-  /// The rail of a GPU: the place in the node of the card that it uses. Precondition: a fabric.
-  std::int64_t rail_of_gpu(std::int64_t gpu) const { return gpu % gpus_per_node / gpus_per_nic(); }
   std::int64_t nic_of_gpu(std::int64_t gpu) const { return gpu / gpus_per_nic(); }
-  std::int64_t pod_of_node(std::int64_t node) const { return node / nodes_per_pod; }
-  std::int64_t leaf_of(std::int64_t node, std::int64_t rail) const {
-    return pod_of_node(node) * nics_per_node + rail;
-  }
   std::int64_t gpus_per_nic() const { return gpus_per_node / nics_per_node; }
+  /// Of a network card: which leaf of its pod it is plugged into. Precondition: a fabric.
+  std::int64_t rail_of_nic(std::int64_t nic) const { return nic % leaves_per_pod; }
+  /// The rail of the card that a GPU uses. Precondition: a fabric.
+  std::int64_t rail_of_gpu(std::int64_t gpu) const { return rail_of_nic(nic_of_gpu(gpu)); }
+  std::int64_t leaf_of_nic(std::int64_t nic) const {
+    return pod_of_node(nic / nics_per_node) * leaves_per_pod + rail_of_nic(nic);
+  }
+  std::int64_t pod_of_node(std::int64_t node) const { return node / nodes_per_pod; }
+  std::int64_t group_of_pod(std::int64_t pod) const { return pod / pods_per_group; }
+  std::int64_t group_of_leaf(std::int64_t leaf) const { return group_of_pod(leaf / leaves_per_pod); }
 
   VertexIndex gpu_vertex(std::int64_t gpu) const;
   VertexIndex nvswitch_vertex(std::int64_t node) const;
@@ -46,14 +58,18 @@ struct ClusterLayout {
   VertexIndex nic_vertex(std::int64_t nic) const;
   VertexIndex leaf_vertex(std::int64_t leaf) const;
   VertexIndex spine_vertex(std::int64_t spine) const;
+  VertexIndex core_vertex(std::int64_t core) const;
 
-  /// Up: from the GPU to the spine; down: back.
+  /// Up: away from the GPU; down: back.
   LinkIndex nvlink_up(std::int64_t gpu) const;
   LinkIndex nvlink_down(std::int64_t gpu) const;
   LinkIndex nic_up(std::int64_t nic) const;
   LinkIndex nic_down(std::int64_t nic) const;
+  /// Precondition: leaf and spine are of one group.
   LinkIndex trunk_up(std::int64_t leaf, std::int64_t spine) const;
   LinkIndex trunk_down(std::int64_t leaf, std::int64_t spine) const;
+  LinkIndex core_trunk_up(std::int64_t spine, std::int64_t core) const;
+  LinkIndex core_trunk_down(std::int64_t spine, std::int64_t core) const;
 };
 
 }  // namespace portolan

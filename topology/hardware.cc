@@ -72,6 +72,10 @@ void check_nodes(const Hardware& hardware, ProblemFinder& finder) {
   finder.count_at_least(0, "nics_per_node", hardware.nics_per_node);
   finder.count_at_least(0, "nodes_per_pod", hardware.nodes_per_pod);
   finder.count_at_least(0, "spines", hardware.spines);
+  finder.count_at_least(1, "links_per_trunk", hardware.links_per_trunk);
+  finder.count_at_least(0, "pods_per_group", hardware.pods_per_group);
+  finder.count_at_least(0, "core_switches", hardware.core_switches);
+  finder.count_at_least(1, "links_per_core_trunk", hardware.links_per_core_trunk);
   if (finder.has_problem()) {
     return;
   }
@@ -80,6 +84,27 @@ void check_nodes(const Hardware& hardware, ProblemFinder& finder) {
   finder.require(hardware.num_nodes <= kMaxGpus / hardware.gpus_per_node, "num_nodes",
                  fmt::format("{} nodes of {} GPUs are not allowed (must be at most {} GPUs together)",
                              hardware.num_nodes, hardware.gpus_per_node, kMaxGpus));
+}
+
+/// The counts of core switches and of what they join.
+void check_third_tier(const Hardware& hardware, std::int64_t num_pods, std::int64_t num_trunks,
+                      ProblemFinder& finder) {
+  const std::int64_t num_groups =
+      hardware.pods_per_group == 0 ? 1 : (num_pods - 1) / hardware.pods_per_group + 1;
+  finder.require(num_groups == 1 || hardware.core_switches >= 1, "core_switches",
+                 fmt::format("0 is not allowed with {} groups ({} pods, {} in a group: no link would join "
+                             "them; must be at least 1)",
+                             num_groups, num_pods, hardware.pods_per_group));
+  finder.require(hardware.core_switches == 0 || hardware.spines >= 1, "core_switches",
+                 fmt::format("{} is not allowed without spines (must be 0)", hardware.core_switches));
+  if (finder.has_problem() || hardware.core_switches == 0) {
+    return;
+  }
+  const std::int64_t num_spines = num_groups * hardware.spines;
+  finder.require(hardware.core_switches <= (kMaxTrunks - num_trunks) / num_spines, "core_switches",
+                 fmt::format("{} is not allowed with {} spine switches and {} trunks below them (must be at "
+                             "most {} trunks together)",
+                             hardware.core_switches, num_spines, num_trunks, kMaxTrunks));
 }
 
 /// The counts of the network between nodes. Precondition: check_nodes() found nothing.
@@ -103,10 +128,14 @@ void check_fabric(const Hardware& hardware, ProblemFinder& finder) {
   if (finder.has_problem()) {
     return;
   }
-  const std::int64_t num_leaves = num_pods * hardware.nics_per_node;
+  const std::int64_t num_leaves = num_pods * (hardware.rails ? hardware.nics_per_node : 1);
   finder.require(hardware.spines <= kMaxTrunks / num_leaves, "spines",
                  fmt::format("{} is not allowed with {} leaf switches (must be at most {} trunks together)",
                              hardware.spines, num_leaves, kMaxTrunks));
+  if (finder.has_problem()) {
+    return;
+  }
+  check_third_tier(hardware, num_pods, num_leaves * hardware.spines, finder);
 }
 
 void check_gemm_points(const std::vector<GemmPoint>& points, ProblemFinder& finder) {
@@ -196,6 +225,9 @@ std::optional<HardwareProblem> find_problem(const Hardware& hardware) {
   }
   if (has_fabric && hardware.spines > 0) {
     check_link(hardware.trunk, "trunk", finder);
+  }
+  if (has_fabric && hardware.core_switches > 0) {
+    check_link(hardware.core_trunk, "core_trunk", finder);
   }
   finder.not_negative("intra_node_step", hardware.intra_node_step.value.value, " s");
   finder.not_negative("inter_node_step", hardware.inter_node_step.value.value, " s");

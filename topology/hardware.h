@@ -96,9 +96,15 @@ struct Hardware {
   LinkSpec nvlink;  ///< a GPU to its node's switch; of the host device: shared memory
   LinkSpec nic;     ///< a network card to its leaf switch; unused with one node
   std::int64_t nics_per_node = 0;
-  std::int64_t nodes_per_pod = 0;                  ///< nodes below one leaf switch of each rail
-  std::int64_t spines = 0;                         ///< spine switches; 0: no second tier (one pod)
-  LinkSpec trunk;                                  ///< a leaf to a spine switch
+  bool rails = true;                 ///< a leaf for each rail of a pod; false: one for all cards of a pod
+  std::int64_t nodes_per_pod = 0;    ///< nodes below the same leaf switches
+  std::int64_t spines = 0;           ///< spine switches of each group; 0: no second tier (one pod)
+  std::int64_t links_per_trunk = 1;  ///< parallel links between a leaf and a spine
+  LinkSpec trunk;                    ///< one link between a leaf and a spine switch
+  std::int64_t pods_per_group = 0;   ///< pods below the same spines; 0: all pods, no third tier needed
+  std::int64_t core_switches = 0;    ///< each joins every spine of every group
+  std::int64_t links_per_core_trunk = 1;           ///< parallel links between a spine and a core switch
+  LinkSpec core_trunk;                             ///< one link between a spine and a core switch
   Sourced<Seconds> intra_node_step;                ///< fixed cost of one step of a ring inside a node
   Sourced<Seconds> inter_node_step;                ///< across nodes
   std::vector<CollectivePoint> collective_points;  ///< when present, used instead of bandwidth and step

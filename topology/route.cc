@@ -4,8 +4,8 @@ namespace portolan {
 
 namespace {
 
-/// NVLink up and down, then network card, trunk and trunk, network card.
-constexpr std::size_t kMaxLinks = 6;
+/// NVLink up and down, network card, trunk, core trunk, and the last three the other way.
+constexpr std::size_t kMaxLinks = 8;
 
 /// The GPU of the source's node that hands the payload to the destination's rail. Of several on that rail
 /// it is the one in the destination's place: it needs no choice, and spreads the load as the
@@ -21,6 +21,30 @@ void append_nvlink(const ClusterLayout& layout, std::int64_t from, std::int64_t 
                    std::vector<LinkIndex>& links) {
   links.push_back(layout.nvlink_up(from));
   links.push_back(layout.nvlink_down(to));
+}
+
+/// From leaf to leaf of two pods. The switches depend on the destination alone, as with forwarding tables:
+/// its card's number among those of its rail picks the spine; that number and the rail, as the rails share
+/// the spines, the core switch.
+void append_trunks(const ClusterLayout& layout, std::int64_t source_nic, std::int64_t destination_nic,
+                   std::vector<LinkIndex>& links) {
+  const std::int64_t source_leaf = layout.leaf_of_nic(source_nic);
+  const std::int64_t destination_leaf = layout.leaf_of_nic(destination_nic);
+  const std::int64_t source_group = layout.group_of_leaf(source_leaf);
+  const std::int64_t destination_group = layout.group_of_leaf(destination_leaf);
+  const std::int64_t number = destination_nic / layout.leaves_per_pod;
+  const std::int64_t place = number % layout.spines_per_group;
+  const std::int64_t first_spine = source_group * layout.spines_per_group + place;
+  const std::int64_t last_spine = destination_group * layout.spines_per_group + place;
+  links.push_back(layout.trunk_up(source_leaf, first_spine));
+  if (source_group != destination_group) {
+    const std::int64_t turn = number / layout.spines_per_group;
+    const std::int64_t rail = layout.rail_of_nic(destination_nic);
+    const std::int64_t core = (turn * layout.leaves_per_pod + rail) % layout.num_cores;
+    links.push_back(layout.core_trunk_up(first_spine, core));
+    links.push_back(layout.core_trunk_down(last_spine, core));
+  }
+  links.push_back(layout.trunk_down(destination_leaf, last_spine));
 }
 
 }  // namespace
@@ -41,14 +65,13 @@ Route rail_route(const ClusterLayout& layout, DeviceIndex source, DeviceIndex de
   if (gateway != source) {
     append_nvlink(layout, source, gateway, route.links);
   }
-  route.links.push_back(layout.nic_up(layout.nic_of_gpu(gateway)));
+  const std::int64_t source_nic = layout.nic_of_gpu(gateway);
+  const std::int64_t destination_nic = layout.nic_of_gpu(destination);
+  route.links.push_back(layout.nic_up(source_nic));
   if (layout.pod_of_node(source_node) != layout.pod_of_node(destination_node)) {
-    const std::int64_t rail = layout.rail_of_gpu(destination);
-    const std::int64_t spine = destination_node % layout.num_spines;
-    route.links.push_back(layout.trunk_up(layout.leaf_of(source_node, rail), spine));
-    route.links.push_back(layout.trunk_down(layout.leaf_of(destination_node, rail), spine));
+    append_trunks(layout, source_nic, destination_nic, route.links);
   }
-  route.links.push_back(layout.nic_down(layout.nic_of_gpu(destination)));
+  route.links.push_back(layout.nic_down(destination_nic));
   return route;
 }
 

@@ -72,7 +72,8 @@ std::int64_t smallest_max_flow(const Cluster& cluster) {
 }
 
 void expect_max_flow(const Hardware& hardware) {
-  SCOPED_TRACE(describe(hardware) + ", trunk " + std::to_string(hardware.trunk.bandwidth.value.value));
+  SCOPED_TRACE(describe(hardware) + ", trunk " + std::to_string(hardware.trunk.bandwidth.value.value) +
+               ", core trunk " + std::to_string(hardware.core_trunk.bandwidth.value.value));
   const Cluster cluster = Cluster::build(hardware).value();
   EXPECT_EQ(cluster.bisection_bandwidth().value, static_cast<double>(smallest_max_flow(cluster)));
 }
@@ -102,6 +103,62 @@ TEST(BisectionProperty, IsTheSmallestMaxFlowOfUnevenPods) {
           expect_max_flow(hardware);
         }
       }
+    }
+  }
+}
+
+// Uneven groups of uneven pods: the divided pod and the divided group can be two.
+TEST(BisectionProperty, IsTheSmallestMaxFlowOfUnevenGroups) {
+  Hardware hardware = small_hardware().front();
+  hardware.gpus_per_node = 1;
+  hardware.nics_per_node = 1;
+  hardware.spines = 1;
+  hardware.core_switches = 1;
+  for (hardware.num_nodes = 5; hardware.num_nodes <= 8; ++hardware.num_nodes) {
+    for (hardware.nodes_per_pod = 1; hardware.nodes_per_pod <= 3; ++hardware.nodes_per_pod) {
+      for (hardware.pods_per_group = 1; hardware.pods_per_group <= 4; ++hardware.pods_per_group) {
+        for (const double trunk : {4.0, 11.0, 100.0}) {
+          for (const double core_trunk : {1.0, 7.0, 13.0, 100.0}) {
+            hardware.trunk.bandwidth.value = BytesPerSecond(trunk);
+            hardware.core_trunk.bandwidth.value = BytesPerSecond(core_trunk);
+            expect_max_flow(hardware);
+          }
+        }
+      }
+    }
+  }
+}
+
+// n times the links below is n times less above them, wherever the halves are whole pods or whole groups.
+TEST(BisectionProperty, IsDividedByTheOversubscription) {
+  Hardware hardware = small_hardware().front();
+  hardware.num_nodes = 64;
+  hardware.gpus_per_node = 4;
+  hardware.nics_per_node = 4;
+  hardware.nodes_per_pod = 8;
+  hardware.nic.bandwidth.value = BytesPerSecond(8);
+  hardware.trunk = hardware.nic;
+  hardware.core_trunk = hardware.nic;
+  const auto bisection = [](const Hardware& described) {
+    return Cluster::build(described).value().bisection_bandwidth().value;
+  };
+  const double of_cards = 32.0 * 4 * 8;
+  for (const bool rails : {true, false}) {
+    hardware.rails = rails;
+    for (const std::int64_t ratio : {1, 2, 4, 8}) {
+      Hardware spines = hardware;  // a leaf: 8 links of cards down (32 without rails), 8 / ratio up
+      spines.spines = 8 / ratio;
+      spines.links_per_trunk = rails ? 1 : 4;
+      EXPECT_EQ(bisection(spines), of_cards / static_cast<double>(ratio));
+      Hardware cores = hardware;  // a group of 16 nodes: 64 cards below 8 spines, 64 / ratio links up
+      cores.spines = 8;
+      cores.links_per_trunk = rails ? 1 : 4;
+      cores.pods_per_group = 2;
+      cores.core_switches = 8 / ratio;
+      EXPECT_EQ(bisection(cores), of_cards / static_cast<double>(ratio));
+      cores.core_switches = 1;
+      cores.links_per_core_trunk = 8 / ratio;
+      EXPECT_EQ(bisection(cores), of_cards / static_cast<double>(ratio));
     }
   }
 }

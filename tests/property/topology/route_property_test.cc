@@ -200,24 +200,44 @@ TEST(RouteProperty, LatencyIsTheSumOfItsLinks) {
   });
 }
 
-TEST(RouteProperty, SpineIsTheDestinationNodesOwn) {
+/// The spines and core switch that a payload passes, by the rule of topology/README.md.
+std::vector<std::string> expected_switches(const Cluster& cluster, DeviceIndex source,
+                                           DeviceIndex destination) {
+  const Hardware& hardware = cluster.hardware();
+  if (cluster.node_of(source) == cluster.node_of(destination) ||
+      pod_of(hardware, source) == pod_of(hardware, destination)) {
+    return {};
+  }
+  const std::int64_t card = destination * hardware.nics_per_node / hardware.gpus_per_node;
+  const std::int64_t num_rails = hardware.rails ? hardware.nics_per_node : 1;
+  const std::int64_t number = card / num_rails;
+  const std::string spine = "spine" + std::to_string(number % hardware.spines);
+  const auto num_devices = static_cast<DeviceIndex>(cluster.num_devices());
+  if (group_of(hardware, num_devices - 1) == 0) {
+    return {spine};
+  }
+  const auto spine_of = [&](DeviceIndex device) {
+    return "group" + std::to_string(group_of(hardware, device)) + "." + spine;
+  };
+  if (group_of(hardware, source) == group_of(hardware, destination)) {
+    return {spine_of(source)};
+  }
+  const std::int64_t core =
+      (number / hardware.spines * num_rails + rail_of(hardware, destination)) % hardware.core_switches;
+  return {spine_of(source), "core" + std::to_string(core), spine_of(destination)};
+}
+
+TEST(RouteProperty, SwitchesAboveTheLeavesAreTheDestinationsOwn) {
   for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
-    const Hardware& hardware = chart.cluster().hardware();
-    const bool crosses = chart.cluster().node_of(source) != chart.cluster().node_of(destination) &&
-                         pod_of(hardware, source) != pod_of(hardware, destination);
-    std::vector<std::string> spines;
+    std::vector<std::string> switches;
     for (const LinkIndex link : chart.cluster().route(source, destination).links) {
       const std::string& name = chart.cluster().links()[position(link)].name;
-      if (const auto arrow = name.find("->spine"); arrow != std::string::npos) {
-        spines.push_back(name.substr(arrow + 2));
+      const std::string end = name.substr(name.find("->") + 2);
+      if (end.find("spine") != std::string::npos || end.find("core") != std::string::npos) {
+        switches.push_back(end);
       }
     }
-    std::vector<std::string> expected;
-    if (crosses) {
-      const std::int64_t spine = chart.cluster().node_of(destination) % hardware.spines;
-      expected.push_back("spine" + std::to_string(spine));
-    }
-    EXPECT_EQ(spines, expected);
+    EXPECT_EQ(switches, expected_switches(chart.cluster(), source, destination));
   });
 }
 

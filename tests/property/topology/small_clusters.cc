@@ -26,7 +26,26 @@ Hardware node() {
   hardware.nvlink = link(1000, 1);
   hardware.nic = link(6, 16);
   hardware.trunk = link(7, 256);
+  hardware.core_trunk = link(5, 4096);
   return hardware;
+}
+
+/// The same machine with one leaf for all cards of a pod, with groups of pods below core
+/// switches; of four nodes, as fewer show no more of groups.
+void add_variants(const Hardware& hardware, std::vector<Hardware>& all) {
+  Hardware plain = hardware;
+  plain.rails = false;
+  all.push_back(plain);
+  if (hardware.num_nodes < kMaxNodes || hardware.gpus_per_node == 3 || hardware.spines == 0) {
+    return;
+  }
+  Hardware grouped = hardware;
+  grouped.pods_per_group = hardware.nodes_per_pod == 1 ? 2 : 1;
+  for (grouped.core_switches = 1; grouped.core_switches <= 2; ++grouped.core_switches) {
+    all.push_back(grouped);
+  }
+  grouped.rails = false;
+  all.push_back(grouped);
 }
 
 }  // namespace
@@ -44,6 +63,7 @@ std::vector<Hardware> small_hardware() {
             const bool joins_pods = hardware.spines > 0 || hardware.nodes_per_pod == hardware.num_nodes;
             if (hardware.gpus_per_node % hardware.nics_per_node == 0 && joins_pods) {
               all.push_back(hardware);
+              add_variants(hardware, all);
             }
           }
         }
@@ -55,17 +75,24 @@ std::vector<Hardware> small_hardware() {
 
 std::string describe(const Hardware& hardware) {
   return std::to_string(hardware.num_nodes) + " nodes of " + std::to_string(hardware.gpus_per_node) +
-         " GPUs and " + std::to_string(hardware.nics_per_node) + " cards, " +
-         std::to_string(hardware.nodes_per_pod) + " nodes a pod, " + std::to_string(hardware.spines) +
-         " spines";
+         " GPUs and " + std::to_string(hardware.nics_per_node) + " cards" +
+         (hardware.rails ? "" : " without rails") + ", " + std::to_string(hardware.nodes_per_pod) +
+         " nodes a pod, " + std::to_string(hardware.spines) + " spines, " +
+         std::to_string(hardware.pods_per_group) + " pods a group, " +
+         std::to_string(hardware.core_switches) + " core switches";
 }
 
 std::int64_t rail_of(const Hardware& hardware, DeviceIndex device) {
-  return device % hardware.gpus_per_node * hardware.nics_per_node / hardware.gpus_per_node;
+  return hardware.rails ? device % hardware.gpus_per_node * hardware.nics_per_node / hardware.gpus_per_node
+                        : 0;
 }
 
 std::int64_t pod_of(const Hardware& hardware, DeviceIndex device) {
   return device / hardware.gpus_per_node / hardware.nodes_per_pod;
+}
+
+std::int64_t group_of(const Hardware& hardware, DeviceIndex device) {
+  return hardware.pods_per_group == 0 ? 0 : pod_of(hardware, device) / hardware.pods_per_group;
 }
 
 }  // namespace portolan

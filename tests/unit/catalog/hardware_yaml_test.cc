@@ -46,6 +46,28 @@ TEST(HardwareYaml, ReadsFiguresSourcesAndDefaults) {
   EXPECT_EQ(hardware->nvlink.latency.value, Seconds(0));
 }
 
+TEST(HardwareYaml, ReadsThreeTiers) {
+  const Result<Hardware> plain = read_hardware_text(kGood, "cluster.yaml");
+  ASSERT_TRUE(plain) << plain.error().message;
+  EXPECT_TRUE(plain->rails);
+  EXPECT_EQ(plain->links_per_trunk, 1);
+  EXPECT_EQ(plain->pods_per_group, 0);
+  const std::string text = replaced(kGood, "nics_per_node: 2\n",
+                                    "nics_per_node: 2\nrails: false\nnodes_per_pod: 1\nspines: 3\n"
+                                    "links_per_trunk: 4\npods_per_group: 1\ncore_switches: 5\n"
+                                    "links_per_core_trunk: 6\n") +
+                           "trunk: {bandwidth: 50 GB/s, efficiency: 0.9}\n"
+                           "core_trunk: {bandwidth: 100 GB/s, efficiency: 0.8}\n";
+  const Result<Hardware> hardware = read_hardware_text(text, "cluster.yaml");
+  ASSERT_TRUE(hardware) << hardware.error().message;
+  EXPECT_FALSE(hardware->rails);
+  EXPECT_EQ(hardware->links_per_trunk, 4);
+  EXPECT_EQ(hardware->pods_per_group, 1);
+  EXPECT_EQ(hardware->core_switches, 5);
+  EXPECT_EQ(hardware->links_per_core_trunk, 6);
+  EXPECT_EQ(hardware->core_trunk.bandwidth.value, BytesPerSecond(100e9));
+}
+
 TEST(HardwareYaml, MarksFiguresThatNoMeasurementSupports) {
   const Result<Hardware> hardware = read_hardware_text(
       replaced(kGood, "source: \"datasheet\"}", "source: \"derived\", unvalidated: true}"), "cluster.yaml");
@@ -127,6 +149,14 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
        "number of GPUs)"},
       {"nic: {bandwidth: 25 GB/s, efficiency: 0.9}\n", "",
        "h.yaml:1: nic.bandwidth: 0 B/s is not allowed (must be above zero and finite)"},
+      {"nics_per_node: 2", "rails: 2", "h.yaml:4: rails: \"2\" is not known (allowed: true, false)"},
+      {"nics_per_node: 2", "links_per_trunk: 0",
+       "h.yaml:4: links_per_trunk: \"0\" is out of range (allowed: 1 to 1000)"},
+      {"nics_per_node: 2", "nics_per_node: 2\nnodes_per_pod: 1\npods_per_group: 1\nspines: 1",
+       "h.yaml:1: core_switches: 0 is not allowed with 2 groups (2 pods, 1 in a group: no link would join "
+       "them; must be at least 1)"},
+      {"nics_per_node: 2", "nics_per_node: 2\ncore_switches: 1",
+       "h.yaml:5: core_switches: 1 is not allowed without spines (must be 0)"},
       {"name: two-nodes\n", "name: two-nodes\nname: three\n", "h.yaml:2: name: is there twice"},
   };
   for (const Spoilt& spoilt : table) {

@@ -53,8 +53,14 @@ Hardware sample_hardware() {
   hardware.nic = link(25e9, 3e-6, 0.96);
   hardware.nics_per_node = 4;
   hardware.nodes_per_pod = 2;
+  hardware.rails = false;
   hardware.spines = 2;
+  hardware.links_per_trunk = 3;
   hardware.trunk = link(50e9, 1.1e-7, 0.9);
+  hardware.pods_per_group = 1;
+  hardware.core_switches = 4;
+  hardware.links_per_core_trunk = 5;
+  hardware.core_trunk = link(100e9 / 3, 1.3e-7, 0.7);
   hardware.intra_node_step = {Seconds(3.1e-6), "f"};
   hardware.inter_node_step = {Seconds(1e-5), "g"};
   hardware.collective_points = {

@@ -22,6 +22,11 @@ TEST(Bisection, IsTheTrunksOfAPodWhereTheyAreScarce) {
   EXPECT_NEAR(bisection_gb_per_s(hardware), 8 * 4 * 40, 1e-6);
 }
 
+TEST(Bisection, IsTheCoreTrunksOfAGroupWhereTheyAreScarce) {
+  // A group: 4 spines x 2 core switches x 80 GB/s.
+  EXPECT_NEAR(bisection_gb_per_s(three_tier_hardware()), 4 * 2 * 80, 1e-6);
+}
+
 TEST(Bisection, CutsThroughAPodWhereHalvesAreNoWholePods) {
   Hardware hardware = sample_hardware();
   hardware.num_nodes = 3;

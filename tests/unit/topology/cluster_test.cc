@@ -100,6 +100,46 @@ TEST(Cluster, JoinsVerticesOfNeighbouringTiers) {
   EXPECT_EQ(num_uses, std::vector<int>(cluster.links().size(), 1));
 }
 
+TEST(Cluster, CountsAndNamesThreeTiers) {
+  const Cluster cluster = build(three_tier_hardware());
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kLeafSwitch), 64);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kSpineSwitch), 8);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kCoreSwitch), 2);
+  EXPECT_EQ(cluster.links().size(), 2'592U);  // 2 x (512 + 512 + 64 x 4 + 8 x 2)
+  std::set<std::string> names;
+  for (const Link& link : cluster.links()) {
+    EXPECT_TRUE(names.insert(link.name).second) << link.name;
+  }
+  for (const char* name : {"pod7.leaf3->group1.spine3", "group0.spine0->pod3.leaf7", "group1.spine3->core1",
+                           "core0->group0.spine0"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
+}
+
+TEST(Cluster, AddsUpTheParallelLinksOfATrunk) {
+  Hardware hardware = three_tier_hardware();
+  hardware.links_per_trunk = 3;
+  hardware.links_per_core_trunk = 2;
+  const Cluster cluster = build(hardware);
+  for (const Link& link : cluster.links()) {
+    if (link.name.find("core") != std::string::npos) {
+      EXPECT_DOUBLE_EQ(link.bandwidth.value, 2 * 80e9);
+      EXPECT_EQ(link.latency, Seconds(8e-6));
+    } else if (link.name.find("spine") != std::string::npos) {
+      EXPECT_DOUBLE_EQ(link.bandwidth.value, 3 * 40e9);
+      EXPECT_EQ(link.latency, Seconds(4e-6));
+    }
+  }
+}
+
+TEST(Cluster, HasOneLeafAPodWithoutRails) {
+  Hardware hardware = sample_hardware();
+  hardware.rails = false;
+  const Cluster cluster = build(hardware);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kLeafSwitch), 2);
+  EXPECT_EQ(cluster.links().size(), 2'112U);  // 2 x (512 + 512 + 2 x 16)
+}
+
 TEST(Cluster, SurvivesAMove) {
   Cluster cluster = build(sample_hardware());
   const Cluster moved = std::move(cluster);

@@ -49,6 +49,18 @@ TEST(FindProblem, AcceptsMeasuredPointsBesideEfficienciesOfOne) {
   EXPECT_FALSE(find_problem(hardware));
 }
 
+TEST(FindProblem, AcceptsThreeTiers) {
+  Hardware hardware = three_tier_hardware();
+  hardware.rails = false;
+  EXPECT_FALSE(find_problem(hardware));
+}
+
+TEST(FindProblem, AcceptsCoreSwitchesAboveOneGroup) {
+  Hardware hardware = three_tier_hardware();
+  hardware.num_nodes = 2;
+  EXPECT_FALSE(find_problem(hardware));
+}
+
 TEST(FindProblem, AcceptsTheLargestCluster) {
   Hardware hardware = sample_hardware();
   hardware.num_nodes = 125'000;
@@ -91,6 +103,19 @@ TEST(FindProblem, NamesCounts) {
       {[](Hardware& h) { h.spines = -1; }, "spines", "-1 is not"},
       {[](Hardware& h) { h.spines = 62'501; }, "spines", "62501 is not allowed with 16 leaf switches"},
       {[](Hardware& h) { h.spines = kHuge; }, "spines", "16 leaf switches"},
+      {[](Hardware& h) { h.links_per_trunk = 0; }, "links_per_trunk", "0 is not"},
+      {[](Hardware& h) { h.pods_per_group = -1; }, "pods_per_group", "-1 is not"},
+      {[](Hardware& h) { h.pods_per_group = 1; }, "core_switches", "0 is not allowed with 2 groups"},
+      {[](Hardware& h) { h.core_switches = -1; }, "core_switches", "-1 is not"},
+      {[](Hardware& h) {
+         h.nodes_per_pod = 64;
+         h.spines = 0;
+         h.core_switches = 2;
+       },
+       "core_switches", "2 is not allowed without spines"},
+      {[](Hardware& h) { h.core_switches = 62'485; }, "core_switches", "16 spine switches and 256 trunks"},
+      {[](Hardware& h) { h.core_switches = kHuge; }, "core_switches", "1000000 trunks"},
+      {[](Hardware& h) { h.links_per_core_trunk = 0; }, "links_per_core_trunk", "0 is not"},
       {[](Hardware& h) { h.num_nodes = 125'001; }, "num_nodes", "125001 nodes of 8 GPUs"},
       {[](Hardware& h) { h.num_nodes = kHuge; }, "num_nodes", "1000000 GPUs"},
       {[](Hardware& h) { h.gpus_per_node = kHuge; }, "gpus_per_node", "at most 1000000"},
@@ -137,6 +162,7 @@ TEST(FindProblem, NamesLinksStepsAndPrice) {
       {[](Hardware& h) { h.trunk.bandwidth.value = BytesPerSecond(-1); }, "trunk.bandwidth", "-1 B/s"},
       {[](Hardware& h) { h.trunk.latency.value = Seconds(kNan); }, "trunk.latency", "nan s"},
       {[](Hardware& h) { h.trunk.efficiency.value = 2; }, "trunk.efficiency", "2 is not"},
+      {[](Hardware& h) { h.core_switches = 1; }, "core_trunk.bandwidth", "0 B/s"},
       {[](Hardware& h) { h.intra_node_step.value = Seconds(-1); }, "intra_node_step", "-1 s"},
       {[](Hardware& h) { h.inter_node_step.value = Seconds(kNan); }, "inter_node_step", "nan s"},
       {[](Hardware& h) { h.price_per_gpu_hour.value = -2; }, "price_per_gpu_hour", "-2 is not"},

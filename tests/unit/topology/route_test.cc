@@ -73,6 +73,39 @@ TEST(Route, SharesFewerCardsThanGpus) {
       });
 }
 
+// Nodes 0-31 are group 0, nodes 32-63 group 1; 8 nodes a pod. Core trunks have 8 us.
+TEST(Route, CrossesCoreSwitchesBetweenGroups) {
+  const Cluster cluster = Cluster::build(three_tier_hardware()).value();
+  expect_routes(
+      cluster,
+      {
+          // pods 0 and 1 of group 0: node 9 takes spine 9 mod 4 = 1
+          {3, 75,
+           "node0.nic3->pod0.leaf3 pod0.leaf3->group0.spine1 group0.spine1->pod1.leaf3 "
+           "pod1.leaf3->node9.nic3",
+           12},
+          // node 50, rail 3: spine 50 mod 4 = 2, core switch (50 / 4 x 8 + 3) mod 2 = 1
+          {3, 403,
+           "node0.nic3->pod0.leaf3 pod0.leaf3->group0.spine2 group0.spine2->core1 core1->group1.spine2 "
+           "group1.spine2->pod6.leaf3 pod6.leaf3->node50.nic3",
+           28},
+      });
+}
+
+TEST(Route, KeepsToTheGpusCardsWithoutRails) {
+  Hardware hardware = sample_hardware();
+  hardware.rails = false;
+  const Cluster cluster = Cluster::build(hardware).value();
+  expect_routes(
+      cluster,
+      {
+          {3, 12, "node0.nic3->pod0.leaf0 pod0.leaf0->node1.nic4", 4},
+          // card 403 takes spine 403 mod 16 = 3
+          {0, 403, "node0.nic0->pod0.leaf0 pod0.leaf0->spine3 spine3->pod1.leaf0 pod1.leaf0->node50.nic3",
+           12},
+      });
+}
+
 TEST(Route, NeedsNoFabricInsideOneNode) {
   Hardware hardware = sample_hardware();
   hardware.num_nodes = 1;

@@ -38,4 +38,14 @@ Hardware sample_hardware() {
   return hardware;
 }
 
+Hardware three_tier_hardware() {
+  Hardware hardware = sample_hardware();
+  hardware.nodes_per_pod = 8;
+  hardware.spines = 4;
+  hardware.pods_per_group = 4;
+  hardware.core_switches = 2;
+  hardware.core_trunk = link(100e9, 8e-6, 0.8);
+  return hardware;
+}
+
 }  // namespace portolan

@@ -8,4 +8,8 @@ namespace portolan {
 /// are round numbers for arithmetic on paper: NVLink 200 GB/s, card 20 GB/s, trunk 40 GB/s achieved.
 Hardware sample_hardware();
 
+/// The same 64 nodes in 8 pods of 8 nodes, 2 groups of 4 pods and 4 spines, 2 core switches; a core trunk
+/// achieves 80 GB/s.
+Hardware three_tier_hardware();
+
 }  // namespace portolan
