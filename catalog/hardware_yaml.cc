@@ -171,6 +171,8 @@ void read_cluster(DocumentSection& section, Hardware& hardware) {
   section.optional("links_per_core_trunk", hardware.links_per_core_trunk, kLinks);  // default 1
   section.section("device", [&](DocumentSection& inner) { read_device(inner, hardware.device); });
   section.section("nvlink", [&](DocumentSection& inner) { read_link(inner, hardware.nvlink); });
+  section.optional_section("pcie",
+                           [&](DocumentSection& inner) { read_link(inner, hardware.pcie.emplace()); });
   section.optional_section("nic", [&](DocumentSection& inner) { read_link(inner, hardware.nic); });
   section.optional_section("trunk", [&](DocumentSection& inner) { read_link(inner, hardware.trunk); });
   section.optional_section("core_trunk",
@@ -186,8 +188,8 @@ void read_cluster(DocumentSection& section, Hardware& hardware) {
 }  // namespace
 
 JsonValue to_json(const Hardware& hardware, Notation notation) {
-  return NotatedObject(notation)
-      .set("name", hardware.name)
+  NotatedObject object(notation);
+  object.set("name", hardware.name)
       .set("num_nodes", hardware.num_nodes)
       .set("gpus_per_node", hardware.gpus_per_node)
       .set("nics_per_node", hardware.nics_per_node)
@@ -199,8 +201,11 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
       .set("core_switches", hardware.core_switches)
       .set("links_per_core_trunk", hardware.links_per_core_trunk)
       .set_json("device", write_device(hardware.device, notation))
-      .set_json("nvlink", write_link(hardware.nvlink, notation))
-      .set_json("nic", write_link(hardware.nic, notation))
+      .set_json("nvlink", write_link(hardware.nvlink, notation));
+  if (hardware.pcie) {
+    object.set_json("pcie", write_link(*hardware.pcie, notation));
+  }
+  return object.set_json("nic", write_link(hardware.nic, notation))
       .set_json("trunk", write_link(hardware.trunk, notation))
       .set_json("core_trunk", write_link(hardware.core_trunk, notation))
       .set("intra_node_step", hardware.intra_node_step)

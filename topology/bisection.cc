@@ -42,7 +42,8 @@ class BisectionCut {
     const auto of = [](std::int64_t count, BytesPerSecond each) {
       return static_cast<double>(count) * each.value;
     };
-    node_ = of(layout.nics_per_node, bandwidth.nic);
+    node_ = of(layout.nics_per_node,
+               std::min(bandwidth.nic, static_cast<double>(layout.gpus_per_nic()) * bandwidth.pcie));
     pod_uplink_ = of(layout.leaves_per_pod * layout.spines_per_group, bandwidth.trunk);
     group_uplink_ =
         layout.num_groups == 1 ? 0 : of(layout.spines_per_group * layout.num_cores, bandwidth.core_trunk);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "base/quantity.h"
 #include "topology/cluster_layout.h"
 
@@ -8,6 +10,7 @@ namespace portolan {
 /// Achievable bandwidth of one link of each class; of a trunk, of its parallel links together.
 struct TierBandwidth {
   BytesPerSecond nvlink;
+  BytesPerSecond pcie{std::numeric_limits<double>::infinity()};
   BytesPerSecond nic;
   BytesPerSecond trunk;
   BytesPerSecond core_trunk;

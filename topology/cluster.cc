@@ -68,7 +68,12 @@ struct Cluster::Graph {
     for (std::int64_t core = 0; core < layout.num_cores; ++core) {
       set_kind(layout.core_vertex(core), VertexKind::kCoreSwitch);
     }
+    for (std::int64_t pcie_switch = 0; pcie_switch < layout.num_pcie_switches(); ++pcie_switch) {
+      add_pcie_switch(pcie_switch);
+    }
   }
+
+  Route over(LinkIndex link) const { return {.links = {link}, .latency = links[position(link)].latency}; }
 
  private:
   void set_kind(VertexIndex vertex, VertexKind kind) { graph[position(vertex)].kind = kind; }
@@ -82,6 +87,15 @@ struct Cluster::Graph {
              fmt::format("node{}.gpu{}->nvswitch", node, place), hardware.nvlink);
     add_link({layout.nvswitch_vertex(node), vertex, layout.nvlink_down(gpu)},
              fmt::format("node{}.nvswitch->gpu{}", node, place), hardware.nvlink);
+    if (hardware.pcie) {
+      const VertexIndex pcie_switch = layout.pcie_switch_vertex(layout.pcie_switch_of_gpu(gpu));
+      const std::int64_t switch_place = layout.pcie_switch_of_gpu(gpu) % layout.pcie_switches_per_node;
+      add_link({vertex, pcie_switch, layout.pcie_up(gpu)},
+               fmt::format("node{}.gpu{}->pcie{}", node, place, switch_place), *hardware.pcie);
+      add_link({pcie_switch, vertex, layout.pcie_down(gpu)},
+               fmt::format("node{}.pcie{}->gpu{}", node, switch_place, place), *hardware.pcie);
+      return;
+    }
     join(vertex, layout.host_vertex(node));
     if (layout.nics_per_node > 0) {
       join(vertex, layout.nic_vertex(layout.nic_of_gpu(gpu)));
@@ -123,6 +137,15 @@ struct Cluster::Graph {
                fmt::format("{}->core{}", name, core), hardware.core_trunk, hardware.links_per_core_trunk);
       add_link({layout.core_vertex(core), vertex, layout.core_trunk_down(spine, core)},
                fmt::format("core{}->{}", core, name), hardware.core_trunk, hardware.links_per_core_trunk);
+    }
+  }
+
+  void add_pcie_switch(std::int64_t pcie_switch) {
+    const VertexIndex vertex = layout.pcie_switch_vertex(pcie_switch);
+    set_kind(vertex, VertexKind::kPcieSwitch);
+    join(vertex, layout.host_vertex(pcie_switch / layout.pcie_switches_per_node));
+    if (layout.nics_per_node > 0) {
+      join(vertex, layout.nic_vertex(pcie_switch));
     }
   }
 
@@ -206,13 +229,26 @@ Route Cluster::route(DeviceIndex source, DeviceIndex destination) const {
   return route;
 }
 
+std::optional<Route> Cluster::host_route(DeviceIndex device) const {
+  assert(device >= 0 && device < num_devices());
+  return graph_->hardware.pcie ? std::optional(graph_->over(graph_->layout.pcie_up(device))) : std::nullopt;
+}
+
+std::optional<Route> Cluster::route_from_host(DeviceIndex device) const {
+  assert(device >= 0 && device < num_devices());
+  return graph_->hardware.pcie ? std::optional(graph_->over(graph_->layout.pcie_down(device))) : std::nullopt;
+}
+
 BytesPerSecond Cluster::bisection_bandwidth() const {
   const Hardware& hardware = graph_->hardware;
-  return smallest_bisection(graph_->layout,
-                            {.nvlink = achievable(hardware.nvlink),
-                             .nic = achievable(hardware.nic),
-                             .trunk = achievable(hardware.trunk, hardware.links_per_trunk),
-                             .core_trunk = achievable(hardware.core_trunk, hardware.links_per_core_trunk)});
+  TierBandwidth bandwidth{.nvlink = achievable(hardware.nvlink),
+                          .nic = achievable(hardware.nic),
+                          .trunk = achievable(hardware.trunk, hardware.links_per_trunk),
+                          .core_trunk = achievable(hardware.core_trunk, hardware.links_per_core_trunk)};
+  if (hardware.pcie) {
+    bandwidth.pcie = achievable(*hardware.pcie);
+  }
+  return smallest_bisection(graph_->layout, bandwidth);
 }
 
 }  // namespace portolan

@@ -20,6 +20,7 @@ enum class VertexKind : std::uint8_t {
   kLeafSwitch,
   kSpineSwitch,
   kCoreSwitch,
+  kPcieSwitch,
 };
 
 /// Dense index of a GPU: node * gpus_per_node + place in node.
@@ -39,8 +40,9 @@ struct Link {
   bool operator==(const Link&) const = default;
 };
 
-/// A directed edge of the graph. Without a link it is PCIe (GPU and network card, GPU and host), which
-/// joins vertices and never limits a payload.
+/// A directed edge of the graph. Without a link it joins vertices and never limits a payload: PCIe of GPU,
+/// network card and host where the hardware gives no figures for it; where it does, PCIe switch to network
+/// card and host.
 struct Edge {
   VertexIndex from = 0;
   VertexIndex to = 0;
@@ -57,8 +59,8 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-/// The machine as a graph: GPUs, NVSwitches, network cards, leaf, spine and core switches, hosts (a
-/// Boost.Graph property graph inside). Immutable once built; safe to read from several threads.
+/// The machine as a graph: GPUs, NVSwitches, network cards, leaf, spine and core switches, hosts, PCIe
+/// switches (a Boost.Graph property graph inside). Immutable once built; safe to read from several threads.
 class Cluster {
  public:
   /// Errors (kBadInput): what find_problem(hardware) finds.
@@ -80,8 +82,13 @@ class Cluster {
   /// Path of a payload between two GPUs by the rail policy: inside a node through the NVSwitch; between
   /// nodes on the destination's rail, entering it over the source node's NVSwitch when the source is on
   /// another rail; between pods through the spine, between groups also through the core switch, chosen by
-  /// the destination's card. Empty when source == destination.
+  /// the destination's card. Where PCIe has figures, it is crossed on the way to a card and from it. Empty
+  /// when source == destination.
   Route route(DeviceIndex source, DeviceIndex destination) const;
+
+  /// Path of a payload from a GPU to its node's host, and back. Nothing where PCIe has no figures.
+  std::optional<Route> host_route(DeviceIndex device) const;
+  std::optional<Route> route_from_host(DeviceIndex device) const;
 
   /// Smallest total bandwidth of the links between two halves of the nodes, one direction. With one node:
   /// between two halves of its GPUs.

@@ -1,5 +1,6 @@
 #include "topology/cluster_layout.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace portolan {
@@ -26,14 +27,19 @@ ClusterLayout::ClusterLayout(const Hardware& hardware)
     spines_per_group = hardware.spines;
     num_cores = hardware.core_switches;
   }
+  if (hardware.pcie) {
+    pcie_switches_per_node = std::max<std::int64_t>(nics_per_node, 1);
+  }
 }
 
 std::int64_t ClusterLayout::num_vertices() const {
-  return num_gpus() + 2 * num_nodes + num_nics() + num_leaves() + num_spines() + num_cores;
+  return num_gpus() + 2 * num_nodes + num_nics() + num_leaves() + num_spines() + num_cores +
+         num_pcie_switches();
 }
 
 std::int64_t ClusterLayout::num_links() const {
-  return 2 * (num_gpus() + num_nics() + num_trunks() + num_core_trunks());
+  const std::int64_t num_pcie_links = pcie_switches_per_node > 0 ? num_gpus() : 0;
+  return 2 * (num_gpus() + num_nics() + num_trunks() + num_core_trunks() + num_pcie_links);
 }
 
 VertexIndex ClusterLayout::gpu_vertex(std::int64_t gpu) const { return narrow(gpu); }
@@ -53,6 +59,9 @@ VertexIndex ClusterLayout::spine_vertex(std::int64_t spine) const {
 VertexIndex ClusterLayout::core_vertex(std::int64_t core) const {
   return narrow(num_gpus() + 2 * num_nodes + num_nics() + num_leaves() + num_spines() + core);
 }
+VertexIndex ClusterLayout::pcie_switch_vertex(std::int64_t pcie_switch) const {
+  return narrow(num_vertices() - num_pcie_switches() + pcie_switch);
+}
 
 LinkIndex ClusterLayout::nvlink_up(std::int64_t gpu) const { return narrow(2 * gpu); }
 LinkIndex ClusterLayout::nvlink_down(std::int64_t gpu) const { return nvlink_up(gpu) + 1; }
@@ -71,5 +80,9 @@ LinkIndex ClusterLayout::core_trunk_up(std::int64_t spine, std::int64_t core) co
 LinkIndex ClusterLayout::core_trunk_down(std::int64_t spine, std::int64_t core) const {
   return core_trunk_up(spine, core) + 1;
 }
+LinkIndex ClusterLayout::pcie_up(std::int64_t gpu) const {
+  return narrow(num_links() - 2 * (num_gpus() - gpu));
+}
+LinkIndex ClusterLayout::pcie_down(std::int64_t gpu) const { return pcie_up(gpu) + 1; }
 
 }  // namespace portolan

@@ -8,8 +8,9 @@
 namespace portolan {
 
 /// The dense numbering of a cluster's vertices and links, by arithmetic: what lets a route be written
-/// down without a search. Vertices: GPUs, NVSwitches, hosts, network cards, leaves, spines, core switches.
-/// Links: each GPU's two, each network card's two, each trunk's two, each core trunk's two.
+/// down without a search. Vertices: GPUs, NVSwitches, hosts, network cards, leaves, spines, core switches,
+/// PCIe switches. Links: each GPU's two of NVLink, each network card's two, each trunk's two, each core
+/// trunk's two, each GPU's two of PCIe.
 ///
 /// A device, node, card, leaf, spine or core switch is named by its dense index: card = node *
 /// nics_per_node + its place in the node, leaf = pod * leaves_per_pod + rail, spine = group *
@@ -25,6 +26,7 @@ struct ClusterLayout {
   std::int64_t num_groups = 0;
   std::int64_t spines_per_group = 0;
   std::int64_t num_cores = 0;
+  std::int64_t pcie_switches_per_node = 0;  ///< one for each card, one without cards; 0: no PCIe links
 
   /// Precondition: find_problem(hardware) found none.
   explicit ClusterLayout(const Hardware& hardware);
@@ -35,6 +37,7 @@ struct ClusterLayout {
   std::int64_t num_spines() const { return num_groups * spines_per_group; }
   std::int64_t num_trunks() const { return num_leaves() * spines_per_group; }
   std::int64_t num_core_trunks() const { return num_spines() * num_cores; }
+  std::int64_t num_pcie_switches() const { return num_nodes * pcie_switches_per_node; }
   std::int64_t num_vertices() const;
   std::int64_t num_links() const;
 
@@ -51,6 +54,10 @@ struct ClusterLayout {
   std::int64_t pod_of_node(std::int64_t node) const { return node / nodes_per_pod; }
   std::int64_t group_of_pod(std::int64_t pod) const { return pod / pods_per_group; }
   std::int64_t group_of_leaf(std::int64_t leaf) const { return group_of_pod(leaf / leaves_per_pod); }
+  /// Precondition: PCIe links.
+  std::int64_t pcie_switch_of_gpu(std::int64_t gpu) const {
+    return gpu / (gpus_per_node / pcie_switches_per_node);
+  }
 
   VertexIndex gpu_vertex(std::int64_t gpu) const;
   VertexIndex nvswitch_vertex(std::int64_t node) const;
@@ -59,6 +66,7 @@ struct ClusterLayout {
   VertexIndex leaf_vertex(std::int64_t leaf) const;
   VertexIndex spine_vertex(std::int64_t spine) const;
   VertexIndex core_vertex(std::int64_t core) const;
+  VertexIndex pcie_switch_vertex(std::int64_t pcie_switch) const;
 
   /// Up: away from the GPU; down: back.
   LinkIndex nvlink_up(std::int64_t gpu) const;
@@ -70,6 +78,8 @@ struct ClusterLayout {
   LinkIndex trunk_down(std::int64_t leaf, std::int64_t spine) const;
   LinkIndex core_trunk_up(std::int64_t spine, std::int64_t core) const;
   LinkIndex core_trunk_down(std::int64_t spine, std::int64_t core) const;
+  LinkIndex pcie_up(std::int64_t gpu) const;
+  LinkIndex pcie_down(std::int64_t gpu) const;
 };
 
 }  // namespace portolan

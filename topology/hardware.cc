@@ -10,7 +10,8 @@ namespace portolan {
 
 namespace {
 
-/// These bound a cluster's graph to 1.2 GB (measured with both at their limit) and an index to 32 bits.
+/// These bound a cluster's graph to 1.4 GB (measured with both at their limit and PCIe links) and an index to
+/// 32 bits.
 constexpr std::int64_t kMaxGpus = 1'000'000;
 constexpr std::int64_t kMaxTrunks = 1'000'000;
 
@@ -220,6 +221,9 @@ std::optional<HardwareProblem> find_problem(const Hardware& hardware) {
   }
   check_device(hardware.device, finder);
   check_link(hardware.nvlink, "nvlink", finder);
+  if (hardware.pcie) {
+    check_link(*hardware.pcie, "pcie", finder);
+  }
   if (has_fabric) {
     check_link(hardware.nic, "nic", finder);
   }

@@ -93,8 +93,9 @@ struct Hardware {
   std::int64_t num_nodes = 0;
   std::int64_t gpus_per_node = 0;
   DeviceSpec device;
-  LinkSpec nvlink;  ///< a GPU to its node's switch; of the host device: shared memory
-  LinkSpec nic;     ///< a network card to its leaf switch; unused with one node
+  LinkSpec nvlink;               ///< a GPU to its node's switch; of the host device: shared memory
+  std::optional<LinkSpec> pcie;  ///< a GPU to its PCIe switch; none: never a bottleneck, no route to the host
+  LinkSpec nic;                  ///< a network card to its leaf switch; unused with one node
   std::int64_t nics_per_node = 0;
   bool rails = true;                 ///< a leaf for each rail of a pod; false: one for all cards of a pod
   std::int64_t nodes_per_pod = 0;    ///< nodes below the same leaf switches

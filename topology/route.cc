@@ -4,8 +4,8 @@ namespace portolan {
 
 namespace {
 
-/// NVLink up and down, network card, trunk, core trunk, and the last three the other way.
-constexpr std::size_t kMaxLinks = 8;
+/// NVLink up and down, PCIe, network card, trunk, core trunk, and the last four the other way.
+constexpr std::size_t kMaxLinks = 10;
 
 /// The GPU of the source's node that hands the payload to the destination's rail. Of several on that rail
 /// it is the one in the destination's place: it needs no choice, and spreads the load as the
@@ -65,6 +65,10 @@ Route rail_route(const ClusterLayout& layout, DeviceIndex source, DeviceIndex de
   if (gateway != source) {
     append_nvlink(layout, source, gateway, route.links);
   }
+  const bool has_pcie = layout.pcie_switches_per_node > 0;
+  if (has_pcie) {
+    route.links.push_back(layout.pcie_up(gateway));
+  }
   const std::int64_t source_nic = layout.nic_of_gpu(gateway);
   const std::int64_t destination_nic = layout.nic_of_gpu(destination);
   route.links.push_back(layout.nic_up(source_nic));
@@ -72,6 +76,9 @@ Route rail_route(const ClusterLayout& layout, DeviceIndex source, DeviceIndex de
     append_trunks(layout, source_nic, destination_nic, route.links);
   }
   route.links.push_back(layout.nic_down(destination_nic));
+  if (has_pcie) {
+    route.links.push_back(layout.pcie_down(destination));
+  }
   return route;
 }
 

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/breadth_first_search.hpp>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -46,6 +48,10 @@ class Chart {
       } else {
         pcie_.emplace(edge.from, edge.to);
       }
+      if (cluster_.kind_of(edge.from) == VertexKind::kGpu &&
+          cluster_.kind_of(edge.to) == VertexKind::kPcieSwitch) {
+        gpu_below_.emplace(edge.to, edge.from);
+      }
     }
   }
 
@@ -79,6 +85,20 @@ class Chart {
     return move_by_pcie_to(destination) ? std::optional(path) : std::nullopt;
   }
 
+  /// Whether the routes to and from the host are connected paths. Precondition: they exist.
+  bool reaches_host(DeviceIndex device) const {
+    const Route there = *cluster_.host_route(device);
+    const Route back = *cluster_.route_from_host(device);
+    const Edge& up = link_ends_[position(there.links.front())];
+    const Edge& down = link_ends_[position(back.links.front())];
+    const auto is_host = [&](VertexIndex vertex) { return cluster_.kind_of(vertex) == VertexKind::kHost; };
+    const bool joins_host = std::any_of(pcie_.begin(), pcie_.end(), [&](const auto& edge) {
+      return edge.first == up.to && is_host(edge.second) && pcie_.contains({edge.second, down.from});
+    });
+    return there.links.size() == 1 && back.links.size() == 1 && up.from == device && down.to == device &&
+           joins_host && there.latency == back.latency;
+  }
+
   /// What the rail policy leaves open: inside a node NVLink alone, between nodes every edge but the
   /// network cards of other rails than the destination's.
   std::function<bool(const Edge&)> policy(DeviceIndex source, DeviceIndex destination) const {
@@ -87,19 +107,28 @@ class Chart {
     }
     const Hardware& hardware = cluster_.hardware();
     return [this, &hardware, rail = rail_of(hardware, destination)](const Edge& edge) {
-      const bool from_gpu = cluster_.kind_of(edge.from) == VertexKind::kGpu;
-      const VertexIndex gpu = from_gpu ? edge.from : edge.to;
-      const VertexIndex other = from_gpu ? edge.to : edge.from;
-      return cluster_.kind_of(other) != VertexKind::kNic || cluster_.kind_of(gpu) != VertexKind::kGpu ||
-             rail_of(hardware, gpu) == rail;
+      const bool to_nic = cluster_.kind_of(edge.to) == VertexKind::kNic;
+      const std::optional<DeviceIndex> gpu = gpu_at(to_nic ? edge.from : edge.to);
+      return cluster_.kind_of(to_nic ? edge.to : edge.from) != VertexKind::kNic || !gpu ||
+             rail_of(hardware, *gpu) == rail;
     };
   }
 
  private:
+  /// The vertex if it is a GPU, or a GPU below it if it is a PCIe switch: such GPUs are on one rail.
+  std::optional<DeviceIndex> gpu_at(VertexIndex vertex) const {
+    if (cluster_.kind_of(vertex) == VertexKind::kGpu) {
+      return vertex;
+    }
+    const auto below = gpu_below_.find(vertex);
+    return below == gpu_below_.end() ? std::nullopt : std::optional(below->second);
+  }
+
   Cluster cluster_;
   std::vector<Edge> edges_;
   std::vector<Edge> link_ends_;
   std::set<std::pair<VertexIndex, VertexIndex>> pcie_;
+  std::map<VertexIndex, DeviceIndex> gpu_below_;  ///< by PCIe switch
 };
 
 using Check = std::function<void(const Chart&, DeviceIndex source, DeviceIndex destination)>;
@@ -238,6 +267,21 @@ TEST(RouteProperty, SwitchesAboveTheLeavesAreTheDestinationsOwn) {
       }
     }
     EXPECT_EQ(switches, expected_switches(chart.cluster(), source, destination));
+  });
+}
+
+TEST(RouteProperty, CrossesPcieExactlyOnTheWayToAndFromTheNetworkAndTheHost) {
+  for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
+    const Cluster& cluster = chart.cluster();
+    const bool has_pcie = cluster.hardware().pcie.has_value();
+    int num_pcie_links = 0;
+    for (const LinkIndex link : cluster.route(source, destination).links) {
+      num_pcie_links += cluster.links()[position(link)].name.find("pcie") != std::string::npos ? 1 : 0;
+    }
+    EXPECT_EQ(num_pcie_links, has_pcie && cluster.node_of(source) != cluster.node_of(destination) ? 2 : 0);
+    ASSERT_EQ(cluster.host_route(source).has_value(), has_pcie);
+    ASSERT_EQ(cluster.route_from_host(source).has_value(), has_pcie);
+    EXPECT_TRUE(!has_pcie || chart.reaches_host(source));
   });
 }
 

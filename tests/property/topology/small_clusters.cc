@@ -30,12 +30,15 @@ Hardware node() {
   return hardware;
 }
 
-/// The same machine with one leaf for all cards of a pod, with groups of pods below core
+/// The same machine with one leaf for all cards of a pod, with PCIe links, with groups of pods below core
 /// switches; of four nodes, as fewer show no more of groups.
 void add_variants(const Hardware& hardware, std::vector<Hardware>& all) {
   Hardware plain = hardware;
   plain.rails = false;
   all.push_back(plain);
+  Hardware with_pcie = hardware;
+  with_pcie.pcie = link(4, 1.0 / 16);
+  all.push_back(with_pcie);
   if (hardware.num_nodes < kMaxNodes || hardware.gpus_per_node == 3 || hardware.spines == 0) {
     return;
   }
@@ -45,6 +48,7 @@ void add_variants(const Hardware& hardware, std::vector<Hardware>& all) {
     all.push_back(grouped);
   }
   grouped.rails = false;
+  grouped.pcie = link(4, 1.0 / 16);
   all.push_back(grouped);
 }
 
@@ -76,9 +80,9 @@ std::vector<Hardware> small_hardware() {
 std::string describe(const Hardware& hardware) {
   return std::to_string(hardware.num_nodes) + " nodes of " + std::to_string(hardware.gpus_per_node) +
          " GPUs and " + std::to_string(hardware.nics_per_node) + " cards" +
-         (hardware.rails ? "" : " without rails") + ", " + std::to_string(hardware.nodes_per_pod) +
-         " nodes a pod, " + std::to_string(hardware.spines) + " spines, " +
-         std::to_string(hardware.pods_per_group) + " pods a group, " +
+         (hardware.rails ? "" : " without rails") + (hardware.pcie ? " behind PCIe" : "") + ", " +
+         std::to_string(hardware.nodes_per_pod) + " nodes a pod, " + std::to_string(hardware.spines) +
+         " spines, " + std::to_string(hardware.pods_per_group) + " pods a group, " +
          std::to_string(hardware.core_switches) + " core switches";
 }
 

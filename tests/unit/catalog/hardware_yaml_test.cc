@@ -46,18 +46,20 @@ TEST(HardwareYaml, ReadsFiguresSourcesAndDefaults) {
   EXPECT_EQ(hardware->nvlink.latency.value, Seconds(0));
 }
 
-TEST(HardwareYaml, ReadsThreeTiers) {
+TEST(HardwareYaml, ReadsThreeTiersAndPcie) {
   const Result<Hardware> plain = read_hardware_text(kGood, "cluster.yaml");
   ASSERT_TRUE(plain) << plain.error().message;
   EXPECT_TRUE(plain->rails);
   EXPECT_EQ(plain->links_per_trunk, 1);
   EXPECT_EQ(plain->pods_per_group, 0);
+  EXPECT_FALSE(plain->pcie);
   const std::string text = replaced(kGood, "nics_per_node: 2\n",
                                     "nics_per_node: 2\nrails: false\nnodes_per_pod: 1\nspines: 3\n"
                                     "links_per_trunk: 4\npods_per_group: 1\ncore_switches: 5\n"
                                     "links_per_core_trunk: 6\n") +
                            "trunk: {bandwidth: 50 GB/s, efficiency: 0.9}\n"
-                           "core_trunk: {bandwidth: 100 GB/s, efficiency: 0.8}\n";
+                           "core_trunk: {bandwidth: 100 GB/s, efficiency: 0.8}\n"
+                           "pcie: {bandwidth: 32 GB/s, latency: 1 us, efficiency: 0.7}\n";
   const Result<Hardware> hardware = read_hardware_text(text, "cluster.yaml");
   ASSERT_TRUE(hardware) << hardware.error().message;
   EXPECT_FALSE(hardware->rails);
@@ -66,6 +68,8 @@ TEST(HardwareYaml, ReadsThreeTiers) {
   EXPECT_EQ(hardware->core_switches, 5);
   EXPECT_EQ(hardware->links_per_core_trunk, 6);
   EXPECT_EQ(hardware->core_trunk.bandwidth.value, BytesPerSecond(100e9));
+  ASSERT_TRUE(hardware->pcie);
+  EXPECT_EQ(hardware->pcie->latency.value, Seconds(1e-6));
 }
 
 TEST(HardwareYaml, MarksFiguresThatNoMeasurementSupports) {
@@ -157,6 +161,8 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
        "them; must be at least 1)"},
       {"nics_per_node: 2", "nics_per_node: 2\ncore_switches: 1",
        "h.yaml:5: core_switches: 1 is not allowed without spines (must be 0)"},
+      {"nic: {bandwidth: 25 GB/s", "pcie: {bandwidth: 0 GB/s, efficiency: 1}\nnic: {bandwidth: 25 GB/s",
+       "h.yaml:15: pcie.bandwidth: 0 B/s is not allowed (must be above zero and finite)"},
       {"name: two-nodes\n", "name: two-nodes\nname: three\n", "h.yaml:2: name: is there twice"},
   };
   for (const Spoilt& spoilt : table) {

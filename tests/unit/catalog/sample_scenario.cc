@@ -61,6 +61,7 @@ Hardware sample_hardware() {
   hardware.core_switches = 4;
   hardware.links_per_core_trunk = 5;
   hardware.core_trunk = link(100e9 / 3, 1.3e-7, 0.7);
+  hardware.pcie = link(32e9, 1e-7 / 3, 0.78);
   hardware.intra_node_step = {Seconds(3.1e-6), "f"};
   hardware.inter_node_step = {Seconds(1e-5), "g"};
   hardware.collective_points = {

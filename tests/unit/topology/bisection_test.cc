@@ -27,6 +27,15 @@ TEST(Bisection, IsTheCoreTrunksOfAGroupWhereTheyAreScarce) {
   EXPECT_NEAR(bisection_gb_per_s(three_tier_hardware()), 4 * 2 * 80, 1e-6);
 }
 
+TEST(Bisection, IsThePcieOfHalfTheGpusWhereItIsScarce) {
+  Hardware hardware = sample_hardware();
+  hardware.pcie = hardware.nic;
+  hardware.pcie->bandwidth.value = BytesPerSecond(10e9);  // 8 achieved
+  EXPECT_NEAR(bisection_gb_per_s(hardware), 8 * 32 * 8, 1e-6);
+  hardware.nics_per_node = 4;  // two GPUs share a card
+  EXPECT_NEAR(bisection_gb_per_s(hardware), 4 * 32 * 16, 1e-6);
+}
+
 TEST(Bisection, CutsThroughAPodWhereHalvesAreNoWholePods) {
   Hardware hardware = sample_hardware();
   hardware.num_nodes = 3;

@@ -140,6 +140,28 @@ TEST(Cluster, HasOneLeafAPodWithoutRails) {
   EXPECT_EQ(cluster.links().size(), 2'112U);  // 2 x (512 + 512 + 2 x 16)
 }
 
+TEST(Cluster, PutsAPcieSwitchBeforeEachCard) {
+  Hardware hardware = sample_hardware();
+  hardware.nics_per_node = 4;
+  hardware.pcie = hardware.nic;
+  const Cluster cluster = build(hardware);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kPcieSwitch), 256);
+  EXPECT_EQ(cluster.links().size(), 2'816U);  // 2 x (512 + 256 + 8 x 16 + 512)
+  EXPECT_EQ(cluster.links()[position(cluster.host_route(13)->links.front())].name, "node1.gpu5->pcie2");
+  EXPECT_EQ(cluster.links()[position(cluster.route_from_host(13)->links.front())].name, "node1.pcie2->gpu5");
+  EXPECT_EQ(cluster.host_route(13)->latency, Seconds(2e-6));
+}
+
+TEST(Cluster, ReachesTheHostOfOneNode) {
+  Hardware hardware = sample_hardware();
+  EXPECT_FALSE(build(hardware).host_route(0));
+  hardware.num_nodes = 1;
+  hardware.pcie = hardware.nic;
+  const Cluster cluster = build(hardware);
+  EXPECT_EQ(cluster.num_vertices(VertexKind::kPcieSwitch), 1);
+  EXPECT_EQ(cluster.links()[position(cluster.host_route(7)->links.front())].name, "node0.gpu7->pcie0");
+}
+
 TEST(Cluster, SurvivesAMove) {
   Cluster cluster = build(sample_hardware());
   const Cluster moved = std::move(cluster);

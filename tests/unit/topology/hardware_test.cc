@@ -49,9 +49,10 @@ TEST(FindProblem, AcceptsMeasuredPointsBesideEfficienciesOfOne) {
   EXPECT_FALSE(find_problem(hardware));
 }
 
-TEST(FindProblem, AcceptsThreeTiers) {
+TEST(FindProblem, AcceptsThreeTiersAndPcie) {
   Hardware hardware = three_tier_hardware();
   hardware.rails = false;
+  hardware.pcie = hardware.nic;
   EXPECT_FALSE(find_problem(hardware));
 }
 
@@ -163,6 +164,7 @@ TEST(FindProblem, NamesLinksStepsAndPrice) {
       {[](Hardware& h) { h.trunk.latency.value = Seconds(kNan); }, "trunk.latency", "nan s"},
       {[](Hardware& h) { h.trunk.efficiency.value = 2; }, "trunk.efficiency", "2 is not"},
       {[](Hardware& h) { h.core_switches = 1; }, "core_trunk.bandwidth", "0 B/s"},
+      {[](Hardware& h) { h.pcie = LinkSpec{}; }, "pcie.bandwidth", "0 B/s"},
       {[](Hardware& h) { h.intra_node_step.value = Seconds(-1); }, "intra_node_step", "-1 s"},
       {[](Hardware& h) { h.inter_node_step.value = Seconds(kNan); }, "inter_node_step", "nan s"},
       {[](Hardware& h) { h.price_per_gpu_hour.value = -2; }, "price_per_gpu_hour", "-2 is not"},

@@ -106,6 +106,23 @@ TEST(Route, KeepsToTheGpusCardsWithoutRails) {
       });
 }
 
+TEST(Route, CrossesPcieOfTheGpusBesideTheCards) {
+  Hardware hardware = sample_hardware();
+  hardware.nics_per_node = 2;
+  hardware.pcie = hardware.trunk;  // 4 us
+  const Cluster cluster = Cluster::build(hardware).value();
+  expect_routes(
+      cluster,
+      {
+          {0, 1, "node0.gpu0->nvswitch node0.nvswitch->gpu1", 2},
+          {0, 11, "node0.gpu0->pcie0 node0.nic0->pod0.leaf0 pod0.leaf0->node1.nic0 node1.pcie0->gpu3", 12},
+          {0, 14,
+           "node0.gpu0->nvswitch node0.nvswitch->gpu6 node0.gpu6->pcie1 node0.nic1->pod0.leaf1 "
+           "pod0.leaf1->node1.nic1 node1.pcie1->gpu6",
+           14},
+      });
+}
+
 TEST(Route, NeedsNoFabricInsideOneNode) {
   Hardware hardware = sample_hardware();
   hardware.num_nodes = 1;
