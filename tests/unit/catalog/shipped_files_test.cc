@@ -42,7 +42,8 @@ TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
     EXPECT_NE(link.efficiency.source, "dgx-a100-80g-hdr.yaml");
   }
   EXPECT_EQ(hardware.nic.bandwidth.value, BytesPerSecond(25e9));
-  EXPECT_EQ(hardware.trunk.bandwidth.value, BytesPerSecond(50e9));
+  EXPECT_EQ(hardware.trunk.bandwidth.value, BytesPerSecond(25e9));
+  EXPECT_EQ(hardware.links_per_trunk, 2);
 }
 
 TEST(ShippedFiles, ScenariosAsTheCommandLineDocumentsThem) {
