@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "catalog/hardware_yaml.h"
 #include "catalog/model_yaml.h"
@@ -15,11 +17,16 @@ namespace fs = std::filesystem;
 
 const fs::path kScenarios = fs::path(PORTOLAN_SOURCE_DIR) / "scenarios";
 
+/// A file that leaves figures to its user.
+bool is_template(const fs::path& file) {
+  return file.stem() == "this-machine" || file.stem() == "a100-80g-unknown-fabric";
+}
+
 template <typename Read>
 int read_folder(const fs::path& folder, Read read) {
   int count = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".yaml" && entry.path().stem() != "this-machine") {
+    if (entry.path().extension() == ".yaml" && !is_template(entry.path())) {
       const auto result = read(entry.path());
       EXPECT_TRUE(result) << result.error().message;
       EXPECT_TRUE(!result || result->name == entry.path().stem()) << entry.path();
@@ -31,19 +38,127 @@ int read_folder(const fs::path& folder, Read read) {
 
 TEST(ShippedFiles, AllRead) {
   EXPECT_GE(read_folder(kScenarios / "models", read_model), 8);
-  EXPECT_GE(read_folder(kScenarios / "hardware", read_hardware), 1);
+  EXPECT_GE(read_folder(kScenarios / "hardware", read_hardware), 18);
   EXPECT_GE(read_folder(kScenarios / "software", read_software), 2);
 }
 
-TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
-  const Hardware hardware = read_hardware(kScenarios / "hardware/dgx-a100-80g-hdr.yaml").value();
-  for (const LinkSpec& link : {hardware.nvlink, hardware.nic, hardware.trunk}) {
-    EXPECT_NE(link.bandwidth.source, "dgx-a100-80g-hdr.yaml");
-    EXPECT_NE(link.efficiency.source, "dgx-a100-80g-hdr.yaml");
+/// Every hardware file, the template of a fabric filled in.
+std::vector<Hardware> shipped_hardware() {
+  std::vector<Hardware> all;
+  for (const auto& entry : fs::directory_iterator(kScenarios / "hardware")) {
+    if (!is_template(entry.path())) {
+      all.push_back(read_hardware(entry.path()).value());
+    }
   }
+  const CatalogPaths paths{{kScenarios}};
+  const std::string scenario =
+      "model: gpt3-175b\nhardware: a100-80g-unknown-fabric\nsoftware: megatron-2022\n"
+      "hardware_overrides: {nic: {bandwidth: 25 GB/s, efficiency: 0.9}}\n"
+      "sequence_length: 2048\nglobal_batch: 64\n";
+  all.push_back(read_scenario_text(scenario, "what-if.yaml", paths).value().hardware);
+  return all;
+}
+
+TEST(ShippedFiles, EveryHardwareBuildsACluster) {
+  for (const Hardware& hardware : shipped_hardware()) {
+    const Result<Cluster> cluster = Cluster::build(hardware);
+    ASSERT_TRUE(cluster) << hardware.name << ": " << cluster.error().message;
+    EXPECT_EQ(cluster->num_devices(), hardware.num_gpus());
+    EXPECT_GT(cluster->bisection_bandwidth().value, 0) << hardware.name;
+    EXPECT_EQ(cluster->host_route(0).has_value(), hardware.pcie.has_value());
+  }
+}
+
+template <typename T>
+void expect_source(const Hardware& hardware, const Sourced<T>& figure) {
+  EXPECT_FALSE(figure.source.empty()) << hardware.name;
+  EXPECT_EQ(figure.source.find(hardware.name + ".yaml"), std::string::npos) << hardware.name;
+}
+
+void expect_sources(const Hardware& hardware, const LinkSpec& link) {
+  expect_source(hardware, link.bandwidth);
+  expect_source(hardware, link.latency);
+  expect_source(hardware, link.efficiency);
+}
+
+// A figure without a source has the file's name as source.
+TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
+  for (const Hardware& hardware : shipped_hardware()) {
+    const DeviceSpec& device = hardware.device;
+    expect_source(hardware, device.memory);
+    for (const auto& [precision, peak] : device.peak) {
+      expect_source(hardware, peak);
+    }
+    expect_source(hardware, device.memory_bandwidth);
+    for (const Sourced<double>& share :
+         {device.gemm_efficiency, device.attention_gemm_efficiency, device.memory_efficiency}) {
+      expect_source(hardware, share);
+    }
+    expect_source(hardware, device.kernel_launch);
+    expect_source(hardware, device.power_busy);
+    expect_source(hardware, device.power_idle);
+    expect_sources(hardware, hardware.nvlink);
+    if (hardware.pcie) {
+      expect_sources(hardware, *hardware.pcie);
+    }
+    if (hardware.num_nodes > 1) {
+      expect_sources(hardware, hardware.nic);
+      expect_source(hardware, hardware.inter_node_step);
+    }
+    if (hardware.spines > 0) {
+      expect_sources(hardware, hardware.trunk);
+    }
+    if (hardware.core_switches > 0) {
+      expect_sources(hardware, hardware.core_trunk);
+    }
+    expect_source(hardware, hardware.intra_node_step);
+  }
+}
+
+// No kernel or collective was measured on an H100.
+TEST(ShippedFiles, EfficienciesOfH100AreUnvalidated) {
+  for (const Hardware& hardware : shipped_hardware()) {
+    const DeviceSpec& device = hardware.device;
+    const bool is_h100 = hardware.name.find("h100") != std::string::npos;
+    for (const Sourced<double>& share :
+         {device.gemm_efficiency, device.attention_gemm_efficiency, hardware.nvlink.efficiency}) {
+      EXPECT_EQ(share.unvalidated, is_h100) << hardware.name;
+    }
+  }
+}
+
+/// Bandwidth of the cards of half the nodes over the bisection.
+double oversubscription(const std::string& name, std::int64_t num_nodes) {
+  Hardware hardware = read_hardware(kScenarios / "hardware" / (name + ".yaml")).value();
+  hardware.num_nodes = num_nodes;
+  const double cards = static_cast<double>(num_nodes / 2 * hardware.nics_per_node) *
+                       hardware.nic.bandwidth.value.value * hardware.nic.efficiency.value;
+  return cards / Cluster::build(hardware).value().bisection_bandwidth().value;
+}
+
+TEST(ShippedFiles, FabricsCarryWhatTheirCommentsSay) {
+  EXPECT_NEAR(oversubscription("dgx-a100-80g-hdr", 560), 1, 1e-9);
+  EXPECT_NEAR(oversubscription("dgx-h100", 768), 1, 1e-9);
+  EXPECT_NEAR(oversubscription("a100-oversubscribed-4to1", 128), 4, 1e-9);
+  // Whole groups: all 2048 nodes halve into no whole groups of 384, where the cut through one is wider.
+  EXPECT_NEAR(oversubscription("dgx-h100-400g-16k", 4 * 384), 96.0 / 14, 1e-9);
+  EXPECT_LT(oversubscription("dgx-h100-400g-16k", 2048), 96.0 / 14);
+}
+
+TEST(ShippedFiles, FiguresOfDgxA100) {
+  const Hardware hardware = read_hardware(kScenarios / "hardware/dgx-a100-80g-hdr.yaml").value();
   EXPECT_EQ(hardware.nic.bandwidth.value, BytesPerSecond(25e9));
   EXPECT_EQ(hardware.trunk.bandwidth.value, BytesPerSecond(25e9));
   EXPECT_EQ(hardware.links_per_trunk, 2);
+  EXPECT_TRUE(hardware.device.kernel_launch.unvalidated);
+}
+
+TEST(ShippedFiles, AnUnknownFabricAsksForItsFigures) {
+  const std::string file = (kScenarios / "hardware/a100-80g-unknown-fabric.yaml").string();
+  EXPECT_EQ(read_hardware(file).error().message,
+            file +
+                ":40: nic.bandwidth: unknown: set it with hardware_overrides, or run \"portolan calibrate "
+                "--device host --out FILE\" and pass --hardware FILE");
 }
 
 TEST(ShippedFiles, ScenariosAsTheCommandLineDocumentsThem) {
