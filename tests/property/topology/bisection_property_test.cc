@@ -5,6 +5,7 @@
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/edmonds_karp_max_flow.hpp>
 #include <limits>
+#include <utility>
 
 #include "small_clusters.h"
 
@@ -125,6 +126,25 @@ TEST(BisectionProperty, IsTheSmallestMaxFlowOfUnevenGroups) {
           }
         }
       }
+    }
+  }
+}
+
+// The pod that is divided lies in a group of which some pods send and some receive.
+TEST(BisectionProperty, IsTheSmallestMaxFlowOfGroupsThatAreDividedTwice) {
+  Hardware hardware = small_hardware().front();
+  hardware.num_nodes = 10;
+  hardware.gpus_per_node = 1;
+  hardware.nics_per_node = 1;
+  hardware.spines = 1;
+  hardware.core_switches = 1;
+  hardware.trunk.bandwidth.value = BytesPerSecond(11);
+  for (const auto& [nodes_per_pod, pods_per_group] : {std::pair(2, 4), std::pair(3, 3)}) {
+    hardware.nodes_per_pod = nodes_per_pod;
+    hardware.pods_per_group = pods_per_group;
+    for (const double core_trunk : {3.0, 7.0}) {
+      hardware.core_trunk.bandwidth.value = BytesPerSecond(core_trunk);
+      expect_max_flow(hardware);
     }
   }
 }

@@ -31,15 +31,18 @@ Hardware node() {
 }
 
 /// The same machine with one leaf for all cards of a pod, with PCIe links, with groups of pods below core
-/// switches; of four nodes, as fewer show no more of groups.
+/// switches; of four nodes, as fewer show no more of groups. Three GPUs or spines show nothing new either.
 void add_variants(const Hardware& hardware, std::vector<Hardware>& all) {
+  if (hardware.gpus_per_node == 3 || hardware.spines == kMaxSpines) {
+    return;
+  }
   Hardware plain = hardware;
   plain.rails = false;
   all.push_back(plain);
   Hardware with_pcie = hardware;
   with_pcie.pcie = link(4, 1.0 / 16);
   all.push_back(with_pcie);
-  if (hardware.num_nodes < kMaxNodes || hardware.gpus_per_node == 3 || hardware.spines == 0) {
+  if (hardware.num_nodes < kMaxNodes || hardware.spines == 0) {
     return;
   }
   Hardware grouped = hardware;

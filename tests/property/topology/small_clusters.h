@@ -8,7 +8,7 @@
 namespace portolan {
 
 /// Every cluster of at most 4 nodes, 4 GPUs and 3 spines with cards that divide the GPUs, in pods of every
-/// size; each also without rails, with PCIe links and, of 4 nodes, with groups below core switches. The
+/// size; most also without rails, with PCIe links and, of 4 nodes, with groups below core switches. The
 /// numbers of a class differ from those of the others, so that a mix-up shows.
 std::vector<Hardware> small_hardware();
 

@@ -81,23 +81,38 @@ TEST(Cluster, GivesLinksTheAchievableBandwidthOfTheirTier) {
   }
 }
 
-TEST(Cluster, JoinsVerticesOfNeighbouringTiers) {
-  using enum VertexKind;
-  const std::set<std::pair<VertexKind, VertexKind>> by_link = {
-      {kGpu, kNvSwitch},   {kNvSwitch, kGpu},           {kNic, kLeafSwitch},
-      {kLeafSwitch, kNic}, {kLeafSwitch, kSpineSwitch}, {kSpineSwitch, kLeafSwitch}};
-  const std::set<std::pair<VertexKind, VertexKind>> by_pcie = {
-      {kGpu, kNic}, {kNic, kGpu}, {kGpu, kHost}, {kHost, kGpu}};
-  const Cluster cluster = build(sample_hardware());
+using KindPairs = std::set<std::pair<VertexKind, VertexKind>>;
+
+/// Every edge with a link joins a pair of `by_link`, every other one of `without_link`, both ways; every link
+/// is on one edge.
+void expect_edges(const Cluster& cluster, const KindPairs& by_link, const KindPairs& without_link) {
   std::vector<int> num_uses(cluster.links().size());
   for (const Edge& edge : cluster.edges()) {
-    const std::pair kinds(cluster.kind_of(edge.from), cluster.kind_of(edge.to));
-    EXPECT_TRUE((edge.link ? by_link : by_pcie).contains(kinds));
+    const std::pair up(cluster.kind_of(edge.from), cluster.kind_of(edge.to));
+    const std::pair down(up.second, up.first);
+    const KindPairs& allowed = edge.link ? by_link : without_link;
+    EXPECT_TRUE(allowed.contains(up) || allowed.contains(down));
     if (edge.link) {
       ++num_uses[position(*edge.link)];
     }
   }
   EXPECT_EQ(num_uses, std::vector<int>(cluster.links().size(), 1));
+}
+
+TEST(Cluster, JoinsVerticesOfNeighbouringTiers) {
+  using enum VertexKind;
+  expect_edges(build(sample_hardware()),
+               {{kGpu, kNvSwitch}, {kNic, kLeafSwitch}, {kLeafSwitch, kSpineSwitch}},
+               {{kGpu, kNic}, {kGpu, kHost}});
+  Hardware hardware = three_tier_hardware();
+  hardware.pcie = hardware.nic;
+  expect_edges(build(hardware),
+               {{kGpu, kNvSwitch},
+                {kGpu, kPcieSwitch},
+                {kNic, kLeafSwitch},
+                {kLeafSwitch, kSpineSwitch},
+                {kSpineSwitch, kCoreSwitch}},
+               {{kPcieSwitch, kNic}, {kPcieSwitch, kHost}});
 }
 
 TEST(Cluster, CountsAndNamesThreeTiers) {
