@@ -10,7 +10,8 @@ namespace portolan {
 namespace {
 
 constexpr std::string_view kUnknownHint =
-    "fill it in, or run \"portolan calibrate --device host --out FILE\" and pass --hardware FILE";
+    "fill it in, there or with hardware_overrides, or run \"portolan calibrate --device host --out FILE\" "
+    "and pass --hardware FILE";
 constexpr WholeRange kCount{1, 1'000'000'000};
 constexpr WholeRange kLinks{1, 1000};
 

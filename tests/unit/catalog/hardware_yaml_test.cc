@@ -120,7 +120,8 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
       {"  memory_efficiency: 0.8", "  memory_efficiency: 1.5",
        "h.yaml:11: device.memory_efficiency: 1.5 is not allowed (must be above 0, at most 1)"},
       {"  memory_efficiency: 0.8", "  memory_efficiency: unknown",
-       "h.yaml:11: device.memory_efficiency: unknown: fill it in, or run \"portolan calibrate --device host "
+       "h.yaml:11: device.memory_efficiency: unknown: fill it in, there or with hardware_overrides, or run "
+       "\"portolan calibrate --device host "
        "--out FILE\" "
        "and pass "
        "--hardware FILE"},

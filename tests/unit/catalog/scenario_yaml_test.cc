@@ -52,7 +52,7 @@ TEST(ScenarioYaml, ResolvesNamesAndDefaults) {
   ASSERT_TRUE(scenario) << scenario.error().message;
   EXPECT_EQ(scenario->name, "what");
   EXPECT_EQ(scenario->model.name, "llama2-7b");
-  EXPECT_EQ(scenario->num_gpus, 4480);
+  EXPECT_EQ(scenario->num_gpus, 512);
   EXPECT_EQ(scenario->precision, Precision::kBf16);
   EXPECT_EQ(scenario->objective, Objective::kTime);
   EXPECT_EQ(scenario->constraints, StrategyConstraints{});
@@ -127,9 +127,9 @@ struct Wrong {
 
 TEST(ScenarioYaml, SaysWhereAndWhatIsWrongInOneLine) {
   const std::vector<Wrong> table = {
-      {"num_gpus: 4481\n",
-       "folder/what.yaml:6: num_gpus: \"4481\" is more than hardware dgx-a100-80g-hdr has (allowed: 1 to "
-       "4480)"},
+      {"num_gpus: 513\n",
+       "folder/what.yaml:6: num_gpus: \"513\" is more than hardware dgx-a100-80g-hdr has (allowed: 1 to "
+       "512)"},
       {"num_gpu: 5\n", "folder/what.yaml:6: num_gpu: unknown key (did you mean \"num_gpus\"?)"},
       {"precision: fp8\n",
        "folder/what.yaml:6: precision: \"fp8\" has no peak in hardware dgx-a100-80g-hdr (allowed: fp32, "

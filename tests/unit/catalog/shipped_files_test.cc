@@ -178,7 +178,8 @@ TEST(ShippedFiles, ThisMachineAsksForACalibration) {
   const std::string template_file = (kScenarios / "hardware/this-machine.yaml").string();
   EXPECT_EQ(read_scenario(small, paths).error().message,
             template_file +
-                ":9: device.memory: unknown: fill it in, or run \"portolan calibrate --device host --out "
+                ":9: device.memory: unknown: fill it in, there or with hardware_overrides, or run \"portolan "
+                "calibrate --device host --out "
                 "FILE\" and pass "
                 "--hardware FILE");
   const Result<Scenario> calibrated =
