@@ -14,6 +14,9 @@ namespace portolan {
 namespace fs = std::filesystem;
 
 Result<std::string> read_file(const fs::path& path) {
+  if (path.empty()) {
+    return bad_input("\"\": no such file");
+  }
   constexpr std::uintmax_t kLargest = 1ULL << 30;
   std::error_code code;
   const fs::file_status status = fs::status(path, code);
@@ -49,7 +52,26 @@ fs::path temporary_path_for(const fs::path& path) {
   return temporary;
 }
 
-Result<void> write_file_atomically(const fs::path& path, std::string_view content) {
+Result<void> check_output_path(const fs::path& path) {
+  std::error_code code;
+  const fs::file_status status = fs::status(path, code);
+  if (fs::is_directory(status)) {
+    return bad_input(fmt::format("{}: is a folder (allowed: a file)", path.string()));
+  }
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    return bad_input(fmt::format("{}: is not a regular file", path.string()));
+  }
+  const fs::path folder = fs::absolute(path, code).parent_path();
+  if (path.empty() || !fs::is_directory(folder, code)) {
+    return bad_input(fmt::format("\"{}\": no such folder: {}", path.string(), folder.string()));
+  }
+  return {};
+}
+
+Result<void> write_file_atomically(const fs::path& named, std::string_view content) {
+  PORTOLAN_CHECK_OK(check_output_path(named));
+  std::error_code code;
+  const fs::path path = fs::exists(named, code) ? fs::canonical(named, code) : named;
   const fs::path temporary = temporary_path_for(path);
   auto failure = [&](const char* what) {
     const int reason = errno;

@@ -25,10 +25,7 @@ Result<void> calibrate(const Session& session, const CalibrateArguments& argumen
     const std::string message = fmt::format("--device: \"{}\" (allowed: host)", arguments.device);
     return arguments.device == "cuda" ? infeasible(message) : bad_input(message);
   }
-  const std::filesystem::path folder = std::filesystem::absolute(arguments.out).parent_path();
-  if (!std::filesystem::is_directory(folder)) {
-    return bad_input(fmt::format("--out: {}: no such folder", folder.string()));
-  }
+  PORTOLAN_CHECK_OK(Session::check_out(arguments.out));
   CalibrationOptions options;
   options.on_progress = [&](double share, const std::string& what) { session.show_progress(what, share); };
   PORTOLAN_TRY(const HostCalibration calibration, calibrate_host(options));

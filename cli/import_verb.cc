@@ -102,6 +102,7 @@ Result<void> import_hardware(const Session& session, const ImportArguments& argu
   PORTOLAN_CHECK_OK(read_report(arguments.ibnetdiscover, &read_ibnetdiscover, reports.infiniband));
   PORTOLAN_CHECK_OK(check_is_text(arguments.name, "--name"));
   PORTOLAN_TRY(const ImportedHardware hardware, import_cluster(reports, arguments.name));
+  PORTOLAN_CHECK_OK(Session::check_out(arguments.out));
   PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_imported(hardware)));
   if (session.json()) {
     session.print_json(import_json(hardware, arguments.out));

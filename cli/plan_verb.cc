@@ -18,12 +18,14 @@ namespace portolan {
 
 namespace {
 
+constexpr std::int64_t kMostRows = 1'000'000;
+
 struct PlanArguments {
   std::string scenario;
   std::optional<std::string> hardware;
   std::string strategy;
   std::optional<std::string> objective;
-  std::size_t top = 5;
+  std::int64_t top = 5;
   std::optional<std::string> out;
 };
 
@@ -64,6 +66,12 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
     PORTOLAN_TRY(scenario.objective, parse_objective(*arguments.objective));
   }
   PORTOLAN_CHECK_OK(check_objective(scenario));
+  if (arguments.top < 1 || arguments.top > kMostRows) {
+    return bad_input(fmt::format("--top: {} (allowed: 1 to {})", arguments.top, kMostRows));
+  }
+  if (arguments.out) {
+    PORTOLAN_CHECK_OK(Session::check_out(*arguments.out, arguments.scenario));
+  }
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
   const Evaluator evaluator = make_evaluator(
       scenario, cluster, num_allowed_cores(), [&](Fidelity fidelity, std::size_t done, std::size_t total) {
@@ -80,7 +88,8 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
     PORTOLAN_CHECK_OK(write_file_atomically(*arguments.out, write_plan(best)));
   }
   if (session.json()) {
-    session.print_json(search_json(result, {.top = arguments.top, .wall_s = wall_s}));
+    session.print_json(
+        search_json(result, {.top = static_cast<std::size_t>(arguments.top), .wall_s = wall_s}));
     return {};
   }
   const Estimate& winner = result.ranking.front();
@@ -88,7 +97,7 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
                             scenario.model.name, scenario.num_gpus, scenario.hardware.name,
                             scenario.global_batch, scenario.sequence_length, scenario.software.name));
   session.print(search_summary(result) + "\n");
-  session.print(ranking_table(result.ranking, arguments.top, session.width()));
+  session.print(ranking_table(result.ranking, static_cast<std::size_t>(arguments.top), session.width()));
   session.print(
       fmt::format("\nthe winner, {} (program {}):\n", short_name(winner.strategy), best.hash.substr(0, 12)));
   session.print(breakdown_table(winner, session.width()));

@@ -16,6 +16,7 @@
 #include "exec/run.h"
 #include "plan/kind_times.h"
 #include "plan/run_record.h"
+#include "plan/search.h"
 #include "report/run_report.h"
 #include "store/run_file.h"
 
@@ -48,11 +49,7 @@ Result<void> check_arguments(const RunArguments& arguments) {
   if (arguments.steps < 1 || arguments.steps > 1'000'000) {
     return bad_input(fmt::format("--steps: {} (allowed: 1 to 1000000)", arguments.steps));
   }
-  // Found before minutes of training rather than after.
-  const std::filesystem::path folder = std::filesystem::absolute(arguments.out).parent_path();
-  if (!std::filesystem::is_directory(folder)) {
-    return bad_input(fmt::format("--out: {}: no such folder", folder.string()));
-  }
+  PORTOLAN_CHECK_OK(Session::check_out(arguments.out, arguments.plan));
   return {};
 }
 
@@ -101,12 +98,18 @@ Result<void> run(const Session& session, const RunArguments& arguments) {
   PORTOLAN_TRY(const Plan plan, session.load_plan(arguments.plan));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   PORTOLAN_TRY(RunRecord record, predict_run(session, arguments, plan, cluster));
+  if (const auto rejection = find_memory_rejection(plan.scenario, record.predicted)) {
+    return infeasible(fmt::format("{}: {}", arguments.plan, rejection->message));
+  }
   PORTOLAN_TRY(const TokenDataset dataset, load_training_text(arguments.data, plan.scenario));
-  spdlog::info("host device: {} ranks as threads on {}", plan.program.num_ranks(), record.provenance.machine);
   RunOptions options;
   options.num_steps = arguments.steps;
   options.dataset = &dataset;
   options.on_step = [&](const RunProgress& progress) {
+    if (progress.step == 1) {
+      spdlog::info("host device: {} ranks as threads on {}", plan.program.num_ranks(),
+                   record.provenance.machine);
+    }
     session.show_progress(fmt::format("training, loss {:.4f}", progress.loss),
                           static_cast<double>(progress.step) / static_cast<double>(progress.num_steps));
   };

@@ -82,6 +82,9 @@ Result<Scenario> Session::load_scenario(const std::string& scenario,
                                         const std::optional<std::string>& hardware) const {
   CatalogPaths paths;
   for (const std::string& catalog : catalogs_) {
+    if (!fs::is_directory(catalog)) {
+      return bad_input(fmt::format("--catalog: {}: no such folder", catalog));
+    }
     paths.folders.emplace_back(catalog);
   }
   paths.folders.push_back(shipped_scenarios_);
@@ -114,6 +117,17 @@ bool Session::looks_like_plan(const std::string& file) {
 Result<Plan> Session::load_plan(const std::string& file) const {
   PORTOLAN_TRY(const std::string content, read_file(file));
   return read_plan(content, file);
+}
+
+Result<void> Session::check_out(const std::string& path, const std::string& input) {
+  if (const auto checked = check_output_path(path); !checked) {
+    return bad_input(fmt::format("--out: {}", checked.error().message));
+  }
+  std::error_code code;
+  if (!input.empty() && fs::exists(path, code) && fs::equivalent(path, input, code)) {
+    return bad_input(fmt::format("--out: {}: is the input (allowed: another file)", path));
+  }
+  return {};
 }
 
 void Session::print_json(const std::string& object) const { fmt::print("{}\n", object); }

@@ -68,6 +68,9 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   const auto start = std::chrono::steady_clock::now();
   PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, *fidelity, false));
   simulation.estimate.program_hash = plan.hash;
+  if (const auto rejection = find_memory_rejection(plan.scenario, simulation.estimate)) {
+    return infeasible(fmt::format("{}: {}", plan.scenario.name, rejection->message));
+  }
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (session.json()) {
     session.print_json(simulation_json(simulation, arguments.fidelity, wall_s));

@@ -14,6 +14,8 @@ namespace {
 
 /// Wall time over processor time of compute, above which other work has disturbed the run.
 constexpr double kMostStretch = 1.1;
+/// Below these a median and its spread mean nothing.
+constexpr std::int64_t kLeastSteps = 5;
 
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -143,6 +145,9 @@ std::string find_disturbance(const RankEnsemble& ensemble, const StepRange& step
   if (const std::string problem = sharing_problem(ensemble.num_ranks(), ensemble.num_processors());
       !problem.empty()) {
     return problem;
+  }
+  if (const std::int64_t timed = steps.end - steps.begin; timed < kLeastSteps) {
+    return fmt::format("{} timed steps say nothing of noise (needed: {} or more)", timed, kLeastSteps);
   }
   if (!ensemble.pinned()) {
     return "the system does not let ranks be kept on cores of their own";

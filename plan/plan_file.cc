@@ -54,7 +54,7 @@ Result<void> check_plan(const Plan& plan) {
     return bad_input(fmt::format("strategy: {}", rejection->message));
   }
   if (const auto checked = check_program(plan.program); !checked) {
-    return bad_input(fmt::format("program: {}", checked.error().message));
+    return checked.error();
   }
   if (!has_counts_of(plan.program, plan.scenario, plan.strategy)) {
     return bad_input(fmt::format("program: its number of stages or microbatches {}", kRemedy));

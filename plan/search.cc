@@ -119,8 +119,10 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
       result.closest = std::move(rejection);
     }
   };
+  bool alike = true;  // all that is wrong with any of them is one thing
   for (const Strategy& candidate : candidates) {
     if (auto rejection = find_rejection(scenario, candidate)) {
+      alike = alike && (!result.closest || rejection->message == result.closest->message);
       count(*std::move(rejection));
     } else {
       legal.push_back(candidate);
@@ -161,6 +163,9 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
                      std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(num_full)),
                      std::make_move_iterator(list.end()));
     list = std::move(finalists);
+  }
+  if (list.empty() && legal.empty() && alike && result.closest) {
+    return infeasible(fmt::format("{}: {}", scenario.name, result.closest->message));
   }
   if (list.empty()) {
     const std::string nearest =

@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -41,8 +42,26 @@ TEST_F(FileTest, ReplacesWhole) {
 TEST_F(FileTest, MissingFolderIsAnErrorAndLeavesNothing) {
   const auto written = write_file_atomically(folder_ / "no" / "x", "content");
   ASSERT_FALSE(written);
-  EXPECT_NE(written.error().message.find("cannot be written"), std::string::npos);
+  EXPECT_NE(written.error().message.find("no such folder: "), std::string::npos);
   EXPECT_EQ(num_files(), 0U);
+}
+
+TEST_F(FileTest, OnlyRegularFilesAreReplaced) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(write_file_atomically(pipe, "content").error().message,
+            pipe.string() + ": is not a regular file");
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(write_file_atomically(folder_, "content").error().message,
+            folder_.string() + ": is a folder (allowed: a file)");
+}
+
+TEST_F(FileTest, ALinkIsFollowed) {
+  ASSERT_TRUE(write_file_atomically(folder_ / "x", "old"));
+  fs::create_symlink("x", folder_ / "link");
+  ASSERT_TRUE(write_file_atomically(folder_ / "link", "new"));
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+  EXPECT_EQ(*read_file(folder_ / "x"), "new");
 }
 
 TEST_F(FileTest, ReadErrorsNameTheFile) {

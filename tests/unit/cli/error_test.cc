@@ -41,6 +41,11 @@ TEST(CommandLine, RefusesBadArguments) {
       {"calibrate --device abacus --out /tmp/x.yaml", 2, "\"abacus\" (allowed: host)"},
       {"run nowhere.json", 2, "nowhere.json: no such file"},
       {"compare README.md", 2, "README.md"},
+      {"plan gpt3-175b-512xa100 --top -3", 2, "--top: -3 (allowed: 1 to 1000000)"},
+      {"plan gpt3-175b-512xa100 --catalog /nowhere", 2, "--catalog: /nowhere: no such folder"},
+      {"plan gpt3-175b-512xa100 --out /tmp", 2, "--out: /tmp: is a folder (allowed: a file)"},
+      {"plan gpt3-175b-512xa100 --out /dev/null", 2, "--out: /dev/null: is not a regular file"},
+      {"plan gpt3-175b-512xa100 --out /nowhere/x.json", 2, "no such folder: /nowhere"},
       {"simulate gpt3-175b-512xa100 --strategy compression=topk", 1, "\"topk\" is not available yet"},
       {"plan gpt3-175b-512xa100 --strategy tp=5", 1, "512 GPUs are not divisible by tp 5"},
   };
