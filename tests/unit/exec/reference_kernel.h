@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/kernel.h"
+
+namespace portolan {
+
+/// What a buffer of a Program holds when it is run in double precision: numbers, or tokens.
+struct ReferenceBuffer {
+  std::vector<double> numbers;
+  std::vector<std::int32_t> tokens;
+};
+
+/// Runs one kernel by the formulas of kernels/reference. `operands` are in the order that model/kernel.cc
+/// documents. All kernels that a program for the host has, but load_tokens and adamw; fails for any other.
+void run_reference_kernel(const Kernel& kernel, std::span<ReferenceBuffer* const> operands);
+
+}  // namespace portolan
