@@ -24,6 +24,9 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("scatter_gather_pipeline", software.scatter_gather_pipeline);
   section.optional("blocking_sends", software.blocking_sends);
   section.optional("receive_prefetch", software.receive_prefetch, WholeRange{0, 1024});
+  section.optional("gather_prefetch", software.gather_prefetch, WholeRange{0, 1024});
+  section.optional("reshard_after_forward", software.reshard_after_forward);
+  section.optional("reduce_bytes", software.reduce_bytes, WholeRange{0, 4});
   section.optional("sequence_parallel", software.sequence_parallel);
   section.optional("interleaved_schedule", software.interleaved_schedule);
   section.optional("zero_bubble_schedule", software.zero_bubble_schedule);
@@ -48,6 +51,9 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("scatter_gather_pipeline", software.scatter_gather_pipeline)
       .set("blocking_sends", software.blocking_sends)
       .set("receive_prefetch", software.receive_prefetch)
+      .set("gather_prefetch", software.gather_prefetch)
+      .set("reshard_after_forward", software.reshard_after_forward)
+      .set("reduce_bytes", software.reduce_bytes)
       .set("sequence_parallel", software.sequence_parallel)
       .set("interleaved_schedule", software.interleaved_schedule)
       .set("zero_bubble_schedule", software.zero_bubble_schedule)
@@ -59,10 +65,11 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
 Result<SoftwareProfile> software_from(const DocumentNode& root) {
   SoftwareProfile software;
   PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_profile(section, software); }));
-  const std::int64_t width = software.gradient_bytes.value;
-  if (width != 0 && width != 2 && width != 4) {
-    return problem_at(root, "gradient_bytes",
-                      "\"" + std::to_string(width) + "\" is not a width (allowed: 0, 2, 4)");
+  for (const auto& [key, width] : {std::pair{"gradient_bytes", software.gradient_bytes.value},
+                                   {"reduce_bytes", software.reduce_bytes.value}}) {
+    if (width != 0 && width != 2 && width != 4) {
+      return problem_at(root, key, "\"" + std::to_string(width) + "\" is not a width (allowed: 0, 2, 4)");
+    }
   }
   if (software.optimizer_bytes_per_parameter.value % 4 != 0) {
     return problem_at(root, "optimizer_bytes_per_parameter",

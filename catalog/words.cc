@@ -117,7 +117,8 @@ std::span<const std::string_view> words<CollectiveKind>() {
 }
 template <>
 std::span<const std::string_view> words<GroupKind>() {
-  static constexpr std::array<std::string_view, 2> kWords = {"axis", "first_and_last_stage"};
+  static constexpr std::array<std::string_view, 4> kWords = {"axis", "first_and_last_stage", "axis_block",
+                                                             "axis_stride"};
   return kWords;
 }
 template <>

@@ -25,6 +25,8 @@ struct BlockOptions {
   std::int64_t vocab_padding = 1;   ///< the vocabulary is padded to a multiple of this x tensor_parallel
   std::int64_t compute_bytes = 4;   ///< element size of activations and of parameters in compute: 2 or 4
   std::int64_t gradient_bytes = 4;  ///< element size of accumulated parameter gradients
+  /// Gradients add to what is there; else each backward writes its own, which is then reduced and added.
+  bool accumulate_gradients = true;
   bool dropout = false;
   bool logits_in_fp32 = true;
   /// The weight-gradient product accumulates into the gradient buffer itself; otherwise a further pass adds

@@ -163,9 +163,9 @@ NormTensors BlockBuilder::norm_forward(const std::string& name, int input) {
 void BlockBuilder::norm_backward(const NormTensors& norm, int input, int output_gradient,
                                  Operand input_gradient, std::optional<int> added) {
   const bool layernorm = norm.mean.has_value();
-  std::vector<Operand> operands{input_gradient, {norm.gain.gradient, Access::kUpdate}};
+  std::vector<Operand> operands{input_gradient, {norm.gain.gradient, gradient_access()}};
   if (layernorm) {
-    operands.push_back({norm.bias->gradient, Access::kUpdate});
+    operands.push_back({norm.bias->gradient, gradient_access()});
   }
   operands.push_back({output_gradient, Access::kRead});
   operands.push_back({input, Access::kRead});
@@ -242,9 +242,9 @@ void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int outpu
                           .gemm_m = linear.out,
                           .gemm_n = linear.in,
                           .gemm_k = rows()};
-  if (options_.fused_gradient_accumulation) {
+  if (options_.fused_gradient_accumulation || !options_.accumulate_gradients) {
     launch({.kind = KernelKind::kLinearBackwardWeight,
-            .operands = {{linear.weight.gradient, Access::kUpdate},
+            .operands = {{linear.weight.gradient, gradient_access()},
                          {output_gradient, Access::kRead},
                          {input, Access::kRead}},
             .shape = shape});
@@ -255,7 +255,7 @@ void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int outpu
             .operands = {{narrow, Access::kWrite}, {output_gradient, Access::kRead}, {input, Access::kRead}},
             .shape = shape});
     launch({.kind = KernelKind::kGradientConvert,
-            .operands = {{linear.weight.gradient, Access::kUpdate}, {narrow, Access::kRead}},
+            .operands = {{linear.weight.gradient, gradient_access()}, {narrow, Access::kRead}},
             .shape = {.rows = linear.out, .columns = linear.in}});
   }
 }
@@ -263,7 +263,7 @@ void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int outpu
 void BlockBuilder::bias_backward(const LinearTensors& linear, int output_gradient, std::int64_t num_rows) {
   if (linear.bias) {
     launch({.kind = KernelKind::kBiasBackward,
-            .operands = {{linear.bias->gradient, Access::kUpdate}, {output_gradient, Access::kRead}},
+            .operands = {{linear.bias->gradient, gradient_access()}, {output_gradient, Access::kRead}},
             .shape = {.rows = num_rows, .columns = linear.out}});
   }
 }

@@ -105,6 +105,9 @@ class BlockBuilder {
   /// Allowed where the profile lets communication of backward run beside compute.
   Overlap beside_compute() const { return options_.overlap_tensor ? Overlap::kWithCompute : Overlap::kNone; }
 
+  /// How backward touches a parameter's gradient.
+  Access gradient_access() const { return options_.accumulate_gradients ? Access::kUpdate : Access::kWrite; }
+
   Block finish() { return std::move(block_); }
 
  private:

@@ -37,7 +37,7 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
             .flops_per_element = 0});
   const int part = b.part_of("output_part", output);
   std::vector<Operand> forward{{part, Access::kWrite}, {tokens, Access::kRead}, {word.value, Access::kRead}};
-  std::vector<Operand> backward{{word.gradient, Access::kUpdate}};
+  std::vector<Operand> backward{{word.gradient, b.gradient_access()}};
   std::optional<int> position_gradient;
   if (learned) {
     const ParameterPair position = b.parameter({.name = "position.weight",
@@ -59,7 +59,7 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
   backward.push_back({b.whole_rows("gathered_gradient", hidden_gradient), Access::kRead});
   backward.push_back({tokens, Access::kRead});
   if (position_gradient) {
-    backward.push_back({*position_gradient, Access::kUpdate});
+    backward.push_back({*position_gradient, b.gradient_access()});
   }
   const std::int64_t table_bytes = 2 * b.rows() * h * options.gradient_bytes * (learned ? 2 : 1);
   b.launch({.kind = KernelKind::kEmbeddingBackward,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
 
 namespace portolan {
@@ -56,52 +57,136 @@ std::int32_t BlockLowering::port_buffer(const Tensor& tensor) const {
   return Buffer::kNone;
 }
 
-void BlockLowering::make_parameters(std::vector<StageParameter>& parameters) {
+void BlockLowering::make_parameters(const Sharding& sharding, std::vector<StageParameter>& parameters) {
+  sharding_ = sharding;
   for (std::size_t i = 0; i < block_.tensors.size(); ++i) {
     const Tensor& tensor = block_.tensors[i];
-    if (tensor.role != TensorRole::kParameter || map_[i] != Buffer::kNone) {
+    if (tensor.role != TensorRole::kParameter) {
       continue;
     }
-    // A tied head on another stage holds its copy under the embedding's name: the name seeds the initial
-    // values.
-    const std::string owner = tensor.tied_to_embedding ? "embedding" : prefix_;
-    const std::string name = fmt::format("{} {}", owner, tensor.name);
-    map_[i] = add_buffer(stage_, {.name = name,
-                                  .kind = BufferKind::kParameter,
-                                  .bytes = tensor.bytes(),
-                                  .persistent = true,
-                                  .first = {},
-                                  .last = {},
-                                  .init = tensor.init,
-                                  .init_std = tensor.init_std,
-                                  .weight_decay = tensor.weight_decay});
-    const Tensor& gradient = block_.tensors[i + 1];
-    assert(gradient.role == TensorRole::kGradient);
-    map_[i + 1] = add_buffer(stage_, {.name = name + ".gradient",
-                                      .kind = BufferKind::kGradient,
-                                      .bytes = gradient.bytes(),
-                                      .persistent = true,
-                                      .first = {},
-                                      .last = {},
-                                      .init = ParameterInit::kZeros,
-                                      .partner = map_[i]});
-    const bool word_embedding =
-        tensor.tied_to_embedding || (prefix_ == "embedding" && tensor.name == "word.weight");
-    parameters.push_back({.value = map_[i],
-                          .gradient = map_[i + 1],
-                          .elements = tensor.elements,
-                          .tied = word_embedding,
-                          .partial_gradient = tensor.partial_gradient});
+    if (map_[i] != Buffer::kNone) {
+      owned_.push_back({.tensor = i, .value = map_[i], .gradient = map_[i + 1]});
+    } else {
+      make_parameter(i, parameters);
+    }
+    if (sharding.parameters) {
+      map_[i] = Buffer::kNone;
+    }
+    if (sharding.gradients) {
+      map_[i + 1] = Buffer::kNone;
+    }
   }
+}
+
+void BlockLowering::make_parameter(std::size_t i, std::vector<StageParameter>& parameters) {
+  const Tensor& tensor = block_.tensors[i];
+  const Tensor& gradient = block_.tensors[i + 1];
+  assert(gradient.role == TensorRole::kGradient);
+  const std::int64_t shard = sharding_.shard_of(tensor.elements);
+  // A tied head on another stage holds its copy under the embedding's name: the name seeds the initial
+  // values.
+  const std::string owner = tensor.tied_to_embedding ? "embedding" : prefix_;
+  const std::string name = fmt::format("{} {}", owner, tensor.name);
+  map_[i] = add_buffer(stage_,
+                       {.name = name,
+                        .kind = BufferKind::kParameter,
+                        .bytes = sharding_.parameters ? Bytes(shard * tensor.element_bytes) : tensor.bytes(),
+                        .persistent = true,
+                        .first = {},
+                        .last = {},
+                        .init = tensor.init,
+                        .init_std = tensor.init_std,
+                        .weight_decay = tensor.weight_decay});
+  map_[i + 1] = add_buffer(
+      stage_, {.name = name + ".gradient",
+               .kind = BufferKind::kGradient,
+               .bytes = sharding_.gradients ? Bytes(shard * sharding_.gradient_bytes) : gradient.bytes(),
+               .persistent = true,
+               .first = {},
+               .last = {},
+               .init = ParameterInit::kZeros,
+               .partner = map_[i]});
+  owned_.push_back({.tensor = i, .value = map_[i], .gradient = map_[i + 1]});
+  const bool word_embedding =
+      tensor.tied_to_embedding || (prefix_ == "embedding" && tensor.name == "word.weight");
+  parameters.push_back({.value = map_[i],
+                        .gradient = map_[i + 1],
+                        .elements = tensor.elements,
+                        .tied = word_embedding,
+                        .partial_gradient = tensor.partial_gradient});
+}
+
+void BlockLowering::gather(TemplateAssembler& assembler, Op op, std::vector<std::int32_t>& map,
+                           std::string_view suffix) {
+  std::vector<std::int32_t> shards;
+  for (const Owned& owned : owned_) {
+    const Tensor& tensor = block_.tensors[owned.tensor];
+    const std::int32_t whole =
+        add_buffer(stage_, {.name = fmt::format("{} {} (gathered){}", prefix_, tensor.name, suffix),
+                            .kind = BufferKind::kParameter,
+                            .bytes = tensor.bytes(),
+                            .first = {},
+                            .last = {}});
+    map[owned.tensor] = whole;
+    op.buffers.push_back(whole);
+    op.bytes += tensor.bytes();
+    shards.push_back(owned.value);
+  }
+  op.buffers.insert(op.buffers.end(), shards.begin(), shards.end());
+  op.collective = CollectiveKind::kAllGather;
+  assembler.add_communication(
+      std::move(op), {.for_compute = false, .after_compute = true, .compute_waits = ComputeWaits::kAtUse});
+}
+
+bool BlockLowering::backward_reads_parameters() const {
+  return std::any_of(block_.backward.begin(), block_.backward.end(), [&](const GroupedKernel& grouped) {
+    return std::any_of(grouped.kernel.operands.begin(), grouped.kernel.operands.end(), [&](const Operand& o) {
+      return block_.tensors[static_cast<std::size_t>(o.tensor)].role == TensorRole::kParameter;
+    });
+  });
+}
+
+void BlockLowering::reduce(TemplateAssembler& assembler, Op op) {
+  std::vector<std::int32_t> whole;
+  for (Owned& owned : owned_) {
+    const Tensor& tensor = block_.tensors[owned.tensor];
+    owned.reduced =
+        add_buffer(stage_, {.name = fmt::format("{} {}.gradient (reduced)", prefix_, tensor.name),
+                            .kind = BufferKind::kGradient,
+                            .bytes = Bytes(sharding_.shard_of(tensor.elements) * sharding_.reduce_bytes),
+                            .first = {},
+                            .last = {}});
+    op.buffers.push_back(owned.reduced);
+    op.bytes += Bytes(tensor.elements * sharding_.reduce_bytes);
+    whole.push_back(backward_map_[owned.tensor + 1]);
+  }
+  op.buffers.insert(op.buffers.end(), whole.begin(), whole.end());
+  op.collective = CollectiveKind::kReduceScatter;
+  assembler.add_communication(
+      std::move(op), {.for_compute = false, .after_compute = true, .compute_waits = ComputeWaits::kAtUse});
+}
+
+void BlockLowering::accumulate(TemplateAssembler& assembler, const Place& place) {
+  for (const Owned& owned : owned_) {
+    const std::int64_t elements = sharding_.shard_of(block_.tensors[owned.tensor].elements);
+    assembler.add_kernel({Phase::kBackward, place.layer},
+                         {.kind = KernelKind::kGradientConvert,
+                          .shape = {.rows = elements, .columns = 1},
+                          .flops = Flops(static_cast<double>(elements)),
+                          .bytes = Bytes(elements * (2 * sharding_.gradient_bytes + sharding_.reduce_bytes)),
+                          .operands = {{owned.gradient, Access::kUpdate}, {owned.reduced, Access::kRead}}});
+  }
+  assembler.end_op();
 }
 
 std::int32_t BlockLowering::make_activation(int tensor_index, const std::string& suffix) {
   const Tensor& tensor = block_.tensors[static_cast<std::size_t>(tensor_index)];
-  return add_buffer(stage_, {.name = fmt::format("{} {}{}", prefix_, tensor.name, suffix),
-                             .kind = BufferKind::kActivation,
-                             .bytes = tensor.bytes(),
-                             .first = {},
-                             .last = {}});
+  return add_buffer(
+      stage_, {.name = fmt::format("{} {}{}", prefix_, tensor.name, suffix),
+               .kind = tensor.role == TensorRole::kGradient ? BufferKind::kGradient : BufferKind::kActivation,
+               .bytes = tensor.bytes(),
+               .first = {},
+               .last = {}});
 }
 
 void BlockLowering::append(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place,
@@ -190,7 +275,6 @@ void BlockLowering::recompute(TemplateAssembler& assembler, const Place& place) 
 
 void BlockLowering::backward(TemplateAssembler& assembler, const Place& place, Phase phase) {
   if (phase != Phase::kBackwardWeight) {
-    backward_map_ = map_;
     recompute(assembler, place);
   }
   const std::vector<bool> weight = weight_gradient_kernels(block_);

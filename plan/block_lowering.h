@@ -21,6 +21,17 @@ struct BlockPorts {
   std::int32_t tied_gradient = Buffer::kNone;
 };
 
+/// How the ranks of a sharding group divide parameters and gradients (ZeRO stages 2 and 3, FSDP).
+struct Sharding {
+  std::int64_t parts = 1;
+  bool parameters = false;          ///< gathered for each use
+  bool gradients = false;           ///< reduced after each backward
+  std::int64_t reduce_bytes = 4;    ///< element size of gradients on the wire
+  std::int64_t gradient_bytes = 4;  ///< element size of the accumulated shards
+
+  std::int64_t shard_of(std::int64_t elements) const { return (elements + parts - 1) / parts; }
+};
+
 /// A parameter of the stage with everything that its update needs.
 struct StageParameter {
   std::int32_t value = 0;
@@ -41,14 +52,29 @@ class BlockLowering {
  public:
   BlockLowering(Stage& stage, const Block& block, std::string prefix, const BlockPorts& ports);
 
-  void make_parameters(std::vector<StageParameter>& parameters);
-
   struct Place {
     std::int32_t layer = Op::kNoLayer;
     RecomputeSet recompute;
     bool recompute_whole_group = false;
   };
+
+  void make_parameters(const Sharding& sharding, std::vector<StageParameter>& parameters);
+  bool backward_reads_parameters() const;
+
+  /// With sharded parameters: all of them gathered into buffers that live as long as the pass needs them.
+  /// `op` says over which ranks. Before forward(), and between begin_backward() and backward().
+  void gather_for_forward(TemplateAssembler& assembler, Op op) { gather(assembler, std::move(op), map_, ""); }
+  void gather_for_backward(TemplateAssembler& assembler, Op op) {
+    gather(assembler, std::move(op), backward_map_, " (gathered again)");
+  }
+  /// With sharded gradients, after backward(): the sum of all ranks' gradients, a shard to each.
+  void reduce(TemplateAssembler& assembler, Op op);
+  /// Adds the reduced shards to the accumulated ones.
+  void accumulate(TemplateAssembler& assembler, const Place& place);
+
   void forward(TemplateAssembler& assembler, const Place& place);
+  /// What forward made is what backward reads, unless it is gathered or recomputed.
+  void begin_backward() { backward_map_ = map_; }
   /// `phase`: kBackward, or with a split backward kBackwardInput, then kBackwardWeight in a later template.
   void backward(TemplateAssembler& assembler, const Place& place, Phase phase);
 
@@ -58,12 +84,24 @@ class BlockLowering {
   void append(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place,
               const GroupedKernel& grouped, std::vector<std::int32_t>& map);
 
+  void make_parameter(std::size_t tensor, std::vector<StageParameter>& parameters);
+  void recompute(TemplateAssembler& assembler, const Place& place);
+  void gather(TemplateAssembler& assembler, Op op, std::vector<std::int32_t>& map, std::string_view suffix);
+
+  /// A parameter that the block uses: its own, or the embedding's.
+  struct Owned {
+    std::size_t tensor = 0;  ///< its gradient is the next
+    std::int32_t value = 0;  ///< persistent buffers: whole or shards
+    std::int32_t gradient = 0;
+    std::int32_t reduced = Buffer::kNone;  ///< this microbatch's shard of the gradient
+  };
+
   Stage& stage_;
   const Block& block_;
   std::string prefix_;
   BlockPorts ports_;
-  void recompute(TemplateAssembler& assembler, const Place& place);
-
+  Sharding sharding_;
+  std::vector<Owned> owned_;
   std::vector<std::int32_t> map_;           ///< tensor to buffer
   std::vector<std::int32_t> backward_map_;  ///< likewise, in backward: what was recomputed elsewhere
 };

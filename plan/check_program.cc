@@ -105,7 +105,14 @@ class StageCheck {
                                 peer, num_stages - 1));
       }
     }
-    if (op.kind == OpKind::kCollective && op.group == GroupKind::kAxis && op.axis == Axis::kPipeline) {
+    const bool of_blocks = op.group == GroupKind::kAxisBlock || op.group == GroupKind::kAxisStride;
+    const std::int32_t degree = program_.degrees[static_cast<std::size_t>(op.axis)];
+    if (of_blocks && (op.group_size < 1 || degree % op.group_size != 0)) {
+      return fail(where + ".group_size", fmt::format("{} (allowed: a divisor of the {} ranks along the axis)",
+                                                     op.group_size, degree));
+    }
+    if (op.kind == OpKind::kCollective && op.group != GroupKind::kFirstAndLastStage &&
+        op.axis == Axis::kPipeline) {
       return fail(where + ".axis", "a collective joins ranks of one stage, or the first and the last stage");
     }
     if (op.group == GroupKind::kFirstAndLastStage && stage_index != 0 && stage_index != num_stages - 1) {

@@ -6,6 +6,7 @@
 #include "plan/legality.h"
 #include "plan/pipeline_time.h"
 #include "plan/schedule.h"
+#include "plan/sharded_pass.h"
 
 namespace portolan {
 
@@ -46,6 +47,18 @@ FlowSet together(const std::vector<FlowSet>& sets) {
   }
   return all;
 }
+
+/// Ranks that divide what ZeRO divides.
+std::int32_t sharers_of(const Strategy& s) { return s.zero_group == 0 ? s.data_parallel : s.zero_group; }
+
+/// Element size of accumulated gradients.
+std::int64_t gradient_width(const Scenario& scenario, const BlockOptions& options) {
+  const std::int64_t width = scenario.software.gradient_bytes.value;
+  return width == 0 ? options.compute_bytes : width;
+}
+
+bool divides_gradients(const Strategy& s) { return s.zero_stage >= 2 && sharers_of(s) > 1; }
+bool divides_parameters(const Strategy& s) { return s.zero_stage >= 3 && sharers_of(s) > 1; }
 
 }  // namespace
 
@@ -111,8 +124,8 @@ ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const Bloc
 }
 
 const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const BlockCosts& costs) {
-  const ShapeKey key{s.tensor_parallel, s.sequence_parallel,  s.pipeline_parallel, s.data_parallel,
-                     s.microbatch_size, s.virtual_stages > 1, s.axis_order};
+  const ShapeKey key{s.tensor_parallel, sharers_of(s),     s.sequence_parallel,  s.pipeline_parallel,
+                     s.data_parallel,   s.microbatch_size, s.virtual_stages > 1, s.axis_order};
   const auto found = machines_.find(key);
   if (found != machines_.end()) {
     return found->second;
@@ -146,6 +159,7 @@ const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const Blo
     op.kind = OpKind::kCollective;
     op.axis = axis;
     op.group = group;
+    op.group_size = sharers_of(s);
     op.collective = axis == Axis::kData ? CollectiveKind::kReduceScatter : CollectiveKind::kAllReduce;
     op.bytes = Bytes(kUnit);
     const FlowSet set = together(flows.all_groups(op, 0));
@@ -153,6 +167,8 @@ const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const Blo
                     set.latency};
   };
   made.data = price(Axis::kData, GroupKind::kAxis);
+  made.zero = price(Axis::kData, GroupKind::kAxisBlock);
+  made.across = price(Axis::kData, GroupKind::kAxisStride);
   made.ends = price(Axis::kPipeline, GroupKind::kFirstAndLastStage);
   made.tensor = price(Axis::kTensor, GroupKind::kAxis);
   if (scatter) {
@@ -182,6 +198,101 @@ Seconds ClosedForm::data_collective(const MachineCosts& machine, const Strategy&
   return machine.data.of(bytes) * rounds;
 }
 
+/// Blocks of a chunk in forward order, with the elements that a rank computes with: embedding, layers, head.
+std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, const LayerRange& layers,
+                                                         std::int32_t virtual_stage) {
+  const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
+  std::vector<BlockRun> runs;
+  const StageShape& layer = costs.layer_shape;
+  const auto add = [&](const BlockRun& run) { runs.push_back(run); };
+  const auto end_block = [&](const BlockTime& time, StagePlace place, bool read_in_backward) {
+    const StageShape& shape = costs.stages[static_cast<std::size_t>(place)];
+    add({1, time, shape.parameters - layer.parameters, shape.num_tensors - layer.num_tensors,
+         read_in_backward});
+  };
+  if (virtual_stage == 0) {
+    end_block(costs.embedding, StagePlace::kFirst, false);
+  }
+  if (layers.count > 0) {
+    add({layers.count, layers_time(s, costs, layers) * (1.0 / layers.count), layer.parameters,
+         layer.num_tensors, true});
+  }
+  if (virtual_stage + 1 == s.pipeline_parallel * s.virtual_stages) {
+    end_block(costs.head, StagePlace::kLast, true);
+  }
+  return runs;
+}
+
+void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machine, const LayerRange& layers,
+                                   std::int32_t virtual_stage, BlockTime& chunk) {
+  const SoftwareProfile& software = scenario_.software;
+  const BlockOptions& options = blocks(s, s.recompute.of_layer(0)).options;
+  const std::int64_t wire =
+      software.reduce_bytes.value == 0 ? options.compute_bytes : software.reduce_bytes.value;
+  const std::int64_t width =
+      software.gradient_bytes.value == 0 ? options.compute_bytes : software.gradient_bytes.value;
+  const bool gathers = divides_parameters(s);
+  std::vector<ShardedBlocks> forward, backward;
+  for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
+    const Seconds gather =
+        gathers ? machine.zero.of(Bytes(run.parameters * options.compute_bytes)) : Seconds(0);
+    // One kernel's time for the mean tensor, as often as there are tensors.
+    const std::int64_t elements = run.parameters / sharers_of(s) / run.num_tensors;
+    const Kernel accumulation{.kind = KernelKind::kGradientConvert,
+                              .shape = {.rows = elements, .columns = 1},
+                              .flops = {},
+                              .bytes = Bytes(elements * (2 * width + wire)),
+                              .operands = {}};
+    forward.push_back({.count = run.count,
+                       .compute = run.time.whole_forward(),
+                       .gather = gather,
+                       .reduce = {},
+                       .accumulate = {}});
+    backward.push_back(
+        {.count = run.count,
+         .compute = run.time.whole_backward(),
+         .gather = run.read_in_backward && software.reshard_after_forward.value ? gather : Seconds(0),
+         .reduce = machine.zero.of(Bytes(run.parameters * wire)),
+         .accumulate =
+             kernel_costs_.at(s.precision).time(accumulation) * static_cast<double>(run.num_tensors)});
+  }
+  std::reverse(backward.begin(), backward.end());
+  const std::int64_t prefetch = software.gather_prefetch.value;
+  const auto compute = [](const std::vector<ShardedBlocks>& list) {
+    Seconds total;
+    for (const ShardedBlocks& blocks : list) {
+      total += blocks.compute * blocks.count;
+    }
+    return total;
+  };
+  chunk.data_forward += sharded_pass_time(forward, prefetch) - compute(forward);
+  chunk.data_backward += sharded_pass_time(backward, prefetch) - compute(backward);
+}
+
+/// What the widest moment of a chunk's backward holds beside shards: gathered parameters, gradients that are
+/// not reduced yet.
+Bytes ClosedForm::sharded_transients(const Strategy& s, std::int32_t virtual_stage, std::int32_t layers) {
+  if (!divides_gradients(s)) {
+    return {};
+  }
+  const BlockOptions& options = blocks(s, s.recompute.of_layer(0)).options;
+  std::vector<std::int64_t> sizes;  // of single blocks; the middle of many layers is like its ends
+  for (const BlockRun& run : block_runs(s, {0, layers}, virtual_stage)) {
+    sizes.insert(sizes.end(), static_cast<std::size_t>(std::min(run.count, 8)), run.parameters);
+  }
+  const auto ahead = static_cast<std::size_t>(scenario_.software.gather_prefetch.value) + 1;
+  const bool gathers = divides_parameters(s) && scenario_.software.reshard_after_forward.value;
+  std::int64_t most = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    std::int64_t elements = sizes[i] + (i + 1 < sizes.size() ? sizes[i + 1] : 0);
+    for (std::size_t k = 0; gathers && k < ahead && k <= i; ++k) {
+      elements += sizes[i - k];
+    }
+    most = std::max(most, elements);
+  }
+  return Bytes(most * options.compute_bytes);
+}
+
 ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine_costs) {
   const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
@@ -206,6 +317,9 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
     stage.parameters += shape.parameters + (count - 1) * costs.layer_shape.parameters;
     stage.num_tensors += shape.num_tensors + (count - 1) * costs.layer_shape.num_tensors;
     stage.partial_gradients += shape.partial_gradients + costs.layer_shape.partial_gradients * (count - 1);
+    if (divides_gradients(s)) {
+      add_sharded_waits(s, machine_costs, {first_layer, count}, k, stage.time);
+    }
     first_layer += count;
   }
   return stages;
@@ -216,18 +330,30 @@ ClosedForm::OnceAStep ClosedForm::once_a_step(const Strategy& s, const MachineCo
                                               const StageSum& stage, StagePlace place) {
   const BlockOptions& options = blocks(s, s.recompute.of_layer(0)).options;
   const KernelCost& kernel_cost = kernel_costs_.at(s.precision);
-  const std::int64_t shards = s.zero_stage >= 1 ? s.data_parallel : 1;
+  const std::int64_t shards = s.zero_stage >= 1 ? sharers_of(s) : 1;
   const std::int64_t tensors = stage.num_tensors;
-  const Bytes gradients(stage.parameters * options.gradient_bytes);
+  const std::int64_t width = gradient_width(scenario_, options);
+  const Bytes gradients(stage.parameters * width);
   OnceAStep times;
-  times.sync =
-      machine_costs.tensor.of(stage.partial_gradients) +
-      data_collective(machine_costs, s,
-                      s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter,
-                      gradients);
-  if (s.zero_stage > 0) {
-    times.gather = data_collective(machine_costs, s, CollectiveKind::kAllGather,
-                                   Bytes(stage.parameters * options.compute_bytes));
+  times.sync = machine_costs.tensor.of(stage.partial_gradients) /
+               (divides_gradients(s) ? static_cast<double>(shards) : 1.0);
+  if (s.zero_stage == 0) {
+    times.sync += data_collective(machine_costs, s, CollectiveKind::kAllReduce, gradients);
+  } else {
+    // Reduced and gathered within the sharding group, added up across groups.
+    const bool whole = shards == s.data_parallel;
+    const auto within = [&](CollectiveKind kind, Bytes bytes) {
+      return whole ? data_collective(machine_costs, s, kind, bytes) : machine_costs.zero.of(bytes);
+    };
+    if (shards > 1 && !divides_gradients(s)) {
+      times.sync += within(CollectiveKind::kReduceScatter, gradients);
+    }
+    if (!whole) {
+      times.sync += machine_costs.across.of(Bytes(gradients.value / shards)) * 2.0;
+    }
+    if (shards > 1 && !divides_parameters(s)) {
+      times.gather = within(CollectiveKind::kAllGather, Bytes(stage.parameters * options.compute_bytes));
+    }
   }
   // One kernel's time for the mean tensor, as often as there are tensors.
   const auto per_tensor = [&](KernelKind kind, std::int64_t elements, std::int64_t bytes) {
@@ -244,9 +370,10 @@ ClosedForm::OnceAStep ClosedForm::once_a_step(const Strategy& s, const MachineCo
   };
   const std::int64_t state = scenario_.software.optimizer_bytes_per_parameter.value;
   const std::int64_t update_bytes =
-      stage.parameters / shards * (2 * options.compute_bytes + options.gradient_bytes + 2 * state);
+      stage.parameters / shards * (2 * options.compute_bytes + width + 2 * state);
   times.update = per_tensor(KernelKind::kAdamW, stage.parameters / shards, update_bytes);
-  times.zeroing = per_tensor(KernelKind::kFillZero, gradients.value, gradients.value);
+  const std::int64_t zeroed = gradients.value / (divides_gradients(s) ? shards : 1);
+  times.zeroing = per_tensor(KernelKind::kFillZero, zeroed, zeroed);
   if (place == StagePlace::kLast || place == StagePlace::kOnly) {
     times.zeroing += kernel_cost.time({.kind = KernelKind::kFillZero,
                                        .shape = {.rows = 8},
@@ -256,7 +383,8 @@ ClosedForm::OnceAStep ClosedForm::once_a_step(const Strategy& s, const MachineCo
   }
   if (scenario_.model.tied_embeddings && (place == StagePlace::kFirst || place == StagePlace::kLast)) {
     const std::int64_t rows = padded_vocab(scenario_.model, options) / s.tensor_parallel;
-    times.sync += machine_costs.ends.of(Bytes(rows * scenario_.model.hidden_size * options.gradient_bytes));
+    times.sync += machine_costs.ends.of(Bytes(rows * scenario_.model.hidden_size * width)) /
+                  (divides_gradients(s) ? static_cast<double>(shards) : 1.0);
   }
   return times;
 }
@@ -333,25 +461,38 @@ Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
 std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
   const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
   const StageSums stages = stage_sums(s, machine(s, costs));
-  const std::int64_t shards = s.zero_stage >= 1 ? s.data_parallel : 1;
+  const std::int64_t shards = s.zero_stage >= 1 ? sharers_of(s) : 1;
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
   const auto num_virtual = static_cast<std::int32_t>(layers.size());
   std::vector<std::vector<LayersMemory>> chunks(stages.size());
+  std::vector<Bytes> transients(stages.size());
   std::int32_t first_layer = 0;
   for (std::int32_t k = 0; k < num_virtual; ++k) {
     const std::int32_t count = layers[static_cast<std::size_t>(k)];
-    chunks[static_cast<std::size_t>(k % s.pipeline_parallel)].push_back(
-        layers_memory(s, costs, place_of(k, num_virtual), {first_layer, count}));
+    LayersMemory chunk = layers_memory(s, costs, place_of(k, num_virtual), {first_layer, count});
+    if (divides_parameters(s) && !scenario_.software.reshard_after_forward.value) {
+      Bytes kept;  // gathered in forward, given back after backward
+      for (const BlockRun& run : block_runs(s, {first_layer, count}, k)) {
+        kept += Bytes(run.read_in_backward ? run.count * run.parameters * costs.options.compute_bytes : 0);
+      }
+      chunk.saved += kept;
+      chunk.peak += kept;
+    }
+    chunks[static_cast<std::size_t>(k % s.pipeline_parallel)].push_back(chunk);
+    Bytes& transient = transients[static_cast<std::size_t>(k % s.pipeline_parallel)];
+    transient = std::max(transient, sharded_transients(s, k, count));
     first_layer += count;
   }
   std::vector<StageMemory> memories;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const std::int64_t parameters = stages[i].parameters;
     StageMemory memory;
-    memory.parameters = Bytes(parameters * costs.options.compute_bytes);
-    memory.gradients = Bytes(parameters * costs.options.gradient_bytes);
-    memory.optimizer_states =
-        Bytes((parameters + shards - 1) / shards * scenario_.software.optimizer_bytes_per_parameter.value);
+    const std::int64_t shard = (parameters + shards - 1) / shards;
+    memory.parameters =
+        Bytes((divides_parameters(s) ? shard : parameters) * costs.options.compute_bytes) + transients[i];
+    memory.gradients =
+        Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_, costs.options));
+    memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
     memory.activations = activations(s, static_cast<std::int32_t>(i), chunks[i]);
     memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
     memory.reserved = memory.allocated + scenario_.software.framework_memory.value;
@@ -384,7 +525,7 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   b.compute = (first.forward + first.backward + first.weight) * m;
   b.recompute = first.recompute * m;
   b.exposed_tensor = (first.tensor_forward + first.tensor_backward) * m;
-  b.exposed_data = parts.data;
+  b.exposed_data = parts.data + (first.data_forward + first.data_backward) * m;
   b.optimizer = parts.optimizer;
   const Seconds rest = parts.step_time - b.total();
   b.exposed_pipeline = std::min(parts.sends, rest);

@@ -46,11 +46,13 @@ class ClosedForm {
     }
   };
   using BlockKey = std::tuple<std::int32_t, bool, std::int64_t, unsigned long, Precision, std::int32_t, bool>;
-  using ShapeKey = std::tuple<std::int32_t, bool, std::int32_t, std::int32_t, std::int64_t, bool,
-                              std::array<Axis, kNumAxes>>;
+  using ShapeKey = std::tuple<std::int32_t, std::int32_t, bool, std::int32_t, std::int32_t, std::int64_t,
+                              bool, std::array<Axis, kNumAxes>>;
   struct MachineCosts {
     std::vector<Seconds> sends;  ///< by boundary
     Seconds wrap_send;           ///< from the last stage to the first, with several chunks a stage
+    AxisCost zero;               ///< likewise, of the ranks that share what ZeRO divides
+    AxisCost across;             ///< likewise, of the ranks with the same shards
     AxisCost data;    ///< per byte of a whole vector, one direction round (reduce-scatter or all-gather)
     AxisCost ends;    ///< all-reduce between first and last stage
     AxisCost tensor;  ///< all-reduce over the tensor-parallel group
@@ -85,6 +87,19 @@ class ClosedForm {
   LayersMemory layers_memory(const Strategy& strategy, const BlockCosts& first_layer, StagePlace place,
                              const LayerRange& layers);
   const MachineCosts& machine(const Strategy& strategy, const BlockCosts& costs);
+  struct BlockRun {
+    std::int32_t count = 1;
+    BlockTime time;  ///< of one block
+    std::int64_t parameters = 0;
+    std::int64_t num_tensors = 0;
+    bool read_in_backward = true;
+  };
+  std::vector<BlockRun> block_runs(const Strategy& strategy, const LayerRange& layers,
+                                   std::int32_t virtual_stage);
+  /// Adds what passes wait for where parameters or gradients are divided.
+  void add_sharded_waits(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
+                         std::int32_t virtual_stage, BlockTime& chunk);
+  Bytes sharded_transients(const Strategy& strategy, std::int32_t virtual_stage, std::int32_t layers);
   Seconds data_collective(const MachineCosts& machine, const Strategy& strategy, CollectiveKind kind,
                           Bytes bytes) const;
   StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);

@@ -30,16 +30,25 @@ FlowSet CommunicationFlows::group_of(const Op& op, const Coordinates& place) con
 }
 
 std::vector<FlowSet> CommunicationFlows::all_groups(const Op& op, std::int32_t stage) const {
-  const bool collective = op.kind == OpKind::kCollective;
-  const auto range = [&](Axis axis) { return collective && op.axis == axis ? 1 : placement_.degree(axis); };
+  // One rank of each group along the axis that it joins, all along the others.
+  const auto begins_group = [&](Axis axis, std::int32_t i) {
+    if (op.kind != OpKind::kCollective || op.axis != axis) {
+      return true;
+    }
+    return op.group == GroupKind::kAxisBlock    ? i % op.group_size == 0
+           : op.group == GroupKind::kAxisStride ? i < op.group_size
+                                                : i == 0;
+  };
   std::vector<FlowSet> sets;
   Coordinates place{};
   at(place, Axis::kPipeline) = stage;
-  for (std::int32_t d = 0; d < range(Axis::kData); ++d) {
-    for (std::int32_t k = 0; k < range(Axis::kTensor); ++k) {
-      at(place, Axis::kData) = d;
-      at(place, Axis::kTensor) = k;
-      sets.push_back(group_of(op, place));
+  for (std::int32_t d = 0; d < placement_.degree(Axis::kData); ++d) {
+    for (std::int32_t k = 0; k < placement_.degree(Axis::kTensor); ++k) {
+      if (begins_group(Axis::kData, d) && begins_group(Axis::kTensor, k)) {
+        at(place, Axis::kData) = d;
+        at(place, Axis::kTensor) = k;
+        sets.push_back(group_of(op, place));
+      }
     }
   }
   return sets;

@@ -25,12 +25,9 @@ Found find_unavailable(const Strategy& s) {
   if (s.expert_parallel != 1) {
     return unavailable(fmt::format("expert parallelism (ep={}; allowed: 1)", s.expert_parallel));
   }
-  if (s.zero_stage < 0 || s.zero_stage > 1) {
-    return unavailable(fmt::format("ZeRO stage {} (allowed: 0, 1)", s.zero_stage));
-  }
-  if (s.zero_group != 0) {
-    return unavailable(
-        fmt::format("a ZeRO group of {} (allowed: 0, the whole data-parallel group)", s.zero_group));
+  if (s.zero_stage >= 2 && splits_backward(s.schedule)) {
+    return unavailable(fmt::format("ZeRO stage {} with schedule {} (allowed: gpipe, 1f1b, interleaved)",
+                                   s.zero_stage, schedule_name(s.schedule)));
   }
   if (s.gradient_aggregation != GradientAggregation{}) {
     return unavailable("gradient aggregation other than one ring all-reduce a stage after backward");
@@ -66,6 +63,15 @@ Found find_degree_problem(const Scenario& scenario, const Strategy& s) {
                   fmt::format("tp {} x pp {} x dp {} = {:.0f} ranks {} {} GPUs", s.tensor_parallel,
                               s.pipeline_parallel, s.data_parallel, ranks,
                               ranks > gpus ? "exceed the" : "leave idle some of the", scenario.num_gpus));
+  }
+  if (s.zero_stage < 0 || s.zero_stage > 3) {
+    return reject(RejectReason::kDegrees, fmt::format("zero={} (allowed: 0 to 3)", s.zero_stage));
+  }
+  if (s.zero_group < 0 || (s.zero_group > 0 && s.data_parallel % s.zero_group != 0)) {
+    return reject(
+        RejectReason::kDegrees,
+        fmt::format("zero_group={} (allowed: 0, the whole data-parallel group, or a divisor of dp {})",
+                    s.zero_group, s.data_parallel));
   }
   if (!scenario.hardware.device.peak.contains(s.precision)) {
     return reject(RejectReason::kNotAvailable,
@@ -225,6 +231,10 @@ std::int64_t compute_bytes(Precision precision) {
 BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
   const SoftwareProfile& software = scenario.software;
   const std::int64_t element = compute_bytes(strategy.precision);
+  const std::int32_t sharers = strategy.zero_group == 0 ? strategy.data_parallel : strategy.zero_group;
+  const bool reduces_each_backward = strategy.zero_stage >= 2 && sharers > 1;
+  const std::int64_t accumulated =
+      software.gradient_bytes.value == 0 ? element : software.gradient_bytes.value;
   return {.microbatch_size = strategy.microbatch_size,
           .sequence_length = scenario.sequence_length,
           .tensor_parallel = strategy.tensor_parallel,
@@ -233,7 +243,8 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
           .overlap_tensor = software.tensor_overlap.value,
           .vocab_padding = software.vocab_padding.value,
           .compute_bytes = element,
-          .gradient_bytes = software.gradient_bytes.value == 0 ? element : software.gradient_bytes.value,
+          .gradient_bytes = reduces_each_backward ? element : accumulated,
+          .accumulate_gradients = !reduces_each_backward,
           .dropout = software.dropout.value,
           .logits_in_fp32 = software.logits_in_fp32.value,
           .fused_gradient_accumulation = software.fused_gradient_accumulation.value,

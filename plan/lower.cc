@@ -18,6 +18,7 @@ std::vector<Lane> make_lanes() {
           {Kind::kCommunication, "pipeline receive next"},
           {Kind::kCommunication, "pipeline send previous"},
           {Kind::kCommunication, "data"},
+          {Kind::kCommunication, "data gather"},
           {Kind::kCommunication, "end stages"}};
 }
 

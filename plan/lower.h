@@ -20,6 +20,7 @@ enum class LaneIndex : std::int32_t {
   kReceiveNext,
   kSendPrevious,
   kData,
+  kDataGather,
   kEndStages
 };
 constexpr std::int32_t lane_of(LaneIndex index) { return static_cast<std::int32_t>(index); }

@@ -25,63 +25,72 @@ void StageLowering::zero_gradients() {
   }
 }
 
+/// Sums of gradients, one after another.
+std::vector<Op> StageLowering::gradient_sums() const {
+  std::vector<Op> sums;
+  const auto add = [&](LaneIndex lane, Axis axis, CollectiveKind collective, const auto& chosen) -> Op& {
+    Op op;
+    op.kind = OpKind::kCollective;
+    op.phase = Phase::kGradientSync;
+    op.lane = lane_of(lane);
+    op.axis = axis;
+    op.collective = collective;
+    for (const StageParameter& parameter : parameters_) {
+      if (chosen(parameter)) {
+        op.buffers.push_back(parameter.gradient);
+        op.bytes += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
+      }
+    }
+    sums.push_back(std::move(op));
+    return sums.back();
+  };
+  const auto all = [](const StageParameter&) { return true; };
+  const auto partial = [](const StageParameter& p) { return p.partial_gradient; };
+  const auto tied = [](const StageParameter& p) { return p.tied; };
+  const Strategy& s = context_.strategy;
+  if (std::any_of(parameters_.begin(), parameters_.end(), partial)) {
+    add(LaneIndex::kTensor, Axis::kTensor, CollectiveKind::kAllReduce, partial);
+  }
+  const std::int32_t sharers = s.zero_stage == 0 ? s.data_parallel : context_.zero_group();
+  if (sharers > 1 && s.zero_stage <= 1) {
+    Op& op = add(LaneIndex::kData, Axis::kData,
+                 s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter, all);
+    if (sharers < s.data_parallel) {
+      op.group = GroupKind::kAxisBlock;
+      op.group_size = sharers;
+    }
+  }
+  if (sharers < s.data_parallel) {
+    // Each rank has its shard of its own group's sum: the same shards of all groups add up.
+    Op& op = add(LaneIndex::kData, Axis::kData, CollectiveKind::kAllReduce, all);
+    op.group = GroupKind::kAxisStride;
+    op.group_size = sharers;
+    op.bytes = s.zero_stage <= 1 ? Bytes(op.bytes.value / sharers) : op.bytes;
+  }
+  if (context_.scenario.model.tied_embeddings && context_.num_stages() > 1 && (first() || last())) {
+    add(LaneIndex::kEndStages, Axis::kPipeline, CollectiveKind::kAllReduce, tied).group =
+        GroupKind::kFirstAndLastStage;
+  }
+  return sums;
+}
+
 void StageLowering::gradient_sync() {
-  const bool data = context_.strategy.data_parallel > 1;
-  const bool tied =
-      context_.scenario.model.tied_embeddings && context_.num_stages() > 1 && (first() || last());
-  const bool partial = std::any_of(parameters_.begin(), parameters_.end(),
-                                   [](const StageParameter& p) { return p.partial_gradient; });
-  if (!data && !tied && !partial) {
+  std::vector<Op> sums = gradient_sums();
+  if (sums.empty()) {
     return;
   }
   TemplateAssembler assembler(stage_, "gradient_sync");
   closing_templates_.push_back(assembler.template_index());
-  Op op;
-  op.kind = OpKind::kCollective;
-  op.phase = Phase::kGradientSync;
-  op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
-  if (partial) {
-    Op sync = op;
-    sync.lane = lane_of(LaneIndex::kTensor);
-    sync.axis = Axis::kTensor;
-    for (const StageParameter& parameter : parameters_) {
-      if (parameter.partial_gradient) {
-        sync.buffers.push_back(parameter.gradient);
-        sync.bytes += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
-      }
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    // What the last pass reduced may still be under way.
+    sums[i].predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
+    if (context_.sharding().gradients) {
+      sums[i].predecessors.push_back({Predecessor::Kind::kAllOps, 0, 1});
     }
-    op.predecessors.push_back({Predecessor::Kind::kOp, 0, 0});
-    assembler.add_communication(std::move(sync),
-                                {.for_compute = false, .compute_waits = ComputeWaits::kNever});
-  }
-  if (data) {
-    Op sync = op;
-    sync.lane = lane_of(LaneIndex::kData);
-    sync.axis = Axis::kData;
-    sync.collective =
-        context_.strategy.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter;
-    for (const StageParameter& parameter : parameters_) {
-      sync.buffers.push_back(parameter.gradient);
-      sync.bytes += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
+    if (i > 0) {
+      sums[i].predecessors.push_back({Predecessor::Kind::kOp, static_cast<std::int32_t>(i) - 1, 0});
     }
-    assembler.add_communication(std::move(sync),
-                                {.for_compute = false, .compute_waits = ComputeWaits::kNever});
-  }
-  if (tied) {
-    Op sync = op;
-    sync.lane = lane_of(LaneIndex::kEndStages);
-    sync.group = GroupKind::kFirstAndLastStage;
-    sync.axis = Axis::kPipeline;
-    for (const StageParameter& parameter : parameters_) {
-      if (parameter.tied) {
-        sync.buffers.push_back(parameter.gradient);
-        sync.bytes += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
-      }
-    }
-    if (data) {
-      sync.predecessors.push_back({Predecessor::Kind::kOp, partial ? 1 : 0, 0});
-    }
-    assembler.add_communication(std::move(sync),
+    assembler.add_communication(std::move(sums[i]),
                                 {.for_compute = false, .compute_waits = ComputeWaits::kNever});
   }
 }
@@ -89,7 +98,8 @@ void StageLowering::gradient_sync() {
 void StageLowering::optimizer() {
   TemplateAssembler assembler(stage_, "optimizer");
   const std::int64_t state_bytes = context_.scenario.software.optimizer_bytes_per_parameter.value;
-  const std::int64_t shards = context_.strategy.zero_stage >= 1 ? context_.strategy.data_parallel : 1;
+  const std::int64_t shards = context_.strategy.zero_stage >= 1 ? context_.zero_group() : 1;
+  const Sharding sharding = context_.sharding();
   assembler.next_compute_waits_for({Predecessor::Kind::kAllOps, 0, 1});
   for (const StageParameter& parameter : parameters_) {
     const Buffer value = stage_.buffers[static_cast<std::size_t>(parameter.value)];
@@ -117,24 +127,21 @@ void StageLowering::optimizer() {
       add_state(".master", state_bytes - 8);
     }
     // Each shard reads its gradients and rewrites states and parameters.
-    update.bytes = Bytes((2 * value.bytes.value + gradient.value) / shards + 2 * elements * state_bytes);
+    update.bytes = Bytes(2 * value.bytes.value / (sharding.parameters ? 1 : shards) +
+                         gradient.value / (sharding.gradients ? 1 : shards) + 2 * elements * state_bytes);
     assembler.add_kernel({Phase::kOptimizer, Op::kNoLayer}, std::move(update));
   }
   closing_templates_.push_back(assembler.template_index());
 }
 
 void StageLowering::parameter_gather() {
-  if (context_.strategy.zero_stage == 0 || context_.strategy.data_parallel == 1) {
+  if (context_.strategy.zero_stage == 0 || context_.zero_group() == 1 || context_.sharding().parameters) {
     return;
   }
   TemplateAssembler assembler(stage_, "parameter_gather");
   closing_templates_.push_back(assembler.template_index());
-  Op op;
-  op.kind = OpKind::kCollective;
-  op.lane = lane_of(LaneIndex::kData);
-  op.phase = Phase::kParameterGather;
+  Op op = zero_op(Phase::kParameterGather, LaneIndex::kData);
   op.collective = CollectiveKind::kAllGather;
-  op.axis = Axis::kData;
   for (const StageParameter& parameter : parameters_) {
     op.buffers.push_back(parameter.value);
     op.bytes += stage_.buffers[static_cast<std::size_t>(parameter.value)].bytes;

@@ -21,7 +21,8 @@ struct Plan {
 
 /// Whether the parts belong together: the program is runnable (check_program) and is what `scenario` and
 /// `strategy` lower to, apart from its order lists, which are anybody's to change. Errors (kBadInput) name
-/// the place first: "strategy: ...", "program.stages[0].order[2]: ...", "program: stage 0, template forward 0 ...".
+/// the place first: "strategy: ...", "program.stages[0].order[2]: ...", "program: stage 0, template forward 0
+/// ...".
 Result<void> check_plan(const Plan& plan);
 
 }  // namespace portolan

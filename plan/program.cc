@@ -73,6 +73,7 @@ class CanonicalBytes {
     add(op.predecessors);
     add(op.collective);
     add(op.group);
+    add(op.group_size);
     add(op.axis);
     add(op.peer_offset);
     add(op.channel);

@@ -30,8 +30,10 @@ enum class CollectiveKind : std::uint8_t { kAllReduce, kReduceScatter, kAllGathe
 
 /// Ranks that a communication op joins, found from a rank's own coordinates.
 enum class GroupKind : std::uint8_t {
-  kAxis,              ///< all ranks that differ from this one along `axis` only
-  kFirstAndLastStage  ///< the first and the last stage's rank with this one's other coordinates
+  kAxis,               ///< all ranks that differ from this one along `axis` only
+  kFirstAndLastStage,  ///< the first and the last stage's rank with this one's other coordinates
+  kAxisBlock,          ///< of kAxis, `group_size` neighbours: those in one block with this rank
+  kAxisStride,  ///< of kAxis, one rank of each block of `group_size`: those in one place with this rank
 };
 
 /// Ops of one lane run one after another, in order.
@@ -70,10 +72,13 @@ struct Op {
   CollectiveKind collective = CollectiveKind::kAllReduce;
   GroupKind group = GroupKind::kAxis;
   Axis axis = Axis::kTensor;
+  std::int32_t group_size = 1;   ///< kAxisBlock, kAxisStride: divides the axis' degree
   std::int32_t peer_offset = 0;  ///< kSend, kReceive: the peer's place along `axis`, relative
   std::int32_t channel = 0;  ///< kSend, kReceive: a send pairs with the receive of its channel and microbatch
   Bytes bytes;               ///< payload of each rank (whole vector of a collective)
-  std::vector<std::int32_t> buffers;  ///< what is sent, received into, or combined, in order
+  /// What is sent, received into, or combined, in order. Where a collective is not done in place: as many
+  /// destinations, then their sources.
+  std::vector<std::int32_t> buffers;
 
   static constexpr std::int32_t kNoLayer = -1;
   bool operator==(const Op&) const = default;

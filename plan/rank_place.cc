@@ -58,12 +58,27 @@ std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, co
 
 std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank, const Op& op) {
   Coordinates place = placement.coordinates_of(rank);
-  const std::int32_t members = placement.degree(op.axis);
-  const std::int32_t stride = op.group == GroupKind::kAxis ? 1 : std::max(members - 1, 1);
+  const std::int32_t degree = placement.degree(op.axis);
+  const std::int32_t own = place[static_cast<std::size_t>(op.axis)];
+  const auto joins = [&](std::int32_t i) {
+    switch (op.group) {
+      case GroupKind::kAxis:
+        return true;
+      case GroupKind::kFirstAndLastStage:
+        return i == 0 || i == degree - 1;
+      case GroupKind::kAxisBlock:
+        return i / op.group_size == own / op.group_size;
+      case GroupKind::kAxisStride:
+        return i % op.group_size == own % op.group_size;
+    }
+    return false;
+  };
   std::vector<std::int32_t> ranks;
-  for (std::int32_t i = 0; i < members; i += stride) {
-    place[static_cast<std::size_t>(op.axis)] = i;
-    ranks.push_back(placement.rank_of(place));
+  for (std::int32_t i = 0; i < degree; ++i) {
+    if (joins(i)) {
+      place[static_cast<std::size_t>(op.axis)] = i;
+      ranks.push_back(placement.rank_of(place));
+    }
   }
   std::sort(ranks.begin(), ranks.end());
   return ranks;

@@ -16,7 +16,8 @@ struct RankMemory {
   Bytes predicted_live;  ///< from the Program, before the run
   Bytes live;            ///< peak of live buffers
   Bytes arena;           ///< highest address of the arena
-  Bytes rss;             ///< growth of resident memory over the steps, the process's, divided over its ranks as their arenas are
+  Bytes rss;  ///< growth of resident memory over the steps, the process's, divided over its ranks as their
+              ///< arenas are
 
   bool operator==(const RankMemory&) const = default;
 };

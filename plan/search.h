@@ -31,9 +31,9 @@ struct Verdict {
 };
 
 struct SearchOptions {
-  std::int32_t num_folded = 64;   ///< best by the closed form, simulated folded; the others are left out. 0:
-                                  ///< no simulation at this rung
-  std::int32_t num_full = 8;      ///< best of those, simulated in full
+  std::int32_t num_folded = 64;  ///< best by the closed form, simulated folded; the others are left out. 0:
+                                 ///< no simulation at this rung
+  std::int32_t num_full = 8;     ///< best of those, simulated in full
 };
 
 struct SearchResult {

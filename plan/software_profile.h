@@ -30,6 +30,12 @@ struct SoftwareProfile {
   Sourced<bool> blocking_sends{true, ""};
   /// Pipeline receives are posted this many slots ahead of their use.
   Sourced<std::int64_t> receive_prefetch{0, ""};
+  /// Parameters that ranks share are gathered this many blocks ahead of their use (ZeRO 3, FSDP).
+  Sourced<std::int64_t> gather_prefetch{1, ""};
+  /// They are given back after forward and gathered again for backward; else kept in between.
+  Sourced<bool> reshard_after_forward{true, ""};
+  /// Element size of gradients that are reduced after each backward (ZeRO 2 and 3); 0: as wide as computed.
+  Sourced<std::int64_t> reduce_bytes{0, ""};
   // What the framework can do. The search keeps to it; a strategy that is asked for does not have to.
   Sourced<bool> sequence_parallel{false, ""};
   Sourced<bool> interleaved_schedule{false, ""};

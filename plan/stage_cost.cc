@@ -178,6 +178,7 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, std::int32
     alike.schedule = ScheduleKind::kOneFOneB;
   }
   alike.zero_stage = 0;
+  alike.zero_group = 0;
   return lower(small, alike);
 }
 

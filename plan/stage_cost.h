@@ -19,20 +19,25 @@ struct BlockTime {
   Seconds tensor_forward;   ///< tensor collectives of forward
   Seconds tensor_backward;  ///< of backward and recomputation
 
+  Seconds data_forward{};   ///< waiting for parameters that ranks share
+  Seconds data_backward{};  ///< and for gradients, with their accumulation
+
   BlockTime operator+(const BlockTime& other) const {
     return {forward + other.forward,
             backward + other.backward,
             weight + other.weight,
             recompute + other.recompute,
             tensor_forward + other.tensor_forward,
-            tensor_backward + other.tensor_backward};
+            tensor_backward + other.tensor_backward,
+            data_forward + other.data_forward,
+            data_backward + other.data_backward};
   }
   BlockTime operator*(double times) const {
-    return {forward * times,   backward * times,       weight * times,
-            recompute * times, tensor_forward * times, tensor_backward * times};
+    return {forward * times,        backward * times,        weight * times,       recompute * times,
+            tensor_forward * times, tensor_backward * times, data_forward * times, data_backward * times};
   }
-  Seconds whole_forward() const { return forward + tensor_forward; }
-  Seconds whole_backward() const { return backward + recompute + tensor_backward; }
+  Seconds whole_forward() const { return forward + tensor_forward + data_forward; }
+  Seconds whole_backward() const { return backward + recompute + tensor_backward + data_backward; }
 };
 
 /// Memory of a chunk that holds one layer, for one microbatch in flight.

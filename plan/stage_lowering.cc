@@ -29,7 +29,7 @@ std::string StageLowering::chunk_prefix(const Chunk& chunk) const {
 void StageLowering::add_block(Chunk& chunk, const Block& block, std::string prefix, const BlockPorts& ports,
                               const BlockLowering::Place& place) {
   chunk.blocks.emplace_back(stage_, block, std::move(prefix), ports);
-  chunk.blocks.back().make_parameters(parameters_);
+  chunk.blocks.back().make_parameters(context_.sharding(), parameters_);
   chunk.places.push_back(place);
 }
 
@@ -149,6 +149,19 @@ void StageLowering::wait_for_sends(TemplateAssembler& assembler) const {
   }
 }
 
+Op StageLowering::zero_op(Phase phase, LaneIndex lane) const {
+  Op op;
+  op.kind = OpKind::kCollective;
+  op.lane = lane_of(lane);
+  op.phase = phase;
+  op.axis = Axis::kData;
+  if (context_.zero_group() < context_.strategy.data_parallel) {
+    op.group = GroupKind::kAxisBlock;
+    op.group_size = context_.zero_group();
+  }
+  return op;
+}
+
 void StageLowering::forward(Chunk& chunk) {
   TemplateAssembler assembler(stage_, fmt::format("forward {}", chunk.index), chunk.index);
   chunk.forward_template = assembler.template_index();
@@ -156,11 +169,47 @@ void StageLowering::forward(Chunk& chunk) {
     receive(assembler, chunk, Direction::kForward, chunk.input);
   }
   wait_for_sends(assembler);
+  const auto prefetch = static_cast<std::size_t>(context_.scenario.software.gather_prefetch.value);
+  std::size_t gathered = 0;
   for (std::size_t i = 0; i < chunk.blocks.size(); ++i) {
+    for (; context_.sharding().parameters && gathered <= i + prefetch && gathered < chunk.blocks.size();
+         ++gathered) {
+      chunk.blocks[gathered].gather_for_forward(assembler,
+                                                zero_op(Phase::kParameterGather, LaneIndex::kDataGather));
+    }
     chunk.blocks[i].forward(assembler, chunk.places[i]);
   }
   if (!has_head(chunk)) {
     send(assembler, chunk, Direction::kForward, chunk.output);
+  }
+}
+
+void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) {
+  const Sharding sharding = context_.sharding();
+  const auto prefetch = static_cast<std::size_t>(context_.scenario.software.gather_prefetch.value);
+  const bool gathers = sharding.parameters && context_.scenario.software.reshard_after_forward.value;
+  const std::size_t count = chunk.blocks.size();
+  for (BlockLowering& block : chunk.blocks) {
+    block.begin_backward();
+  }
+  std::size_t gathered = 0;  // from the back
+  for (std::size_t done = 0; done < count; ++done) {
+    for (; gathers && gathered <= done + prefetch && gathered < count; ++gathered) {
+      BlockLowering& block = chunk.blocks[count - 1 - gathered];
+      if (block.backward_reads_parameters()) {
+        block.gather_for_backward(assembler, zero_op(Phase::kParameterGather, LaneIndex::kDataGather));
+      }
+    }
+    const std::size_t i = count - 1 - done;
+    chunk.blocks[i].backward(assembler, chunk.places[i],
+                             context_.options.split_backward ? Phase::kBackwardInput : Phase::kBackward);
+    if (sharding.gradients) {
+      chunk.blocks[i].reduce(assembler, zero_op(Phase::kGradientSync, LaneIndex::kData));
+      // By now the gradients of the block before are reduced, beside this block's backward.
+      if (i + 1 < count) {
+        chunk.blocks[i + 1].accumulate(assembler, chunk.places[i + 1]);
+      }
+    }
   }
 }
 
@@ -174,11 +223,12 @@ void StageLowering::backward(Chunk& chunk) {
       receive(assembler, chunk, Direction::kBackward, chunk.output_gradient);
     }
     wait_for_sends(assembler);
-    for (std::size_t i = chunk.blocks.size(); i-- > 0;) {
-      chunk.blocks[i].backward(assembler, chunk.places[i], split ? Phase::kBackwardInput : Phase::kBackward);
-    }
+    backward_blocks(assembler, chunk);
     if (!has_embedding(chunk)) {
       send(assembler, chunk, Direction::kBackward, chunk.input_gradient);
+    }
+    if (context_.sharding().gradients) {
+      chunk.blocks.front().accumulate(assembler, chunk.places.front());
     }
   }
   if (split) {

@@ -32,6 +32,20 @@ struct LoweringContext {
     return Bytes(options.microbatch_size * options.sequence_length * scenario.model.hidden_size *
                  options.compute_bytes / (shards_sequence() ? options.tensor_parallel : 1));
   }
+  /// Ranks that divide what ZeRO divides.
+  std::int32_t zero_group() const {
+    return strategy.zero_group == 0 ? strategy.data_parallel : strategy.zero_group;
+  }
+  Sharding sharding() const {
+    const bool divides = zero_group() > 1;
+    const std::int64_t wire = scenario.software.reduce_bytes.value;
+    const std::int64_t width = scenario.software.gradient_bytes.value;
+    return {.parts = divides && strategy.zero_stage >= 2 ? zero_group() : 1,
+            .parameters = divides && strategy.zero_stage >= 3,
+            .gradients = divides && strategy.zero_stage >= 2,
+            .reduce_bytes = wire == 0 ? options.compute_bytes : wire,
+            .gradient_bytes = width == 0 ? options.compute_bytes : width};
+  }
   /// Whether pipeline sends carry one tensor-parallel shard, which the receiver's group gathers.
   bool scatters_sends() const {
     return scenario.software.scatter_gather_pipeline.value && strategy.tensor_parallel > 1 &&
@@ -78,6 +92,7 @@ class StageLowering {
   void zero_gradients();
   void forward(Chunk& chunk);
   void backward(Chunk& chunk);
+  void backward_blocks(TemplateAssembler& assembler, Chunk& chunk);
   void gradient_sync();
   void optimizer();
   void parameter_gather();
@@ -92,6 +107,9 @@ class StageLowering {
   void receive(TemplateAssembler& assembler, const Chunk& chunk, Direction direction, std::int32_t buffer);
   void send(TemplateAssembler& assembler, const Chunk& chunk, Direction direction, std::int32_t buffer);
   void wait_for_sends(TemplateAssembler& assembler) const;
+  /// A collective of the ranks that share what ZeRO divides.
+  Op zero_op(Phase phase, LaneIndex lane) const;
+  std::vector<Op> gradient_sums() const;
 
   const LoweringContext& context_;
   std::int32_t index_;

@@ -93,6 +93,9 @@ std::string short_name(const Strategy& s) {
   }
   if (s.zero_stage != 0) {
     name += fmt::format(" zero{}", s.zero_stage);
+    if (s.zero_group != 0) {
+      name += fmt::format("/{}", s.zero_group);
+    }
   }
   if (s.axis_order != Strategy{}.axis_order) {
     name += " order";

@@ -85,9 +85,11 @@ void TemplateAssembler::end_op() { open_ = false; }
 void TemplateAssembler::add_communication(Op op, const Wait& wait) {
   std::vector<Op>& ops = current().ops;
   const auto index = static_cast<std::int32_t>(ops.size());
-  if (wait.for_compute) {
+  if (wait.for_compute || wait.after_compute) {
     op.predecessors.push_back(last_compute_ >= 0 ? Predecessor{Predecessor::Kind::kOp, last_compute_, 0}
                                                  : Predecessor{Predecessor::Kind::kLastCompute, 0, 1});
+  }
+  if (wait.for_compute) {
     // It starts where compute would go on, after all that compute would wait for.
     op.predecessors.insert(op.predecessors.end(), pending_.begin(), pending_.end());
   }

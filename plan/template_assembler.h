@@ -34,9 +34,10 @@ class TemplateAssembler {
   /// Ends the current compute op: the next kernel begins one of its own.
   void end_op();
   /// Adds a communication op; with `for_compute` it waits for all that is computed before it and for what the
-  /// next compute op would wait for.
+  /// next compute op would wait for, with `after_compute` for the former only.
   struct Wait {
     bool for_compute = true;
+    bool after_compute = false;
     ComputeWaits compute_waits = ComputeWaits::kAtOnce;
   };
   void add_communication(Op op, const Wait& wait);

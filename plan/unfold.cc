@@ -24,7 +24,7 @@ struct Meeting {
 };
 
 /// Identity of a communication among all units: those that take part look it up under one key.
-using MeetingKey = std::array<std::int32_t, 6>;
+using MeetingKey = std::array<std::int32_t, 7>;
 
 class Unfolder {
  public:
@@ -86,8 +86,13 @@ MeetingKey Unfolder::meeting_key(UnitState& state, const Slot& slot, const Op& o
   if (op.group == GroupKind::kFirstAndLastStage) {
     return {kEndStages, op.lane, state.occurrences[op.lane]++, d, k, 0};
   }
-  const std::int32_t own = op.axis == Axis::kData ? k : d;
-  return {s, slot.template_index, slot.microbatch, own, static_cast<std::int32_t>(op.axis), op_index};
+  const std::int32_t along = op.axis == Axis::kData ? d : k;
+  const std::int32_t across = op.axis == Axis::kData ? k : d;
+  const std::int32_t which = op.group == GroupKind::kAxisBlock    ? along / op.group_size
+                             : op.group == GroupKind::kAxisStride ? along % op.group_size
+                                                                  : 0;
+  return {s,    slot.template_index, slot.microbatch, across, static_cast<std::int32_t>(op.axis), op_index,
+          which};
 }
 
 std::int32_t Unfolder::expected_arrivals(const Op& op) const {
@@ -97,7 +102,11 @@ std::int32_t Unfolder::expected_arrivals(const Op& op) const {
   if (op.group == GroupKind::kFirstAndLastStage) {
     return placement_.degree(Axis::kPipeline) > 1 ? 2 : 1;
   }
-  return op.axis == Axis::kData ? num_replicas_ : unit_rails_;
+  const std::int32_t members = op.axis == Axis::kData ? num_replicas_ : unit_rails_;
+  if (op.group == GroupKind::kAxis || members == 1) {
+    return members;  // a folded unit stands for them all
+  }
+  return op.group == GroupKind::kAxisBlock ? op.group_size : members / op.group_size;
 }
 
 void Unfolder::make_meeting(Meeting& made, const UnitState& state, const Op& op) {

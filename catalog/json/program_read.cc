@@ -89,6 +89,7 @@ Predecessor read_predecessor(const DocumentValue& item, std::size_t num_ops) {
 void read_communication(DocumentSection& section, const Scope& scope, Op& op) {
   section.optional("collective", op.collective);
   section.optional("group", op.group);
+  section.optional("group_size", op.group_size, kDegree);
   section.optional("axis", op.axis);
   section.optional("peer_offset", op.peer_offset, WholeRange{-kDegree.most, kDegree.most});
   section.optional("channel", op.channel, WholeRange{0, kMostSlots});

@@ -93,6 +93,7 @@ JsonValue write_op(const Op& op) {
       .set("layer", op.layer, fresh.layer)
       .set("collective", op.collective, fresh.collective)
       .set("group", op.group, fresh.group)
+      .set("group_size", op.group_size, fresh.group_size)
       .set("axis", op.axis, fresh.axis)
       .set("peer_offset", op.peer_offset, fresh.peer_offset)
       .set("channel", op.channel, fresh.channel)

@@ -76,6 +76,9 @@ void expect_close(const Scenario& scenario, std::size_t step, const Tolerances& 
   const std::vector<Strategy> strategies = legal_strategies(scenario);
   for (std::size_t i = 0; i < strategies.size(); i += step) {
     SCOPED_TRACE(short_name(strategies[i]));
+    if (strategies[i].zero_stage >= 2) {
+      continue;  // its gathers and reductions contend: tests/property/rungs
+    }
     const Pair pair = predict(closed_form, scenario, cluster, strategies[i]);
     expect_close_in_time(pair, time_tolerance(scenario, strategies[i], tolerances));
     expect_close_in_memory(pair, memory_tolerance(scenario, strategies[i], tolerances));

@@ -85,6 +85,9 @@ SoftwareProfile sample_software() {
   software.scatter_gather_pipeline = {false, "'h'"};
   software.blocking_sends = {false, "&i"};
   software.receive_prefetch = {3, "*j"};
+  software.gather_prefetch = {3, "prefetch"};
+  software.reshard_after_forward = {false, "keep"};
+  software.reduce_bytes = {2, "narrow"};
   software.sequence_parallel = {true, "sp"};
   software.interleaved_schedule = {true, "v"};
   software.zero_bubble_schedule = {true, "zb"};

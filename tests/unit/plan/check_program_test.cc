@@ -91,10 +91,10 @@ TEST(CheckProgram, NoticesMalformedFrames) {
 
 TEST(CheckProgram, NoticesMalformedOps) {
   expect_refused({
-      {"a lane beyond", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 8; },
+      {"a lane beyond", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 9; },
        "stages[0].templates[1].ops"},
       {"a lane below", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = -1; },
-       ".lane: -1 (allowed: 0 to 7)"},
+       ".lane: -1 (allowed: 0 to 8)"},
       {"a send in the compute lane", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 0; },
        "compute ops belong to the compute lane"},
       {"compute in the send lane", [](Program& p) { first_of(p, 0, OpKind::kCompute).lane = 3; },

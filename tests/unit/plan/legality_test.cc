@@ -29,11 +29,7 @@ TEST(Legality, EachRejectionHasItsNumbers) {
          c.sequence_length = 63;
          s.sequence_parallel = true;
        }},
-      {R::kNotAvailable, "ZeRO stage 2 (allowed: 0, 1) is not available yet",
-       [](Scenario&, Strategy& s) { s.zero_stage = 2; }},
-      {R::kNotAvailable, "ZeRO stage -1 (allowed: 0, 1) is not available yet",
-       [](Scenario&, Strategy& s) { s.zero_stage = -1; }},
-      {R::kNotAvailable, "a ZeRO group of 2 (allowed: 0", [](Scenario&, Strategy& s) { s.zero_group = 2; }},
+      {R::kDegrees, "zero=-1 (allowed: 0 to 3)", [](Scenario&, Strategy& s) { s.zero_stage = -1; }},
       {R::kNotAvailable, "gradient aggregation other than one ring",
        [](Scenario&, Strategy& s) { s.gradient_aggregation.bucket = Bytes(1); }},
       {R::kNotAvailable, "gradient aggregation other than one ring",
@@ -42,6 +38,14 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        [](Scenario&, Strategy& s) { s.offload = "cpu"; }},
       {R::kNotAvailable, "precision fp8 (allowed: fp32, tf32, fp16, bf16) is not available yet",
        [](Scenario&, Strategy& s) { s.precision = Precision::kFp8; }},
+      {R::kNotAvailable, "ZeRO stage 2 with schedule zb-h1 (allowed: gpipe, 1f1b, interleaved) is not",
+       [](Scenario&, Strategy& s) {
+         s.zero_stage = 2;
+         s.schedule = ScheduleKind::kZeroBubbleH1;
+       }},
+      {R::kDegrees, "zero=4 (allowed: 0 to 3)", [](Scenario&, Strategy& s) { s.zero_stage = 4; }},
+      {R::kDegrees, "zero_group=3 (allowed: 0, the whole data-parallel group, or a divisor of dp 2)",
+       [](Scenario&, Strategy& s) { s.zero_group = 3; }},
       {R::kNotAvailable, "hardware small names no peak rate for tf32",
        [](Scenario&, Strategy& s) { s.precision = Precision::kTf32; }},
       {R::kDegrees, "tp=0 (allowed: 1 or more)", [](Scenario&, Strategy& s) { s.tensor_parallel = 0; }},

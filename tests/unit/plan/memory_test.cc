@@ -106,5 +106,36 @@ TEST(StagePeakMemory, OfPersistentStateIsBytesPerParameter) {
   EXPECT_EQ(sharded.optimizer_states.value, 4 * parameters);  // all tensors of tiny_gpt have even sizes
 }
 
+// Rajbhandari et al. 2020 (arXiv 1910.02054), figure 1: 2 B of parameter, 2 of gradient and 12 of optimizer
+// states, divided by N from stage 1, 2 and 3 on.
+TEST(StagePeakMemory, ZeroDividesModelStatesAsPublished) {
+  Scenario scenario = tiny_scenario(8);
+  scenario.precision = Precision::kBf16;
+  scenario.software.gradient_bytes.value = 0;
+  scenario.software.optimizer_bytes_per_parameter.value = 12;
+  const auto parameters = static_cast<double>(num_parameters(scenario.model));
+  for (const std::int32_t group : {0, 2, 4}) {
+    const double n = group == 0 ? 8 : group;
+    const double per_parameter[] = {16, 4 + 12 / n, 2 + 14 / n, 16 / n};
+    for (std::int32_t stage = 0; stage <= 3; ++stage) {
+      Strategy strategy = sample_strategy(scenario, {.data = 8});
+      strategy.precision = Precision::kBf16;
+      strategy.zero_stage = stage;
+      strategy.zero_group = group;
+      std::int64_t bytes = 0;
+      std::int64_t num_tensors = 0;
+      const Program program = lower(scenario, strategy);
+      for (const Buffer& buffer : program.stages[0].buffers) {
+        bytes += buffer.persistent && buffer.name != "loss" ? buffer.bytes.value : 0;
+        num_tensors += buffer.kind == BufferKind::kParameter && buffer.persistent ? 1 : 0;
+      }
+      // A shard is rounded up, tensor by tensor.
+      const double rounding = 16.0 * static_cast<double>(num_tensors);
+      EXPECT_NEAR(static_cast<double>(bytes), per_parameter[stage] * parameters, stage == 0 ? 0 : rounding)
+          << "stage " << stage << ", group " << group;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace portolan

@@ -114,6 +114,7 @@ SoftwareProfile plain_profile() {
   profile.recompute_whole_group = made_up(false);
   profile.scatter_gather_pipeline = made_up(false);
   profile.blocking_sends = made_up(false);
+  profile.zero_stages = made_up(std::int64_t{3});
   profile.sequence_parallel = made_up(true);
   profile.interleaved_schedule = made_up(true);
   profile.zero_bubble_schedule = made_up(true);

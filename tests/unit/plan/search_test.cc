@@ -56,10 +56,10 @@ TEST(Enumerate, CoversDegreesMicrobatchesRecomputationZeroSchedulesAndOrders) {
                          {1, 1, 4}, {1, 2, 2}, {1, 4, 1}, {2, 1, 2}, {2, 2, 1}, {4, 1, 1}}));
   EXPECT_EQ(microbatches, (std::set<std::int64_t>{1, 2, 4, 8, 16}));
   // (tp, pp, dp), each with 5 microbatches and 3 recomputations: schedules (1f1b; with pp > 1 gpipe and
-  // zb-h1, with two layers a stage interleaved) x ZeRO with dp > 1 x orders with both x sequence parallelism
-  // with tp >
-  // 1. 1,1,4: 2; 1,2,2: 4 x 2 x 2; 1,4,1: 3; 2,1,2: 2 x 2; 2,2,1: 4 x 2; 4,1,1: 2. 35 in all.
-  EXPECT_EQ(std::ssize(list), 35 * 5 * 3);
+  // zb-h1, with two layers a stage interleaved) x 4 ZeRO stages with dp > 1 x orders with both x sequence
+  // parallelism with tp > 1. 1,1,4: 4; 1,2,2: 4 x 4 x 2; 1,4,1: 3; 2,1,2: 4 x 2; 2,2,1: 4 x 2; 4,1,1: 2. 57
+  // in all.
+  EXPECT_EQ(std::ssize(list), 57 * 5 * 3);
 }
 
 TEST(Enumerate, HonoursEveryConstraint) {
