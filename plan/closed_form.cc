@@ -48,18 +48,6 @@ FlowSet together(const std::vector<FlowSet>& sets) {
   return all;
 }
 
-/// Ranks that divide what ZeRO divides.
-std::int32_t sharers_of(const Strategy& s) { return s.zero_group == 0 ? s.data_parallel : s.zero_group; }
-
-/// Element size of accumulated gradients.
-std::int64_t gradient_width(const Scenario& scenario, const BlockOptions& options) {
-  const std::int64_t width = scenario.software.gradient_bytes.value;
-  return width == 0 ? options.compute_bytes : width;
-}
-
-bool divides_gradients(const Strategy& s) { return s.zero_stage >= 2 && sharers_of(s) > 1; }
-bool divides_parameters(const Strategy& s) { return s.zero_stage >= 3 && sharers_of(s) > 1; }
-
 }  // namespace
 
 /// Times of the parts of a step.
@@ -124,7 +112,7 @@ ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const Bloc
 }
 
 const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const BlockCosts& costs) {
-  const ShapeKey key{s.tensor_parallel, sharers_of(s),     s.sequence_parallel,  s.pipeline_parallel,
+  const ShapeKey key{s.tensor_parallel, zero_sharers(s),   s.sequence_parallel,  s.pipeline_parallel,
                      s.data_parallel,   s.microbatch_size, s.virtual_stages > 1, s.axis_order};
   const auto found = machines_.find(key);
   if (found != machines_.end()) {
@@ -159,7 +147,7 @@ const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const Blo
     op.kind = OpKind::kCollective;
     op.axis = axis;
     op.group = group;
-    op.group_size = sharers_of(s);
+    op.group_size = zero_sharers(s);
     op.collective = axis == Axis::kData ? CollectiveKind::kReduceScatter : CollectiveKind::kAllReduce;
     op.bytes = Bytes(kUnit);
     const FlowSet set = together(flows.all_groups(op, 0));
@@ -229,15 +217,14 @@ void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machin
   const BlockOptions& options = blocks(s, s.recompute.of_layer(0)).options;
   const std::int64_t wire =
       software.reduce_bytes.value == 0 ? options.compute_bytes : software.reduce_bytes.value;
-  const std::int64_t width =
-      software.gradient_bytes.value == 0 ? options.compute_bytes : software.gradient_bytes.value;
+  const std::int64_t width = gradient_width(software, s.precision);
   const bool gathers = divides_parameters(s);
   std::vector<ShardedBlocks> forward, backward;
   for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
     const Seconds gather =
         gathers ? machine.zero.of(Bytes(run.parameters * options.compute_bytes)) : Seconds(0);
     // One kernel's time for the mean tensor, as often as there are tensors.
-    const std::int64_t elements = run.parameters / sharers_of(s) / run.num_tensors;
+    const std::int64_t elements = run.parameters / zero_sharers(s) / run.num_tensors;
     const Kernel accumulation{.kind = KernelKind::kGradientConvert,
                               .shape = {.rows = elements, .columns = 1},
                               .flops = {},
@@ -330,9 +317,9 @@ ClosedForm::OnceAStep ClosedForm::once_a_step(const Strategy& s, const MachineCo
                                               const StageSum& stage, StagePlace place) {
   const BlockOptions& options = blocks(s, s.recompute.of_layer(0)).options;
   const KernelCost& kernel_cost = kernel_costs_.at(s.precision);
-  const std::int64_t shards = s.zero_stage >= 1 ? sharers_of(s) : 1;
+  const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
   const std::int64_t tensors = stage.num_tensors;
-  const std::int64_t width = gradient_width(scenario_, options);
+  const std::int64_t width = gradient_width(scenario_.software, s.precision);
   const Bytes gradients(stage.parameters * width);
   OnceAStep times;
   times.sync = machine_costs.tensor.of(stage.partial_gradients) /
@@ -461,7 +448,7 @@ Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
 std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
   const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
   const StageSums stages = stage_sums(s, machine(s, costs));
-  const std::int64_t shards = s.zero_stage >= 1 ? sharers_of(s) : 1;
+  const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
   const auto num_virtual = static_cast<std::int32_t>(layers.size());
   std::vector<std::vector<LayersMemory>> chunks(stages.size());
@@ -491,7 +478,7 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
     memory.parameters =
         Bytes((divides_parameters(s) ? shard : parameters) * costs.options.compute_bytes) + transients[i];
     memory.gradients =
-        Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_, costs.options));
+        Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_.software, s.precision));
     memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
     memory.activations = activations(s, static_cast<std::int32_t>(i), chunks[i]);
     memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;

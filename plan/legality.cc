@@ -228,13 +228,20 @@ std::int64_t compute_bytes(Precision precision) {
   return 4;
 }
 
+std::int32_t zero_sharers(const Strategy& s) { return s.zero_group == 0 ? s.data_parallel : s.zero_group; }
+
+bool divides_gradients(const Strategy& s) { return s.zero_stage >= 2 && zero_sharers(s) > 1; }
+bool divides_parameters(const Strategy& s) { return s.zero_stage >= 3 && zero_sharers(s) > 1; }
+
+std::int64_t gradient_width(const SoftwareProfile& software, Precision precision) {
+  const std::int64_t width = software.gradient_bytes.value;
+  return width == 0 ? compute_bytes(precision) : width;
+}
+
 BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
   const SoftwareProfile& software = scenario.software;
   const std::int64_t element = compute_bytes(strategy.precision);
-  const std::int32_t sharers = strategy.zero_group == 0 ? strategy.data_parallel : strategy.zero_group;
-  const bool reduces_each_backward = strategy.zero_stage >= 2 && sharers > 1;
-  const std::int64_t accumulated =
-      software.gradient_bytes.value == 0 ? element : software.gradient_bytes.value;
+  const bool reduces_each_backward = divides_gradients(strategy);
   return {.microbatch_size = strategy.microbatch_size,
           .sequence_length = scenario.sequence_length,
           .tensor_parallel = strategy.tensor_parallel,
@@ -243,7 +250,7 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
           .overlap_tensor = software.tensor_overlap.value,
           .vocab_padding = software.vocab_padding.value,
           .compute_bytes = element,
-          .gradient_bytes = reduces_each_backward ? element : accumulated,
+          .gradient_bytes = reduces_each_backward ? element : gradient_width(software, strategy.precision),
           .accumulate_gradients = !reduces_each_backward,
           .dropout = software.dropout.value,
           .logits_in_fp32 = software.logits_in_fp32.value,

@@ -40,6 +40,13 @@ std::int32_t num_microbatches(const Scenario& scenario, const Strategy& strategy
 /// rejection.
 std::vector<std::int32_t> layers_of_stages(const Scenario& scenario, const Strategy& strategy);
 
+/// Ranks that divide what ZeRO divides; and whether these are gradients and parameters too.
+std::int32_t zero_sharers(const Strategy& strategy);
+bool divides_gradients(const Strategy& strategy);
+bool divides_parameters(const Strategy& strategy);
+/// Element size of accumulated gradients.
+std::int64_t gradient_width(const SoftwareProfile& software, Precision precision);
+
 /// What the profile makes of the model on one rank of this strategy.
 BlockOptions block_options(const Scenario& scenario, const Strategy& strategy);
 

@@ -51,7 +51,7 @@ std::vector<Op> StageLowering::gradient_sums() const {
   if (std::any_of(parameters_.begin(), parameters_.end(), partial)) {
     add(LaneIndex::kTensor, Axis::kTensor, CollectiveKind::kAllReduce, partial);
   }
-  const std::int32_t sharers = s.zero_stage == 0 ? s.data_parallel : context_.zero_group();
+  const std::int32_t sharers = s.zero_stage == 0 ? s.data_parallel : zero_sharers(context_.strategy);
   if (sharers > 1 && s.zero_stage <= 1) {
     Op& op = add(LaneIndex::kData, Axis::kData,
                  s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter, all);
@@ -98,7 +98,7 @@ void StageLowering::gradient_sync() {
 void StageLowering::optimizer() {
   TemplateAssembler assembler(stage_, "optimizer");
   const std::int64_t state_bytes = context_.scenario.software.optimizer_bytes_per_parameter.value;
-  const std::int64_t shards = context_.strategy.zero_stage >= 1 ? context_.zero_group() : 1;
+  const std::int64_t shards = context_.strategy.zero_stage >= 1 ? zero_sharers(context_.strategy) : 1;
   const Sharding sharding = context_.sharding();
   assembler.next_compute_waits_for({Predecessor::Kind::kAllOps, 0, 1});
   for (const StageParameter& parameter : parameters_) {
@@ -135,7 +135,8 @@ void StageLowering::optimizer() {
 }
 
 void StageLowering::parameter_gather() {
-  if (context_.strategy.zero_stage == 0 || context_.zero_group() == 1 || context_.sharding().parameters) {
+  if (context_.strategy.zero_stage == 0 || zero_sharers(context_.strategy) == 1 ||
+      context_.sharding().parameters) {
     return;
   }
   TemplateAssembler assembler(stage_, "parameter_gather");

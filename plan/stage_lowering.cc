@@ -155,9 +155,9 @@ Op StageLowering::zero_op(Phase phase, LaneIndex lane) const {
   op.lane = lane_of(lane);
   op.phase = phase;
   op.axis = Axis::kData;
-  if (context_.zero_group() < context_.strategy.data_parallel) {
+  if (zero_sharers(context_.strategy) < context_.strategy.data_parallel) {
     op.group = GroupKind::kAxisBlock;
-    op.group_size = context_.zero_group();
+    op.group_size = zero_sharers(context_.strategy);
   }
   return op;
 }

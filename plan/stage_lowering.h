@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plan/block_lowering.h"
+#include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/program.h"
 #include "plan/scenario.h"
@@ -32,19 +33,13 @@ struct LoweringContext {
     return Bytes(options.microbatch_size * options.sequence_length * scenario.model.hidden_size *
                  options.compute_bytes / (shards_sequence() ? options.tensor_parallel : 1));
   }
-  /// Ranks that divide what ZeRO divides.
-  std::int32_t zero_group() const {
-    return strategy.zero_group == 0 ? strategy.data_parallel : strategy.zero_group;
-  }
   Sharding sharding() const {
-    const bool divides = zero_group() > 1;
     const std::int64_t wire = scenario.software.reduce_bytes.value;
-    const std::int64_t width = scenario.software.gradient_bytes.value;
-    return {.parts = divides && strategy.zero_stage >= 2 ? zero_group() : 1,
-            .parameters = divides && strategy.zero_stage >= 3,
-            .gradients = divides && strategy.zero_stage >= 2,
+    return {.parts = divides_gradients(strategy) ? zero_sharers(strategy) : 1,
+            .parameters = divides_parameters(strategy),
+            .gradients = divides_gradients(strategy),
             .reduce_bytes = wire == 0 ? options.compute_bytes : wire,
-            .gradient_bytes = width == 0 ? options.compute_bytes : width};
+            .gradient_bytes = gradient_width(scenario.software, strategy.precision)};
   }
   /// Whether pipeline sends carry one tensor-parallel shard, which the receiver's group gathers.
   bool scatters_sends() const {
