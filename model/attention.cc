@@ -1,0 +1,156 @@
+#include "model/layer_parts.h"
+
+namespace portolan {
+
+namespace {
+
+KernelShape attention_shape(const BlockBuilder& b) {
+  const TransformerConfig& c = b.config();
+  const BlockOptions& o = b.options();
+  const std::int64_t heads = c.num_heads / o.tensor_parallel;
+  return {.rows = b.rows(),
+          .batch = o.microbatch_size,
+          .sequence = o.sequence_length,
+          .heads = heads,
+          .kv_heads = c.num_kv_heads / o.tensor_parallel,
+          .head_dim = c.head_dim(),
+          .gemm_batch = o.microbatch_size * heads};
+}
+
+/// Scores and their gradient: (sequence, head_dim) x (head_dim, sequence); `products` of them a head.
+KernelShape scores_shape(const BlockBuilder& b, std::int64_t products) {
+  KernelShape shape = attention_shape(b);
+  shape.gemm_batch *= products;
+  shape.gemm_m = shape.sequence;
+  shape.gemm_n = shape.sequence;
+  shape.gemm_k = shape.head_dim;
+  return shape;
+}
+
+/// Context and query/key gradients: (sequence, sequence) x (sequence, head_dim).
+KernelShape context_shape(const BlockBuilder& b, std::int64_t products) {
+  KernelShape shape = attention_shape(b);
+  shape.gemm_batch *= products;
+  shape.gemm_m = shape.sequence;
+  shape.gemm_n = shape.head_dim;
+  shape.gemm_k = shape.sequence;
+  return shape;
+}
+
+void attention_core_forward(BlockBuilder& b, LayerTensors& t) {
+  const BlockOptions& o = b.options();
+  const std::int64_t heads = b.config().num_heads / o.tensor_parallel;
+  const std::int64_t score_elements = o.microbatch_size * heads * o.sequence_length * o.sequence_length;
+  t.probabilities = b.activation("attention.probabilities", score_elements);
+  b.in_forward(KernelGroup::kAttentionCore);
+  b.launch({.kind = KernelKind::kAttentionScoresForward,
+            .operands = {{t.probabilities, Access::kWrite}, {t.qkv_output, Access::kRead}},
+            .shape = scores_shape(b, 1)});
+  const Bytes pass = Bytes(2 * score_elements * o.compute_bytes);
+  b.launch({.kind = KernelKind::kAttentionSoftmaxForward,
+            .operands = {{t.probabilities, Access::kUpdate}},
+            .shape = attention_shape(b),
+            .flops_per_element = 6,
+            .bytes = o.fused_softmax ? pass : pass * 3});
+  int weights = t.probabilities;
+  if (o.dropout) {
+    t.dropped = b.activation("attention.dropped", score_elements);
+    t.attention_mask = b.activation("attention.dropout_mask", score_elements, 1);
+    weights = *t.dropped;
+    b.launch({.kind = KernelKind::kAttentionDropoutForward,
+              .operands = {{*t.dropped, Access::kWrite},
+                           {*t.attention_mask, Access::kWrite},
+                           {t.probabilities, Access::kRead}},
+              .shape = attention_shape(b),
+              .flops_per_element = 2});
+  }
+  b.in_forward(KernelGroup::kAttentionContext);
+  t.context = b.activation("attention.context", b.rows() * heads * b.config().head_dim());
+  b.launch(
+      {.kind = KernelKind::kAttentionContextForward,
+       .operands = {{t.context, Access::kWrite}, {weights, Access::kRead}, {t.qkv_output, Access::kRead}},
+       .shape = context_shape(b, 1)});
+}
+
+/// Writes the gradient of qkv.output.
+int attention_core_backward(BlockBuilder& b, const LayerTensors& t, int context_gradient) {
+  const BlockOptions& o = b.options();
+  const std::int64_t heads = b.config().num_heads / o.tensor_parallel;
+  const std::int64_t score_elements = o.microbatch_size * heads * o.sequence_length * o.sequence_length;
+  const int scores_gradient = b.activation("attention.scores_gradient", score_elements);
+  const int qkv_gradient = b.activation("qkv.gradient", b.rows() * t.qkv.out);
+  b.launch({.kind = KernelKind::kAttentionContextBackward,
+            .operands = {{scores_gradient, Access::kWrite},
+                         {qkv_gradient, Access::kWrite},
+                         {context_gradient, Access::kRead},
+                         {t.dropped.value_or(t.probabilities), Access::kRead},
+                         {t.qkv_output, Access::kRead}},
+            .shape = scores_shape(b, 2)});
+  if (o.dropout) {
+    b.launch({.kind = KernelKind::kAttentionDropoutBackward,
+              .operands = {{scores_gradient, Access::kUpdate}, {*t.attention_mask, Access::kRead}},
+              .shape = attention_shape(b)});
+  }
+  b.launch({.kind = KernelKind::kAttentionSoftmaxBackward,
+            .operands = {{scores_gradient, Access::kUpdate}, {t.probabilities, Access::kRead}},
+            .shape = attention_shape(b),
+            .flops_per_element = 5});
+  b.launch({.kind = KernelKind::kAttentionScoresBackward,
+            .operands = {{qkv_gradient, Access::kUpdate},
+                         {scores_gradient, Access::kRead},
+                         {t.qkv_output, Access::kRead}},
+            .shape = context_shape(b, 2)});
+  return qkv_gradient;
+}
+
+}  // namespace
+
+void attention_forward(BlockBuilder& b, LayerTensors& t) {
+  const TransformerConfig& c = b.config();
+  const std::int64_t tp = b.options().tensor_parallel;
+  b.in_forward(KernelGroup::kNorm1);
+  t.norm1 = b.norm_forward("norm1", t.input);
+  b.in_forward(KernelGroup::kQkv);
+  t.qkv = b.linear_parameters(
+      {.name = "qkv", .out = c.qkv_size() / tp, .in = c.hidden_size, .bias = c.linear_bias});
+  t.qkv_output = b.activation("qkv.output", b.rows() * t.qkv.out);
+  b.linear_forward(t.qkv, t.qkv_output, b.whole_rows("norm1.gathered", t.norm1.output), true);
+  if (c.position == PositionEncoding::kRotary) {
+    b.launch({.kind = KernelKind::kRotaryForward,
+              .operands = {{t.qkv_output, Access::kUpdate}},
+              .shape = attention_shape(b),
+              .scalar = c.rotary_theta,
+              .flops_per_element = 3});
+  }
+  attention_core_forward(b, t);
+  b.in_forward(KernelGroup::kProjection);
+  t.projection = b.linear_parameters({.name = "projection",
+                                      .out = c.hidden_size,
+                                      .in = c.hidden_size / tp,
+                                      .bias = c.linear_bias,
+                                      .residual_projection = true});
+  t.residual = b.activation("residual", b.hidden_rows() * c.hidden_size);
+  const int part = b.part_of("projection.part", t.residual);
+  b.linear_forward(t.projection, part, t.context, false);
+  b.sum_parts(part, t.residual);
+  t.projection_mask = residual_add(b, "projection", t.residual, t.input, t.projection);
+}
+
+void attention_backward(BlockBuilder& b, const LayerTensors& t) {
+  const TransformerConfig& c = b.config();
+  const int output_gradient = branch_gradient(b, "projection", t.residual_gradient, t.projection_mask);
+  const int context_gradient = b.activation("attention.context_gradient", b.rows() * t.projection.in);
+  b.row_parallel_backward("projection", t.projection, output_gradient, t.context, context_gradient);
+  const int qkv_gradient = attention_core_backward(b, t, context_gradient);
+  if (c.position == PositionEncoding::kRotary) {
+    b.launch({.kind = KernelKind::kRotaryBackward,
+              .operands = {{qkv_gradient, Access::kUpdate}},
+              .shape = attention_shape(b),
+              .scalar = c.rotary_theta,
+              .flops_per_element = 3});
+  }
+  const int norm1_gradient = b.column_parallel_backward("norm1", t.qkv, qkv_gradient, t.norm1.output);
+  add_norm_backward(b, t.norm1, t.input, norm1_gradient, {t.residual_gradient, t.input_gradient});
+}
+
+}  // namespace portolan
