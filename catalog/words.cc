@@ -112,13 +112,12 @@ std::span<const std::string_view> words<OpKind>() {
 }
 template <>
 std::span<const std::string_view> words<CollectiveKind>() {
-  static const auto kWords = ask_all<3>(&collective_name);
+  static const auto kWords = ask_all<kNumCollectiveKinds>(&collective_name);
   return kWords;
 }
 template <>
 std::span<const std::string_view> words<GroupKind>() {
-  static constexpr std::array<std::string_view, 4> kWords = {"axis", "first_and_last_stage", "axis_block",
-                                                             "axis_stride"};
+  static constexpr std::array<std::string_view, 4> kWords = {"axes", "first_and_last_stage", "block", "stride"};
   return kWords;
 }
 template <>

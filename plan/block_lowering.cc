@@ -7,8 +7,6 @@
 
 namespace portolan {
 
-namespace {
-
 CollectiveKind collective_of(KernelKind kind) {
   switch (kind) {
     case KernelKind::kTensorAllGather:
@@ -21,7 +19,13 @@ CollectiveKind collective_of(KernelKind kind) {
   }
 }
 
-}  // namespace
+Axis axis_of(KernelKind kind) {
+  assert(is_communication(kind));
+  switch (kind) {
+    default:
+      return Axis::kTensor;
+  }
+}
 
 BlockLowering::BlockLowering(Stage& stage, const Block& block, std::string prefix, const BlockPorts& ports)
     : stage_(stage),
@@ -209,7 +213,7 @@ void BlockLowering::append(TemplateAssembler& assembler, const TemplateAssembler
   op.phase = place.phase;
   op.layer = place.layer;
   op.collective = collective_of(placed.kind);
-  op.axis = Axis::kTensor;
+  op.axes = {axis_of(placed.kind)};
   op.bytes = placed.bytes;
   for (const Operand& operand : placed.operands) {
     op.buffers.push_back(operand.tensor);

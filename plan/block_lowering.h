@@ -21,6 +21,10 @@ struct BlockPorts {
   std::int32_t tied_gradient = Buffer::kNone;
 };
 
+/// What a communication kernel of a block is to a Program. Precondition: is_communication(kind).
+CollectiveKind collective_of(KernelKind kind);
+Axis axis_of(KernelKind kind);
+
 /// How the ranks of a sharding group divide parameters and gradients (ZeRO stages 2 and 3, FSDP).
 struct Sharding {
   std::int64_t parts = 1;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "plan/program.h"
+#include "plan/rank_place.h"
 #include "plan/rehearse.h"
 
 namespace portolan {
@@ -99,21 +100,23 @@ class StageCheck {
     const auto stage_index = static_cast<std::int32_t>(&stage_ - program_.stages.data());
     if (op.kind == OpKind::kSend || op.kind == OpKind::kReceive) {
       const std::int32_t peer = stage_index + op.peer_offset;
-      if (op.axis != Axis::kPipeline || op.peer_offset == 0 || peer < 0 || peer >= num_stages) {
+      if (op.axes != AxisSet{Axis::kPipeline} || op.peer_offset == 0 || peer < 0 || peer >= num_stages) {
         return fail(where + ".peer_offset",
                     fmt::format("{} leads to stage {} (allowed: 0 to {}, another stage)", op.peer_offset,
                                 peer, num_stages - 1));
       }
     }
-    const bool of_blocks = op.group == GroupKind::kAxisBlock || op.group == GroupKind::kAxisStride;
-    const std::int32_t degree = program_.degrees[static_cast<std::size_t>(op.axis)];
-    if (of_blocks && (op.group_size < 1 || degree % op.group_size != 0)) {
-      return fail(where + ".group_size", fmt::format("{} (allowed: a divisor of the {} ranks along the axis)",
-                                                     op.group_size, degree));
+    const bool of_blocks = op.group == GroupKind::kBlock || op.group == GroupKind::kStride;
+    const std::int32_t ranks = placement_of(program_).num_along(op.axes);
+    if (of_blocks && (op.group_size < 1 || ranks % op.group_size != 0)) {
+      return fail(where + ".group_size", fmt::format("{} (allowed: a divisor of the {} ranks along the axes)",
+                                                     op.group_size, ranks));
     }
-    if (op.kind == OpKind::kCollective && op.group != GroupKind::kFirstAndLastStage &&
-        op.axis == Axis::kPipeline) {
-      return fail(where + ".axis", "a collective joins ranks of one stage, or the first and the last stage");
+    const bool of_ends = op.group == GroupKind::kFirstAndLastStage;
+    if (op.kind == OpKind::kCollective &&
+        (op.axes.empty() ||
+         (of_ends ? op.axes != AxisSet{Axis::kPipeline} : op.axes.contains(Axis::kPipeline)))) {
+      return fail(where + ".axes", "a collective joins ranks of one stage, or the first and the last stage");
     }
     if (op.group == GroupKind::kFirstAndLastStage && stage_index != 0 && stage_index != num_stages - 1) {
       return fail(where + ".group", "first and last stage only");

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
-#include "plan/communication_flows.h"
 #include "plan/legality.h"
+#include "plan/once_a_step_cost.h"
 #include "plan/pipeline_time.h"
+#include "plan/rank_place.h"
 #include "plan/schedule.h"
 #include "plan/sharded_pass.h"
 
@@ -27,27 +28,6 @@ Seconds sum(const std::vector<Seconds>& times) {
   return total;
 }
 
-/// Distance in ranks of neighbours in a tensor-parallel group: decides which links it uses.
-std::int32_t tensor_stride(const Strategy& s) {
-  std::int32_t stride = 1;
-  for (std::size_t i = 0; s.axis_order[i] != Axis::kTensor; ++i) {
-    stride *= s.axis_order[i] == Axis::kData       ? s.data_parallel
-              : s.axis_order[i] == Axis::kPipeline ? s.pipeline_parallel
-                                                   : 1;
-  }
-  return stride;
-}
-
-/// Flows of all groups together, so that rails and replicas that share links slow each other.
-FlowSet together(const std::vector<FlowSet>& sets) {
-  FlowSet all;
-  for (const FlowSet& set : sets) {
-    all.flows.insert(all.flows.end(), set.flows.begin(), set.flows.end());
-    all.latency = std::max(all.latency, set.latency);
-  }
-  return all;
-}
-
 }  // namespace
 
 /// Times of the parts of a step.
@@ -63,8 +43,20 @@ ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
     : scenario_(scenario), cluster_(cluster) {}
 
 const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute) {
-  const BlockKey key{s.tensor_parallel, s.sequence_parallel, s.microbatch_size,          recompute.to_ulong(),
-                     s.precision,       tensor_stride(s),    splits_backward(s.schedule)};
+  // Where the ranks of a group sit follows from the degrees of the axes before theirs.
+  const Placement placement = placement_of(s);
+  const auto stride = [&](Axis axis) {
+    Coordinates one{};
+    const bool divided = placement.degree(axis) > 1;
+    one[static_cast<std::size_t>(axis)] = divided ? 1 : 0;
+    return placement.rank_of(one);
+  };
+  const BlockKey key{
+      s.tensor_parallel,          s.context_parallel,
+      s.expert_parallel,          {stride(Axis::kTensor), stride(Axis::kContext), stride(Axis::kExpert)},
+      s.sequence_parallel,        s.microbatch_size,
+      recompute.to_ulong(),       s.precision,
+      splits_backward(s.schedule)};
   const auto found = blocks_.find(key);
   if (found != blocks_.end()) {
     return found->second;
@@ -111,79 +103,16 @@ ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const Bloc
   return memory;
 }
 
-const ClosedForm::MachineCosts& ClosedForm::machine(const Strategy& s, const BlockCosts& costs) {
-  const ShapeKey key{s.tensor_parallel, zero_sharers(s),   s.sequence_parallel,  s.pipeline_parallel,
-                     s.data_parallel,   s.microbatch_size, s.virtual_stages > 1, s.axis_order};
+const MachineCosts& ClosedForm::machine(const Strategy& s) {
+  const BoundaryBytes boundary = boundary_bytes(scenario_, s);
+  const MachineKey key{s.tensor_parallel,   s.context_parallel, s.expert_parallel,    s.data_parallel,
+                       s.pipeline_parallel, zero_sharers(s),    s.virtual_stages > 1, boundary.held.value,
+                       boundary.sent.value, s.axis_order};
   const auto found = machines_.find(key);
   if (found != machines_.end()) {
     return found->second;
   }
-  Program shape;
-  shape.degrees = {s.tensor_parallel, 1, 1, s.data_parallel, s.pipeline_parallel};
-  shape.axis_order = s.axis_order;
-  GraphBuilder unused;
-  const CommunicationFlows flows(shape, cluster_, unused);
-  MachineCosts made;
-  const Bytes hidden(costs.options.microbatch_size * costs.options.sequence_length *
-                     scenario_.model.hidden_size * costs.options.compute_bytes);
-  const bool shards_sequence = s.sequence_parallel && s.tensor_parallel > 1;
-  const bool scatter =
-      scenario_.software.scatter_gather_pipeline.value && s.tensor_parallel > 1 && !shards_sequence;
-  Op send;
-  send.kind = OpKind::kSend;
-  send.axis = Axis::kPipeline;
-  send.peer_offset = 1;
-  send.bytes = scatter || shards_sequence ? Bytes(hidden.value / s.tensor_parallel) : hidden;
-  for (std::int32_t stage = 0; stage + 1 < s.pipeline_parallel; ++stage) {
-    made.sends.push_back(uncontended_time(cluster_, together(flows.all_groups(send, stage))));
-  }
-  if (s.virtual_stages > 1) {
-    send.peer_offset = 1 - s.pipeline_parallel;
-    made.wrap_send = uncontended_time(cluster_, together(flows.all_groups(send, s.pipeline_parallel - 1)));
-  }
-  const auto price = [&](Axis axis, GroupKind group) {
-    constexpr std::int64_t kUnit = 1 << 30;
-    Op op;
-    op.kind = OpKind::kCollective;
-    op.axis = axis;
-    op.group = group;
-    op.group_size = zero_sharers(s);
-    op.collective = axis == Axis::kData ? CollectiveKind::kReduceScatter : CollectiveKind::kAllReduce;
-    op.bytes = Bytes(kUnit);
-    const FlowSet set = together(flows.all_groups(op, 0));
-    return AxisCost{(uncontended_time(cluster_, set) - set.latency).value / static_cast<double>(kUnit),
-                    set.latency};
-  };
-  made.data = price(Axis::kData, GroupKind::kAxis);
-  made.zero = price(Axis::kData, GroupKind::kAxisBlock);
-  made.across = price(Axis::kData, GroupKind::kAxisStride);
-  made.ends = price(Axis::kPipeline, GroupKind::kFirstAndLastStage);
-  made.tensor = price(Axis::kTensor, GroupKind::kAxis);
-  if (scatter) {
-    Op gather;
-    gather.kind = OpKind::kCollective;
-    gather.axis = Axis::kTensor;
-    gather.collective = CollectiveKind::kAllGather;
-    gather.bytes = hidden;
-    made.gather = uncontended_time(cluster_, flows.group_of(gather, {}));
-  }
-  return machines_.emplace(key, std::move(made)).first->second;
-}
-
-Seconds ClosedForm::data_collective(const MachineCosts& machine, const Strategy& s, CollectiveKind kind,
-                                    Bytes bytes) const {
-  if (s.data_parallel == 1) {
-    return {};
-  }
-  if (!scenario_.hardware.collective_points.empty()) {
-    std::vector<DeviceIndex> members;
-    for (std::int32_t d = 0; d < s.data_parallel; ++d) {
-      members.push_back(d);
-    }
-    return uncontended_time(cluster_, ring_collective(cluster_, kind, std::move(members), bytes));
-  }
-  const double rounds = kind == CollectiveKind::kAllReduce ? 2 : 1;
-  return machine.data.of(bytes) * rounds;
+  return machines_.emplace(key, machine_costs(scenario_, s, cluster_)).first->second;
 }
 
 /// Blocks of a chunk in forward order, with the elements that a rank computes with: embedding, layers, head.
@@ -222,7 +151,7 @@ void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machin
   std::vector<ShardedBlocks> forward, backward;
   for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
     const Seconds gather =
-        gathers ? machine.zero.of(Bytes(run.parameters * options.compute_bytes)) : Seconds(0);
+        gathers ? machine.sharers.all_gather.of(Bytes(run.parameters * options.compute_bytes)) : Seconds(0);
     // One kernel's time for the mean tensor, as often as there are tensors.
     const std::int64_t elements = run.parameters / zero_sharers(s) / run.num_tensors;
     const Kernel accumulation{.kind = KernelKind::kGradientConvert,
@@ -239,7 +168,7 @@ void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machin
         {.count = run.count,
          .compute = run.time.whole_backward(),
          .gather = run.read_in_backward && software.reshard_after_forward.value ? gather : Seconds(0),
-         .reduce = machine.zero.of(Bytes(run.parameters * wire)),
+         .reduce = machine.sharers.reduce_scatter.of(Bytes(run.parameters * wire)),
          .accumulate =
              kernel_costs_.at(s.precision).time(accumulation) * static_cast<double>(run.num_tensors)});
   }
@@ -252,8 +181,8 @@ void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machin
     }
     return total;
   };
-  chunk.data_forward += sharded_pass_time(forward, prefetch) - compute(forward);
-  chunk.data_backward += sharded_pass_time(backward, prefetch) - compute(backward);
+  chunk.exposed_forward[Axis::kData] += sharded_pass_time(forward, prefetch) - compute(forward);
+  chunk.exposed_backward[Axis::kData] += sharded_pass_time(backward, prefetch) - compute(backward);
 }
 
 /// What the widest moment of a chunk's backward holds beside shards: gathered parameters, gradients that are
@@ -280,11 +209,16 @@ Bytes ClosedForm::sharded_transients(const Strategy& s, std::int32_t virtual_sta
   return Bytes(most * options.compute_bytes);
 }
 
-ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine_costs) {
+ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine) {
   const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
   const auto num_virtual = static_cast<std::int32_t>(layers.size());
   StageSums stages(static_cast<std::size_t>(s.pipeline_parallel));
+  stages.back().parameters.holds_loss = true;
+  if (scenario_.model.tied_embeddings && s.pipeline_parallel > 1) {
+    const std::int64_t rows = padded_vocab(scenario_.model, costs.options) / s.tensor_parallel;
+    stages.front().parameters.tied = stages.back().parameters.tied = rows * scenario_.model.hidden_size;
+  }
   std::int32_t first_layer = 0;
   for (std::int32_t k = 0; k < num_virtual; ++k) {
     const std::int32_t count = layers[static_cast<std::size_t>(k)];
@@ -294,99 +228,36 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
     if (k == 0) {
       stage.time = stage.time + costs.embedding;
     } else {
-      stage.time.tensor_forward += machine_costs.gather;
+      stage.time.exposed_forward[Axis::kTensor] += machine.gather;
     }
     if (k + 1 == num_virtual) {
       stage.time = stage.time + costs.head;
     } else {
-      stage.time.tensor_backward += machine_costs.gather;
+      stage.time.exposed_backward[Axis::kTensor] += machine.gather;
     }
-    stage.parameters += shape.parameters + (count - 1) * costs.layer_shape.parameters;
-    stage.num_tensors += shape.num_tensors + (count - 1) * costs.layer_shape.num_tensors;
-    stage.partial_gradients += shape.partial_gradients + costs.layer_shape.partial_gradients * (count - 1);
+    stage.parameters.elements += shape.parameters + (count - 1) * costs.layer_shape.parameters;
+    stage.parameters.num_tensors += shape.num_tensors + (count - 1) * costs.layer_shape.num_tensors;
+    stage.parameters.partial_gradients +=
+        shape.partial_gradients + costs.layer_shape.partial_gradients * (count - 1);
     if (divides_gradients(s)) {
-      add_sharded_waits(s, machine_costs, {first_layer, count}, k, stage.time);
+      add_sharded_waits(s, machine, {first_layer, count}, k, stage.time);
     }
     first_layer += count;
   }
   return stages;
 }
 
-/// Gradients zeroed before the microbatches; synchronised, used and parameters gathered after them.
-ClosedForm::OnceAStep ClosedForm::once_a_step(const Strategy& s, const MachineCosts& machine_costs,
-                                              const StageSum& stage, StagePlace place) {
-  const BlockOptions& options = blocks(s, s.recompute.of_layer(0)).options;
-  const KernelCost& kernel_cost = kernel_costs_.at(s.precision);
-  const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
-  const std::int64_t tensors = stage.num_tensors;
-  const std::int64_t width = gradient_width(scenario_.software, s.precision);
-  const Bytes gradients(stage.parameters * width);
-  OnceAStep times;
-  times.sync = machine_costs.tensor.of(stage.partial_gradients) /
-               (divides_gradients(s) ? static_cast<double>(shards) : 1.0);
-  if (s.zero_stage == 0) {
-    times.sync += data_collective(machine_costs, s, CollectiveKind::kAllReduce, gradients);
-  } else {
-    // Reduced and gathered within the sharding group, added up across groups.
-    const bool whole = shards == s.data_parallel;
-    const auto within = [&](CollectiveKind kind, Bytes bytes) {
-      return whole ? data_collective(machine_costs, s, kind, bytes) : machine_costs.zero.of(bytes);
-    };
-    if (shards > 1 && !divides_gradients(s)) {
-      times.sync += within(CollectiveKind::kReduceScatter, gradients);
-    }
-    if (!whole) {
-      times.sync += machine_costs.across.of(Bytes(gradients.value / shards)) * 2.0;
-    }
-    if (shards > 1 && !divides_parameters(s)) {
-      times.gather = within(CollectiveKind::kAllGather, Bytes(stage.parameters * options.compute_bytes));
-    }
-  }
-  // One kernel's time for the mean tensor, as often as there are tensors.
-  const auto per_tensor = [&](KernelKind kind, std::int64_t elements, std::int64_t bytes) {
-    const auto of_one = [&](std::int64_t size) {
-      return kernel_cost.time({.kind = kind,
-                               .shape = {.rows = elements / tensors},
-                               .flops = {},
-                               .bytes = Bytes(size),
-                               .operands = {}});
-    };
-    const std::int64_t larger = bytes % tensors;
-    return of_one(bytes / tensors) * static_cast<double>(tensors - larger) +
-           of_one(bytes / tensors + 1) * static_cast<double>(larger);
-  };
-  const std::int64_t state = scenario_.software.optimizer_bytes_per_parameter.value;
-  const std::int64_t update_bytes =
-      stage.parameters / shards * (2 * options.compute_bytes + width + 2 * state);
-  times.update = per_tensor(KernelKind::kAdamW, stage.parameters / shards, update_bytes);
-  const std::int64_t zeroed = gradients.value / (divides_gradients(s) ? shards : 1);
-  times.zeroing = per_tensor(KernelKind::kFillZero, zeroed, zeroed);
-  if (place == StagePlace::kLast || place == StagePlace::kOnly) {
-    times.zeroing += kernel_cost.time({.kind = KernelKind::kFillZero,
-                                       .shape = {.rows = 8},
-                                       .flops = {},
-                                       .bytes = Bytes(8),
-                                       .operands = {}});  // the loss
-  }
-  if (scenario_.model.tied_embeddings && (place == StagePlace::kFirst || place == StagePlace::kLast)) {
-    const std::int64_t rows = padded_vocab(scenario_.model, options) / s.tensor_parallel;
-    times.sync += machine_costs.ends.of(Bytes(rows * scenario_.model.hidden_size * width)) /
-                  (divides_gradients(s) ? static_cast<double>(shards) : 1.0);
-  }
-  return times;
-}
-
 ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
-  const MachineCosts& machine_costs = machine(s, blocks(s, s.recompute.of_layer(0)));
-  const StageSums stages = stage_sums(s, machine_costs);
+  const MachineCosts& costs = machine(s);
+  const StageSums stages = stage_sums(s, costs);
   const std::size_t p = stages.size();
   const double v = s.virtual_stages;
-  const std::vector<Seconds>& c = machine_costs.sends;
+  const std::vector<Seconds>& c = costs.sends;
   Pipeline result;
   std::vector<StagePass> passes_of_stages;
   for (std::size_t i = 0; i < p; ++i) {
     const BlockTime& time = stages[i].time;
-    const Seconds wrap = s.virtual_stages > 1 ? machine_costs.wrap_send : Seconds(0);
+    const Seconds wrap = s.virtual_stages > 1 ? costs.wrap_send : Seconds(0);
     passes_of_stages.push_back(
         {time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : wrap, time.weight});
     result.stages.push_back(time);
@@ -400,9 +271,9 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
 
   // A stage synchronises when its own backwards are done: stage i that much before stage 0.
   Seconds drained = passes;
+  const OnceAStepContext context{scenario_, s, cluster_, costs, kernel_costs_.at(s.precision)};
   for (std::size_t i = 0; i < p; ++i) {
-    const OnceAStep once =
-        once_a_step(s, machine_costs, stages[i], place_of(static_cast<std::int32_t>(i), s.pipeline_parallel));
+    const OnceAStepCost once = once_a_step_cost(context, stages[i].parameters);
     const Seconds end = once.zeroing + drained + once.sync + once.update + once.gather;
     if (end > result.step_time) {
       result.step_time = end;
@@ -447,7 +318,7 @@ Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
 
 std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
   const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
-  const StageSums stages = stage_sums(s, machine(s, costs));
+  const StageSums stages = stage_sums(s, machine(s));
   const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
   const auto num_virtual = static_cast<std::int32_t>(layers.size());
@@ -472,7 +343,7 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
   }
   std::vector<StageMemory> memories;
   for (std::size_t i = 0; i < stages.size(); ++i) {
-    const std::int64_t parameters = stages[i].parameters;
+    const std::int64_t parameters = stages[i].parameters.elements;
     StageMemory memory;
     const std::int64_t shard = (parameters + shards - 1) / shards;
     memory.parameters =
@@ -511,8 +382,11 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   Breakdown& b = estimate.breakdown;
   b.compute = (first.forward + first.backward + first.weight) * m;
   b.recompute = first.recompute * m;
-  b.exposed_tensor = (first.tensor_forward + first.tensor_backward) * m;
-  b.exposed_data = parts.data + (first.data_forward + first.data_backward) * m;
+  const AxisSeconds exposed = (first.exposed_forward + first.exposed_backward) * m;
+  b.exposed_tensor = exposed[Axis::kTensor];
+  b.exposed_context = exposed[Axis::kContext];
+  b.exposed_expert = exposed[Axis::kExpert];
+  b.exposed_data = exposed[Axis::kData] + parts.data;
   b.optimizer = parts.optimizer;
   const Seconds rest = parts.step_time - b.total();
   b.exposed_pipeline = std::min(parts.sends, rest);

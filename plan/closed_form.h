@@ -6,6 +6,8 @@
 
 #include "plan/cost.h"
 #include "plan/estimate.h"
+#include "plan/machine_costs.h"
+#include "plan/once_a_step_cost.h"
 #include "plan/scenario.h"
 #include "plan/stage_cost.h"
 #include "topology/cluster.h"
@@ -36,28 +38,10 @@ class ClosedForm {
 
  private:
   struct Pipeline;
-  struct AxisCost {
-    double seconds_per_byte = 0;
-    Seconds latency;
-
-    Seconds of(Bytes bytes) const {
-      return bytes.value == 0 ? Seconds(0)
-                              : Seconds(seconds_per_byte * static_cast<double>(bytes.value)) + latency;
-    }
-  };
-  using BlockKey = std::tuple<std::int32_t, bool, std::int64_t, unsigned long, Precision, std::int32_t, bool>;
-  using ShapeKey = std::tuple<std::int32_t, std::int32_t, bool, std::int32_t, std::int32_t, std::int64_t,
-                              bool, std::array<Axis, kNumAxes>>;
-  struct MachineCosts {
-    std::vector<Seconds> sends;  ///< by boundary
-    Seconds wrap_send;           ///< from the last stage to the first, with several chunks a stage
-    AxisCost zero;               ///< likewise, of the ranks that share what ZeRO divides
-    AxisCost across;             ///< likewise, of the ranks with the same shards
-    AxisCost data;    ///< per byte of a whole vector, one direction round (reduce-scatter or all-gather)
-    AxisCost ends;    ///< all-reduce between first and last stage
-    AxisCost tensor;  ///< all-reduce over the tensor-parallel group
-    Seconds gather;   ///< of a received shard over the tensor-parallel group
-  };
+  using BlockKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::array<std::int32_t, 3>, bool,
+                              std::int64_t, unsigned long, Precision, bool>;
+  using MachineKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t,
+                                std::int32_t, bool, std::int64_t, std::int64_t, std::array<Axis, kNumAxes>>;
 
   struct LayerRange {
     std::int32_t first = 0;
@@ -73,20 +57,15 @@ class ClosedForm {
   /// All chunks of a stage.
   struct StageSum {
     BlockTime time;  ///< of one microbatch
-    std::int64_t parameters = 0;
-    std::int64_t num_tensors = 0;
-    Bytes partial_gradients;
+    StageParameters parameters;
   };
   using StageSums = std::vector<StageSum>;
-  struct OnceAStep {
-    Seconds zeroing, sync, update, gather;
-  };
 
   const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute);
   BlockTime layers_time(const Strategy& strategy, const BlockCosts& first_layer, const LayerRange& layers);
   LayersMemory layers_memory(const Strategy& strategy, const BlockCosts& first_layer, StagePlace place,
                              const LayerRange& layers);
-  const MachineCosts& machine(const Strategy& strategy, const BlockCosts& costs);
+  const MachineCosts& machine(const Strategy& strategy);
   struct BlockRun {
     std::int32_t count = 1;
     BlockTime time;  ///< of one block
@@ -100,11 +79,7 @@ class ClosedForm {
   void add_sharded_waits(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
                          std::int32_t virtual_stage, BlockTime& chunk);
   Bytes sharded_transients(const Strategy& strategy, std::int32_t virtual_stage, std::int32_t layers);
-  Seconds data_collective(const MachineCosts& machine, const Strategy& strategy, CollectiveKind kind,
-                          Bytes bytes) const;
   StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
-  OnceAStep once_a_step(const Strategy& strategy, const MachineCosts& machine, const StageSum& stage,
-                        StagePlace place);
   Pipeline pipeline(const Strategy& strategy);
   Bytes activations(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
   std::vector<StageMemory> stage_memory(const Strategy& strategy);
@@ -113,7 +88,7 @@ class ClosedForm {
   const Cluster& cluster_;
   std::map<Precision, KernelCost> kernel_costs_;
   std::map<BlockKey, BlockCosts> blocks_;
-  std::map<ShapeKey, MachineCosts> machines_;
+  std::map<MachineKey, MachineCosts> machines_;
 };
 
 /// Fills in what follows from step time, breakdown and memory: rates, utilisation, energy, cost.

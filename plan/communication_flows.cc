@@ -4,55 +4,8 @@
 #include <cassert>
 #include <cmath>
 #include <map>
-#include <optional>
-
-#include "plan/rank_place.h"
 
 namespace portolan {
-
-namespace {
-
-std::int32_t& at(Coordinates& coordinates, Axis axis) { return coordinates[static_cast<std::size_t>(axis)]; }
-
-}  // namespace
-
-CommunicationFlows::CommunicationFlows(const Program& program, const Cluster& cluster, GraphBuilder& builder)
-    : cluster_(cluster), builder_(builder), placement_(placement_of(program)) {}
-
-FlowSet CommunicationFlows::group_of(const Op& op, const Coordinates& place) const {
-  const std::int32_t rank = placement_.rank_of(place);  // rank r sits on device r
-  if (op.kind == OpKind::kCollective) {
-    return ring_collective(cluster_, op.collective, portolan::group_of(placement_, rank, op), op.bytes);
-  }
-  const std::int32_t peer = peer_of(placement_, rank, op);
-  const bool sends = op.kind == OpKind::kSend;
-  return point_to_point(cluster_, sends ? rank : peer, sends ? peer : rank, op.bytes);
-}
-
-std::vector<FlowSet> CommunicationFlows::all_groups(const Op& op, std::int32_t stage) const {
-  // One rank of each group along the axis that it joins, all along the others.
-  const auto begins_group = [&](Axis axis, std::int32_t i) {
-    if (op.kind != OpKind::kCollective || op.axis != axis) {
-      return true;
-    }
-    return op.group == GroupKind::kAxisBlock    ? i % op.group_size == 0
-           : op.group == GroupKind::kAxisStride ? i < op.group_size
-                                                : i == 0;
-  };
-  std::vector<FlowSet> sets;
-  Coordinates place{};
-  at(place, Axis::kPipeline) = stage;
-  for (std::int32_t d = 0; d < placement_.degree(Axis::kData); ++d) {
-    for (std::int32_t k = 0; k < placement_.degree(Axis::kTensor); ++k) {
-      if (begins_group(Axis::kData, d) && begins_group(Axis::kTensor, k)) {
-        at(place, Axis::kData) = d;
-        at(place, Axis::kTensor) = k;
-        sets.push_back(group_of(op, place));
-      }
-    }
-  }
-  return sets;
-}
 
 std::int32_t CommunicationFlows::real_path(const Route& route) {
   std::vector<std::int32_t> links;
@@ -97,7 +50,7 @@ std::vector<Activity> CommunicationFlows::representatives_of(const Op& op, std::
   };
   std::vector<Routed> routed;
   std::map<LinkIndex, double> load;
-  for (const FlowSet& set : all_groups(op, stage)) {
+  for (const FlowSet& set : flows_.all_groups(op, stage)) {
     for (const Flow& flow : set.flows) {
       routed.push_back({flow, set.latency, cluster_.route(flow.source, flow.destination)});
       for (LinkIndex link : routed.back().route.links) {

@@ -64,7 +64,4 @@ CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster
 /// Merges neighbouring compute ops that no other lane comes between into one.
 CostedProgram coalesce(CostedProgram program);
 
-/// Where the ranks of a Program sit.
-Placement placement_of(const Program& program);
-
 }  // namespace portolan

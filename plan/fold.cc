@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <deque>
 #include <map>
 
 #include "plan/costed_program.h"
+#include "plan/group_flows.h"
 #include "plan/name_table.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
 
@@ -13,50 +16,56 @@ namespace {
 constexpr std::array<std::string_view, 5> kFidelities = {"closed-form", "folded", "replicas", "full",
                                                          "explicit"};
 
-/// Uncontended time of tensor collectives of one stage's first replica, computed once a (kind, size).
-class TensorCollectiveCost {
- public:
-  TensorCollectiveCost(const Cluster& cluster, const Placement& placement, std::int32_t stage)
-      : cluster_(cluster) {
-    Coordinates coordinates{};
-    coordinates[static_cast<std::size_t>(Axis::kPipeline)] = stage;
-    for (std::int32_t k = 0; k < placement.degree(Axis::kTensor); ++k) {
-      coordinates[static_cast<std::size_t>(Axis::kTensor)] = k;
-      members_.push_back(placement.device_of(coordinates));
-    }
-  }
-
-  Seconds time(const Op& op) {
-    const auto key = std::pair{op.collective, op.bytes.value};
-    const auto found = times_.find(key);
-    if (found != times_.end()) {
-      return found->second;
-    }
-    const Seconds time =
-        uncontended_time(cluster_, ring_collective(cluster_, op.collective, members_, op.bytes));
-    times_.emplace(key, time);
-    return time;
-  }
-
- private:
-  const Cluster& cluster_;
-  std::vector<DeviceIndex> members_;
-  std::map<std::pair<CollectiveKind, std::int64_t>, Seconds> times_;
-};
-
-bool is_tensor_collective(const Op& op) {
-  return op.kind == OpKind::kCollective && op.group == GroupKind::kAxis && op.axis == Axis::kTensor;
+/// What kernels of a microbatch ask of the ranks that divide them: tensor, context and expert parallelism.
+bool is_within_kernels(const Op& op) {
+  return op.kind == OpKind::kCollective && op.group == GroupKind::kAxes &&
+         op.axes.within({Axis::kTensor, Axis::kContext, Axis::kExpert});
 }
 
-/// Folds the tensor collectives of one template into its compute, those beside compute too: how long compute
-/// waits for them is known, as nothing else delays either lane in between.
-class TensorFold {
+/// Uncontended time of such collectives on one stage, all groups together; computed once each.
+class CollectiveCost {
  public:
-  TensorFold(const Template& t, CostedTemplate& costed) : template_(t), costed_(costed) {}
+  CollectiveCost(const GroupFlows& flows, std::int32_t stage) : flows_(flows), stage_(stage) {}
+
+  Seconds time(const Op& op) { return priced(op).time; }
+  bool stays_in_nodes(const Op& op) { return priced(op).stays_in_nodes; }
+
+ private:
+  struct Price {
+    Seconds time;
+    bool stays_in_nodes = false;
+  };
+
+  const Price& priced(const Op& op) {
+    const auto alike = [&](const std::pair<const Op*, Price>& known) {
+      const Op& other = *known.first;
+      return other.collective == op.collective && other.algorithm == op.algorithm && other.axes == op.axes &&
+             other.bytes == op.bytes;
+    };
+    const auto found = std::find_if(known_.begin(), known_.end(), alike);
+    if (found != known_.end()) {
+      return found->second;
+    }
+    const Price price{flows_.time_of(op, stage_), flows_.stay_in_nodes(op, stage_)};
+    return known_.emplace_back(&op, price).second;
+  }
+
+  const GroupFlows& flows_;
+  std::int32_t stage_;
+  std::deque<std::pair<const Op*, Price>> known_;  ///< a handful of shapes
+};
+
+/// Folds the collectives of one template that take a known time into its compute, those beside compute too:
+/// how long compute waits for them is known, as nothing else delays either lane in between.
+class CollectiveFold {
+ public:
+  /// folded: which ops of the template.
+  CollectiveFold(const Template& t, const std::vector<bool>& folded, CostedTemplate& costed)
+      : template_(t), folded_(folded), costed_(costed) {}
 
   void run() {
     for (std::size_t o = 0; o < template_.ops.size(); ++o) {
-      if (is_tensor_collective(template_.ops[o])) {
+      if (folded_[o]) {
         collective(o);
       } else if (template_.ops[o].kind == OpKind::kCompute) {
         compute(o);
@@ -81,15 +90,15 @@ class TensorFold {
     return o;
   }
 
-  /// Whether a compute op waits for nothing but compute and tensor collectives of its template.
+  /// Whether a compute op waits for nothing but compute and folded collectives of its template.
   bool waits_within(std::size_t index) const {
     return std::all_of(op(index).predecessors.begin(), op(index).predecessors.end(),
                        [&](const Predecessor& p) {
                          if (p.kind != Predecessor::Kind::kOp) {
                            return false;
                          }
-                         const Op& awaited = op(static_cast<std::size_t>(p.op));
-                         return awaited.kind == OpKind::kCompute || is_tensor_collective(awaited);
+                         const auto awaited = static_cast<std::size_t>(p.op);
+                         return op(awaited).kind == OpKind::kCompute || folded_[awaited];
                        });
   }
 
@@ -108,11 +117,11 @@ class TensorFold {
     if (stops_compute) {
       enter_compute(costed);
       clock_ += costed.duration;
-      lane_ = clock_;
+      lane(o) = clock_;
     } else if (known) {
-      const Seconds begin = std::max(lane_, clock_);
-      lane_ = begin + costed.duration;
-      ends_[o] = lane_;
+      const Seconds begin = std::max(lane(o), clock_);
+      lane(o) = begin + costed.duration;
+      ends_[o] = lane(o);
       CostedPart& part = costed.parts.front();
       part.beside = costed.duration;
       part.delay = begin - clock_;
@@ -144,10 +153,14 @@ class TensorFold {
     clock_ += costed.duration;
   }
 
+  /// When the last collective in the lane of op `index` is over.
+  Seconds& lane(std::size_t index) { return lanes_[op(index).lane]; }
+
   const Template& template_;
+  const std::vector<bool>& folded_;
   CostedTemplate& costed_;
-  Seconds clock_;                        ///< of compute
-  Seconds lane_;                         ///< when the last collective is over
+  Seconds clock_;  ///< of compute
+  std::map<std::int32_t, Seconds> lanes_;
   std::map<std::size_t, Seconds> ends_;  ///< of collectives beside compute
 };
 
@@ -166,32 +179,35 @@ std::optional<Fidelity> find_fidelity(std::string_view name) {
   return find_name<Fidelity>(kFidelities, name);
 }
 
-Placement placement_of(const Program& program) { return {program.degrees, program.axis_order}; }
-
 CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster,
                    Fidelity fidelity) {
-  const Placement placement = placement_of(program);
+  const GroupFlows flows(placement_of(program), cluster);
   CostedProgram costed{.source = &program, .fidelity = fidelity, .stages = {}};
   for (std::size_t s = 0; s < program.stages.size(); ++s) {
-    TensorCollectiveCost tensor_cost(cluster, placement, static_cast<std::int32_t>(s));
+    CollectiveCost collective_cost(flows, static_cast<std::int32_t>(s));
+    // Where every GPU is simulated, what crosses the network meets other traffic there.
+    const auto takes_known_time = [&](const Op& op) {
+      return fidelity != Fidelity::kExplicit && is_within_kernels(op) &&
+             (fidelity != Fidelity::kFull || op.axes == AxisSet{Axis::kTensor} ||
+              collective_cost.stays_in_nodes(op));
+    };
     std::vector<CostedTemplate> templates;
     for (const Template& t : program.stages[s].templates) {
       CostedTemplate costed_template;
+      std::vector<bool> folded;
       for (std::size_t o = 0; o < t.ops.size(); ++o) {
         const Op& op = t.ops[o];
-        const bool tensor = fidelity != Fidelity::kExplicit && is_tensor_collective(op);
+        folded.push_back(takes_known_time(op));
         CostedOp result{.kind = op.kind,
                         .lane = op.lane,
                         .is_timed = false,
-                        .duration = tensor ? tensor_cost.time(op) : compute_time(op, cost),
+                        .duration = folded.back() ? collective_cost.time(op) : compute_time(op, cost),
                         .parts = {},
                         .predecessors = op.predecessors};
         result.parts.push_back({.op = static_cast<std::int32_t>(o), .duration = result.duration});
         costed_template.ops.push_back(std::move(result));
       }
-      if (fidelity != Fidelity::kExplicit) {
-        TensorFold(t, costed_template).run();
-      }
+      CollectiveFold(t, folded, costed_template).run();
       templates.push_back(std::move(costed_template));
     }
     costed.stages.push_back(std::move(templates));

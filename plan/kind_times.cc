@@ -4,7 +4,7 @@
 #include <map>
 #include <unordered_map>
 
-#include "plan/costed_program.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
 

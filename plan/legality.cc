@@ -228,7 +228,8 @@ std::int64_t compute_bytes(Precision precision) {
   return 4;
 }
 
-std::int32_t zero_sharers(const Strategy& s) { return s.zero_group == 0 ? s.data_parallel : s.zero_group; }
+std::int32_t num_data_ranks(const Strategy& s) { return s.data_parallel * s.context_parallel; }
+std::int32_t zero_sharers(const Strategy& s) { return s.zero_group == 0 ? num_data_ranks(s) : s.zero_group; }
 
 bool divides_gradients(const Strategy& s) { return s.zero_stage >= 2 && zero_sharers(s) > 1; }
 bool divides_parameters(const Strategy& s) { return s.zero_stage >= 3 && zero_sharers(s) > 1; }
@@ -236,6 +237,14 @@ bool divides_parameters(const Strategy& s) { return s.zero_stage >= 3 && zero_sh
 std::int64_t gradient_width(const SoftwareProfile& software, Precision precision) {
   const std::int64_t width = software.gradient_bytes.value;
   return width == 0 ? compute_bytes(precision) : width;
+}
+
+BoundaryBytes boundary_bytes(const Scenario& scenario, const Strategy& s) {
+  const std::int64_t shards = s.sequence_parallel ? s.tensor_parallel : 1;
+  const Bytes held(s.microbatch_size * scenario.sequence_length / s.context_parallel *
+                   scenario.model.hidden_size * compute_bytes(s.precision) / shards);
+  const bool scatters = scenario.software.scatter_gather_pipeline.value && shards == 1;
+  return {.held = held, .sent = scatters ? Bytes(held.value / s.tensor_parallel) : held};
 }
 
 BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {

@@ -40,12 +40,22 @@ std::int32_t num_microbatches(const Scenario& scenario, const Strategy& strategy
 /// rejection.
 std::vector<std::int32_t> layers_of_stages(const Scenario& scenario, const Strategy& strategy);
 
-/// Ranks that divide what ZeRO divides; and whether these are gradients and parameters too.
+/// Ranks that hold the same parameters (experts' aside); those that divide what ZeRO divides; and whether
+/// these are gradients and parameters too.
+std::int32_t num_data_ranks(const Strategy& strategy);
 std::int32_t zero_sharers(const Strategy& strategy);
 bool divides_gradients(const Strategy& strategy);
 bool divides_parameters(const Strategy& strategy);
 /// Element size of accumulated gradients.
 std::int64_t gradient_width(const SoftwareProfile& software, Precision precision);
+
+/// Hidden states between two stages on one rank: what it holds, and what is sent of it (a tensor-parallel
+/// shard, which the receiver's group gathers, where the profile scatters sends).
+struct BoundaryBytes {
+  Bytes held;
+  Bytes sent;
+};
+BoundaryBytes boundary_bytes(const Scenario& scenario, const Strategy& strategy);
 
 /// What the profile makes of the model on one rank of this strategy.
 BlockOptions block_options(const Scenario& scenario, const Strategy& strategy);

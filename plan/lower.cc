@@ -39,7 +39,9 @@ Program lower(const Scenario& scenario, const Strategy& strategy) {
                                 .num_microbatches = num_microbatches(scenario, strategy)};
   Program program;
   program.degrees[static_cast<std::size_t>(Axis::kTensor)] = strategy.tensor_parallel;
-  program.degrees[static_cast<std::size_t>(Axis::kData)] = strategy.data_parallel;
+  program.degrees[static_cast<std::size_t>(Axis::kContext)] = strategy.context_parallel;
+  program.degrees[static_cast<std::size_t>(Axis::kExpert)] = strategy.expert_parallel;
+  program.degrees[static_cast<std::size_t>(Axis::kData)] = strategy.data_parallel / strategy.expert_parallel;
   program.degrees[static_cast<std::size_t>(Axis::kPipeline)] = strategy.pipeline_parallel;
   program.axis_order = strategy.axis_order;
   program.num_microbatches = context.num_microbatches;

@@ -28,12 +28,12 @@ void StageLowering::zero_gradients() {
 /// Sums of gradients, one after another.
 std::vector<Op> StageLowering::gradient_sums() const {
   std::vector<Op> sums;
-  const auto add = [&](LaneIndex lane, Axis axis, CollectiveKind collective, const auto& chosen) -> Op& {
+  const auto add = [&](LaneIndex lane, AxisSet axes, CollectiveKind collective, const auto& chosen) -> Op& {
     Op op;
     op.kind = OpKind::kCollective;
     op.phase = Phase::kGradientSync;
     op.lane = lane_of(lane);
-    op.axis = axis;
+    op.axes = axes;
     op.collective = collective;
     for (const StageParameter& parameter : parameters_) {
       if (chosen(parameter)) {
@@ -49,26 +49,26 @@ std::vector<Op> StageLowering::gradient_sums() const {
   const auto tied = [](const StageParameter& p) { return p.tied; };
   const Strategy& s = context_.strategy;
   if (std::any_of(parameters_.begin(), parameters_.end(), partial)) {
-    add(LaneIndex::kTensor, Axis::kTensor, CollectiveKind::kAllReduce, partial);
+    add(LaneIndex::kTensor, {Axis::kTensor}, CollectiveKind::kAllReduce, partial);
   }
-  const std::int32_t sharers = s.zero_stage == 0 ? s.data_parallel : zero_sharers(context_.strategy);
+  const std::int32_t sharers = s.zero_stage == 0 ? num_data_ranks(s) : zero_sharers(s);
   if (sharers > 1 && s.zero_stage <= 1) {
-    Op& op = add(LaneIndex::kData, Axis::kData,
+    Op& op = add(LaneIndex::kData, kDataAxes,
                  s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter, all);
-    if (sharers < s.data_parallel) {
-      op.group = GroupKind::kAxisBlock;
+    if (sharers < num_data_ranks(s)) {
+      op.group = GroupKind::kBlock;
       op.group_size = sharers;
     }
   }
-  if (sharers < s.data_parallel) {
+  if (sharers < num_data_ranks(s)) {
     // Each rank has its shard of its own group's sum: the same shards of all groups add up.
-    Op& op = add(LaneIndex::kData, Axis::kData, CollectiveKind::kAllReduce, all);
-    op.group = GroupKind::kAxisStride;
+    Op& op = add(LaneIndex::kData, kDataAxes, CollectiveKind::kAllReduce, all);
+    op.group = GroupKind::kStride;
     op.group_size = sharers;
     op.bytes = s.zero_stage <= 1 ? Bytes(op.bytes.value / sharers) : op.bytes;
   }
   if (context_.scenario.model.tied_embeddings && context_.num_stages() > 1 && (first() || last())) {
-    add(LaneIndex::kEndStages, Axis::kPipeline, CollectiveKind::kAllReduce, tied).group =
+    add(LaneIndex::kEndStages, {Axis::kPipeline}, CollectiveKind::kAllReduce, tied).group =
         GroupKind::kFirstAndLastStage;
   }
   return sums;

@@ -15,7 +15,6 @@ constexpr std::array<std::string_view, 8> kPhases = {"forward",         "backwar
                                                      "backward_weight", "recompute", "parameter_gather",
                                                      "gradient_sync",   "optimizer"};
 constexpr std::array<std::string_view, 4> kOpKinds = {"compute", "send", "receive", "collective"};
-constexpr std::array<std::string_view, 3> kCollectives = {"all_reduce", "reduce_scatter", "all_gather"};
 constexpr std::array<std::string_view, 6> kBufferKinds = {"parameter",  "gradient",  "optimizer_state",
                                                           "activation", "workspace", "communication"};
 
@@ -72,9 +71,12 @@ class CanonicalBytes {
     add(op.kernels);
     add(op.predecessors);
     add(op.collective);
+    add(op.algorithm);
     add(op.group);
     add(op.group_size);
-    add(op.axis);
+    for (const Axis axis : kAllAxes) {
+      add(op.axes.contains(axis));
+    }
     add(op.peer_offset);
     add(op.channel);
     add(op.bytes);
@@ -164,10 +166,6 @@ std::string_view phase_name(Phase phase) { return kPhases[static_cast<std::size_
 std::optional<Phase> find_phase(std::string_view name) { return find_name<Phase>(kPhases, name); }
 std::string_view op_kind_name(OpKind kind) { return kOpKinds[static_cast<std::size_t>(kind)]; }
 std::optional<OpKind> find_op_kind(std::string_view name) { return find_name<OpKind>(kOpKinds, name); }
-std::string_view collective_name(CollectiveKind kind) { return kCollectives[static_cast<std::size_t>(kind)]; }
-std::optional<CollectiveKind> find_collective(std::string_view name) {
-  return find_name<CollectiveKind>(kCollectives, name);
-}
 std::string_view buffer_kind_name(BufferKind kind) { return kBufferKinds[static_cast<std::size_t>(kind)]; }
 std::optional<BufferKind> find_buffer_kind(std::string_view name) {
   return find_name<BufferKind>(kBufferKinds, name);

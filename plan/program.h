@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "model/block.h"
 #include "model/kernel.h"
+#include "plan/collective.h"
 #include "topology/placement.h"
 
 namespace portolan {
@@ -26,14 +27,13 @@ enum class Phase : std::uint8_t {
 };
 
 enum class OpKind : std::uint8_t { kCompute, kSend, kReceive, kCollective };
-enum class CollectiveKind : std::uint8_t { kAllReduce, kReduceScatter, kAllGather };
 
 /// Ranks that a communication op joins, found from a rank's own coordinates.
 enum class GroupKind : std::uint8_t {
-  kAxis,               ///< all ranks that differ from this one along `axis` only
+  kAxes,               ///< all ranks that differ from this one along `axes` only
   kFirstAndLastStage,  ///< the first and the last stage's rank with this one's other coordinates
-  kAxisBlock,          ///< of kAxis, `group_size` neighbours: those in one block with this rank
-  kAxisStride,  ///< of kAxis, one rank of each block of `group_size`: those in one place with this rank
+  kBlock,              ///< of kAxes, `group_size` neighbours: those in one block with this rank
+  kStride,  ///< of kAxes, one rank of each block of `group_size`: those in one place with this rank
 };
 
 /// Ops of one lane run one after another, in order.
@@ -70,10 +70,11 @@ struct Op {
 
   // Communication only.
   CollectiveKind collective = CollectiveKind::kAllReduce;
-  GroupKind group = GroupKind::kAxis;
-  Axis axis = Axis::kTensor;
-  std::int32_t group_size = 1;   ///< kAxisBlock, kAxisStride: divides the axis' degree
-  std::int32_t peer_offset = 0;  ///< kSend, kReceive: the peer's place along `axis`, relative
+  CollectiveAlgorithm algorithm = CollectiveAlgorithm::kRing;
+  GroupKind group = GroupKind::kAxes;
+  AxisSet axes = {Axis::kTensor};  ///< kSend, kReceive and kFirstAndLastStage: the pipeline axis
+  std::int32_t group_size = 1;     ///< kBlock, kStride: divides the number of ranks along `axes`
+  std::int32_t peer_offset = 0;    ///< kSend, kReceive: the peer's stage, relative
   std::int32_t channel = 0;  ///< kSend, kReceive: a send pairs with the receive of its channel and microbatch
   Bytes bytes;               ///< payload of each rank (whole vector of a collective)
   /// What is sent, received into, or combined, in order. Where a collective is not done in place: as many
@@ -197,8 +198,6 @@ std::string_view phase_name(Phase phase);
 std::optional<Phase> find_phase(std::string_view name);
 std::string_view op_kind_name(OpKind kind);
 std::optional<OpKind> find_op_kind(std::string_view name);
-std::string_view collective_name(CollectiveKind kind);
-std::optional<CollectiveKind> find_collective(std::string_view name);
 std::string_view buffer_kind_name(BufferKind kind);
 std::optional<BufferKind> find_buffer_kind(std::string_view name);
 

@@ -31,19 +31,16 @@ Seconds& exposed(Breakdown& breakdown, const Op& op) {
   if (op.phase == Phase::kGradientSync || op.phase == Phase::kParameterGather) {
     return breakdown.exposed_data;
   }
-  switch (op.axis) {
-    case Axis::kTensor:
-      return breakdown.exposed_tensor;
-    case Axis::kContext:
-      return breakdown.exposed_context;
-    case Axis::kExpert:
-      return breakdown.exposed_expert;
-    case Axis::kData:
-      return breakdown.exposed_data;
-    case Axis::kPipeline:
-      return breakdown.exposed_pipeline;
+  if (op.axes.contains(Axis::kData)) {
+    return breakdown.exposed_data;
   }
-  return breakdown.other;
+  if (op.axes.contains(Axis::kPipeline)) {
+    return breakdown.exposed_pipeline;
+  }
+  if (op.axes.contains(Axis::kExpert)) {
+    return breakdown.exposed_expert;
+  }
+  return op.axes.contains(Axis::kContext) ? breakdown.exposed_context : breakdown.exposed_tensor;
 }
 
 Seconds& computed(Breakdown& breakdown, const Op& op) {

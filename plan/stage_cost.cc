@@ -5,96 +5,87 @@
 #include <numeric>
 
 #include "plan/block_lowering.h"
+#include "plan/group_flows.h"
 #include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/memory.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
 
 namespace {
 
-/// Prices kernels of a block on the first tensor-parallel group of the machine.
+/// Prices kernels of a block, communication with all groups of a stage doing it together.
 class BlockPricing {
  public:
   BlockPricing(const Strategy& strategy, const Cluster& cluster, const KernelCost& cost)
-      : cluster_(cluster), cost_(cost) {
-    const Placement placement(
-        {strategy.tensor_parallel, 1, 1, strategy.data_parallel, strategy.pipeline_parallel},
-        strategy.axis_order);
-    for (std::int32_t k = 0; k < strategy.tensor_parallel; ++k) {
-      Coordinates place{};
-      place[static_cast<std::size_t>(Axis::kTensor)] = k;
-      members_.push_back(placement.device_of(place));
-    }
-  }
+      : flows_(placement_of(strategy), cluster), cost_(cost) {}
 
   Seconds time(const Kernel& kernel) const {
-    switch (kernel.kind) {
-      case KernelKind::kTensorAllReduce:
-        return collective(CollectiveKind::kAllReduce, kernel.bytes);
-      case KernelKind::kTensorAllGather:
-        return collective(CollectiveKind::kAllGather, kernel.bytes);
-      case KernelKind::kTensorReduceScatter:
-        return collective(CollectiveKind::kReduceScatter, kernel.bytes);
-      default:
-        return cost_.time(kernel);
+    if (!is_communication(kernel.kind)) {
+      return cost_.time(kernel);
     }
-  }
-
-  Seconds collective(CollectiveKind kind, Bytes bytes) const {
-    return uncontended_time(cluster_, ring_collective(cluster_, kind, members_, bytes));
+    Op op;
+    op.kind = OpKind::kCollective;
+    op.collective = collective_of(kernel.kind);
+    op.axes = {axis_of(kernel.kind)};
+    op.bytes = kernel.bytes;
+    return flows_.time_of(op, 0);
   }
 
  private:
-  const Cluster& cluster_;
+  GroupFlows flows_;
   const KernelCost& cost_;
-  std::vector<DeviceIndex> members_;
 };
 
 /// Walks through the kernels of a block: compute one after another, communication beside it where the block
-/// lets it, in a lane of its own.
+/// lets it, in lanes of its own.
 class BlockWalk {
  public:
   explicit BlockWalk(const BlockPricing& pricing) : pricing_(pricing) {}
 
   /// Adds the kernel's time to `compute`, and what compute waits for it or before it to `waiting`.
-  void run(const GroupedKernel& grouped, Seconds& compute, Seconds& waiting) {
+  void run(const GroupedKernel& grouped, Seconds& compute, AxisSeconds& waiting) {
     const Kernel& kernel = grouped.kernel;
     const Seconds time = pricing_.time(kernel);
     if (!is_communication(kernel.kind)) {
       for (const Operand& operand : kernel.operands) {
-        wait_until(ready_of(operand.tensor), waiting);
+        if (const auto found = ready_.find(operand.tensor); found != ready_.end()) {
+          wait_until(found->second, waiting);
+        }
       }
       compute += time;
       clock_ += time;
       return;
     }
-    lane_ = std::max(lane_, clock_) + time;
+    const Axis axis = axis_of(kernel.kind);
+    lanes_[axis] = std::max(lanes_[axis], clock_) + time;
     if (!grouped.overlapped) {
-      wait_until(lane_, waiting);
+      wait_until({lanes_[axis], axis}, waiting);
       return;
     }
     for (const Operand& operand : kernel.operands) {
-      ready_[operand.tensor] = lane_;
+      ready_[operand.tensor] = {lanes_[axis], axis};
     }
   }
 
  private:
-  Seconds ready_of(int tensor) const {
-    const auto found = ready_.find(tensor);
-    return found == ready_.end() ? Seconds(0) : found->second;
-  }
-  void wait_until(Seconds time, Seconds& waiting) {
-    if (time > clock_) {
-      waiting += time - clock_;
-      clock_ = time;
+  struct Arrival {
+    Seconds time;
+    Axis axis = Axis::kTensor;
+  };
+
+  void wait_until(const Arrival& arrival, AxisSeconds& waiting) {
+    if (arrival.time > clock_) {
+      waiting[arrival.axis] += arrival.time - clock_;
+      clock_ = arrival.time;
     }
   }
 
   const BlockPricing& pricing_;
   Seconds clock_;
-  Seconds lane_;                  ///< when the last communication is over
-  std::map<int, Seconds> ready_;  ///< of tensors in communication under way
+  AxisSeconds lanes_;             ///< when the last communication along each axis is over
+  std::map<int, Arrival> ready_;  ///< of tensors in communication under way
 };
 
 BlockTime block_time(const Block& block, const std::vector<bool>& recomputed, bool split_backward,
@@ -102,24 +93,26 @@ BlockTime block_time(const Block& block, const std::vector<bool>& recomputed, bo
   BlockTime time;
   BlockWalk forward(pricing);
   for (const GroupedKernel& grouped : block.forward) {
-    forward.run(grouped, time.forward, time.tensor_forward);
+    forward.run(grouped, time.forward, time.exposed_forward);
   }
   BlockWalk backward(pricing);
   for (std::size_t i = 0; i < block.forward.size(); ++i) {
     if (recomputed[i]) {
-      backward.run(block.forward[i], time.recompute, time.tensor_backward);
+      backward.run(block.forward[i], time.recompute, time.exposed_backward);
     }
   }
   const std::vector<bool> put_off =
       split_backward ? weight_gradient_kernels(block) : std::vector<bool>(block.backward.size(), false);
   BlockWalk weight(pricing);
+  AxisSeconds weight_waits;
   for (std::size_t i = 0; i < block.backward.size(); ++i) {
     if (put_off[i]) {
-      weight.run(block.backward[i], time.weight, time.weight);
+      weight.run(block.backward[i], time.weight, weight_waits);
     } else {
-      backward.run(block.backward[i], time.backward, time.tensor_backward);
+      backward.run(block.backward[i], time.backward, time.exposed_backward);
     }
   }
+  time.weight += weight_waits.total();
   return time;
 }
 
@@ -148,7 +141,7 @@ Bytes partial_gradients_of(const Stage& stage) {
   Bytes bytes;
   for (const Template& t : stage.templates) {
     for (const Op& op : t.ops) {
-      bytes += op.phase == Phase::kGradientSync && op.axis == Axis::kTensor ? op.bytes : Bytes(0);
+      bytes += op.phase == Phase::kGradientSync && op.axes == AxisSet{Axis::kTensor} ? op.bytes : Bytes(0);
     }
   }
   return bytes;
@@ -167,11 +160,11 @@ void count_parameters(const Stage& stage, std::int64_t element_bytes, StageShape
 Program miniature(const Scenario& scenario, const Strategy& strategy, std::int32_t num_layers) {
   Scenario small = scenario;
   small.model.num_layers = num_layers;
-  small.global_batch = strategy.microbatch_size;
-  small.num_gpus = strategy.tensor_parallel * num_layers;
   Strategy alike = strategy;
   alike.pipeline_parallel = num_layers;
-  alike.data_parallel = 1;
+  alike.data_parallel = strategy.expert_parallel;
+  small.global_batch = strategy.microbatch_size * alike.data_parallel;
+  small.num_gpus = alike.num_ranks();
   alike.layers_per_stage.clear();
   if (alike.virtual_stages > 1) {
     alike.virtual_stages = 1;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#include "plan/axis_seconds.h"
 #include "plan/cost.h"
 #include "plan/scenario.h"
 #include "plan/strategy.h"
@@ -10,34 +11,29 @@
 
 namespace portolan {
 
-/// Times of a block on one rank, tensor collectives apart.
+/// Times of a block on one rank, what it waits for apart.
 struct BlockTime {
   Seconds forward;
   Seconds backward;  ///< with a split backward: of input gradients
   Seconds weight;    ///< with a split backward: weight gradients, with what they wait for
   Seconds recompute;
-  Seconds tensor_forward;   ///< tensor collectives of forward
-  Seconds tensor_backward;  ///< of backward and recomputation
-
-  Seconds data_forward{};   ///< waiting for parameters that ranks share
-  Seconds data_backward{};  ///< and for gradients, with their accumulation
+  AxisSeconds exposed_forward{};   ///< communication of forward
+  AxisSeconds exposed_backward{};  ///< of backward and recomputation
 
   BlockTime operator+(const BlockTime& other) const {
     return {forward + other.forward,
             backward + other.backward,
             weight + other.weight,
             recompute + other.recompute,
-            tensor_forward + other.tensor_forward,
-            tensor_backward + other.tensor_backward,
-            data_forward + other.data_forward,
-            data_backward + other.data_backward};
+            exposed_forward + other.exposed_forward,
+            exposed_backward + other.exposed_backward};
   }
   BlockTime operator*(double times) const {
-    return {forward * times,        backward * times,        weight * times,       recompute * times,
-            tensor_forward * times, tensor_backward * times, data_forward * times, data_backward * times};
+    return {forward * times,   backward * times,        weight * times,
+            recompute * times, exposed_forward * times, exposed_backward * times};
   }
-  Seconds whole_forward() const { return forward + tensor_forward + data_forward; }
-  Seconds whole_backward() const { return backward + recompute + tensor_backward + data_backward; }
+  Seconds whole_forward() const { return forward + exposed_forward.total(); }
+  Seconds whole_backward() const { return backward + recompute + exposed_backward.total(); }
 };
 
 /// Memory of a chunk that holds one layer, for one microbatch in flight.

@@ -17,7 +17,7 @@ BlockLowering::Place StageLowering::place_of_layer(std::int32_t layer) const {
 std::int32_t StageLowering::hidden_buffer(const std::string& name) {
   return add_buffer(stage_, {.name = name,
                              .kind = BufferKind::kActivation,
-                             .bytes = context_.hidden_bytes(),
+                             .bytes = context_.boundary().held,
                              .first = {},
                              .last = {}});
 }
@@ -97,15 +97,14 @@ Op StageLowering::boundary_op(const Chunk& chunk, Direction direction, OpKind ki
   const LaneIndex lane = kind == OpKind::kSend
                              ? (forward ? LaneIndex::kSendNext : LaneIndex::kSendPrevious)
                              : (forward ? LaneIndex::kReceivePrevious : LaneIndex::kReceiveNext);
-  const std::int64_t shards = context_.scatters_sends() ? context_.strategy.tensor_parallel : 1;
   Op op;
   op.kind = kind;
   op.lane = lane_of(lane);
   op.phase = forward ? Phase::kForward : Phase::kBackward;
-  op.axis = Axis::kPipeline;
+  op.axes = {Axis::kPipeline};
   op.peer_offset = peer - index_;
   op.channel = forward ? boundary : virtual_stages - 1 + boundary;
-  op.bytes = Bytes(context_.hidden_bytes().value / shards);
+  op.bytes = context_.boundary().sent;
   op.buffers = {buffer};
   return op;
 }
@@ -123,8 +122,8 @@ void StageLowering::receive(TemplateAssembler& assembler, const Chunk& chunk, Di
     gather.lane = lane_of(LaneIndex::kTensor);
     gather.phase = phase;
     gather.collective = CollectiveKind::kAllGather;
-    gather.axis = Axis::kTensor;
-    gather.bytes = context_.hidden_bytes();
+    gather.axes = {Axis::kTensor};
+    gather.bytes = context_.boundary().held;
     gather.buffers = {buffer};
     gather.predecessors.push_back({Predecessor::Kind::kOp, 0, 0});
     assembler.add_communication(std::move(gather), {.for_compute = false});
@@ -154,9 +153,9 @@ Op StageLowering::zero_op(Phase phase, LaneIndex lane) const {
   op.kind = OpKind::kCollective;
   op.lane = lane_of(lane);
   op.phase = phase;
-  op.axis = Axis::kData;
-  if (zero_sharers(context_.strategy) < context_.strategy.data_parallel) {
-    op.group = GroupKind::kAxisBlock;
+  op.axes = kDataAxes;
+  if (zero_sharers(context_.strategy) < num_data_ranks(context_.strategy)) {
+    op.group = GroupKind::kBlock;
     op.group_size = zero_sharers(context_.strategy);
   }
   return op;

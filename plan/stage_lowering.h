@@ -8,6 +8,7 @@
 #include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/program.h"
+#include "plan/rank_place.h"
 #include "plan/scenario.h"
 #include "plan/template_assembler.h"
 
@@ -26,13 +27,7 @@ struct LoweringContext {
 
   std::int32_t num_stages() const { return strategy.pipeline_parallel; }
   std::int32_t num_virtual_stages() const { return strategy.pipeline_parallel * strategy.virtual_stages; }
-  /// Whether a rank holds the hidden states of a part of the sequence only.
-  bool shards_sequence() const { return options.sequence_parallel && options.tensor_parallel > 1; }
-  /// Hidden states that a rank holds between blocks.
-  Bytes hidden_bytes() const {
-    return Bytes(options.microbatch_size * options.sequence_length * scenario.model.hidden_size *
-                 options.compute_bytes / (shards_sequence() ? options.tensor_parallel : 1));
-  }
+  BoundaryBytes boundary() const { return boundary_bytes(scenario, strategy); }
   Sharding sharding() const {
     const std::int64_t wire = scenario.software.reduce_bytes.value;
     return {.parts = divides_gradients(strategy) ? zero_sharers(strategy) : 1,
@@ -42,10 +37,7 @@ struct LoweringContext {
             .gradient_bytes = gradient_width(scenario.software, strategy.precision)};
   }
   /// Whether pipeline sends carry one tensor-parallel shard, which the receiver's group gathers.
-  bool scatters_sends() const {
-    return scenario.software.scatter_gather_pipeline.value && strategy.tensor_parallel > 1 &&
-           !shards_sequence();
-  }
+  bool scatters_sends() const { return boundary().sent < boundary().held; }
 };
 
 /// Builds one stage: its chunks one after another (buffers and templates), what is done once a step, and the

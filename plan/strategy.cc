@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kSchedules = {"gpipe", "1f1b", "interleaved", "zb-h1"};
 constexpr std::array<std::string_view, 5> kPrecisions = {"fp32", "tf32", "fp16", "bf16", "fp8"};
-constexpr std::array<std::string_view, 3> kAlgorithms = {"ring", "tree", "hierarchical"};
 constexpr std::array<std::string_view, kNumAxes> kAxes = {"tensor", "context", "expert", "data", "pipeline"};
 
 }  // namespace
@@ -46,13 +45,6 @@ std::string_view precision_name(Precision precision) {
 }
 std::optional<Precision> find_precision(std::string_view name) {
   return find_name<Precision>(kPrecisions, name);
-}
-
-std::string_view algorithm_name(CollectiveAlgorithm algorithm) {
-  return kAlgorithms[static_cast<std::size_t>(algorithm)];
-}
-std::optional<CollectiveAlgorithm> find_algorithm(std::string_view name) {
-  return find_name<CollectiveAlgorithm>(kAlgorithms, name);
 }
 
 std::string_view axis_name(Axis axis) { return kAxes[static_cast<std::size_t>(axis)]; }

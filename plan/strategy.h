@@ -9,13 +9,13 @@
 
 #include "base/quantity.h"
 #include "model/block.h"
+#include "plan/collective.h"
 #include "topology/hardware.h"
 #include "topology/placement.h"
 
 namespace portolan {
 
 enum class ScheduleKind : std::uint8_t { kGPipe, kOneFOneB, kInterleaved, kZeroBubbleH1 };
-enum class CollectiveAlgorithm : std::uint8_t { kRing, kTree, kHierarchical };
 
 /// Which kernel groups of a layer run again before its backward.
 using RecomputeSet = std::bitset<kNumKernelGroups>;
@@ -107,8 +107,6 @@ std::string recompute_name(const Recompute& recompute);
 std::optional<RecomputeSet> find_recompute(std::string_view name);
 std::string_view precision_name(Precision precision);
 std::optional<Precision> find_precision(std::string_view name);
-std::string_view algorithm_name(CollectiveAlgorithm algorithm);
-std::optional<CollectiveAlgorithm> find_algorithm(std::string_view name);
 std::string_view axis_name(Axis axis);
 std::optional<Axis> find_axis(std::string_view name);
 

@@ -10,6 +10,8 @@
 
 #include "plan/communication_flows.h"
 #include "plan/graph_builder.h"
+#include "plan/group_flows.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
 
@@ -24,18 +26,21 @@ struct Meeting {
 };
 
 /// Identity of a communication among all units: those that take part look it up under one key.
-using MeetingKey = std::array<std::int32_t, 7>;
+using MeetingKey = std::array<std::int32_t, 5>;
 
 class Unfolder {
  public:
   Unfolder(const CostedProgram& program, const Cluster& cluster)
       : costed_(program),
         source_(*program.source),
-        placement_(placement_of(source_)),
-        flows_(source_, cluster, builder_) {
-    const bool folded = program.fidelity == Fidelity::kFolded;
-    num_replicas_ = folded ? 1 : placement_.degree(Axis::kData);
-    unit_rails_ = program.fidelity == Fidelity::kExplicit ? placement_.degree(Axis::kTensor) : 1;
+        groups_(placement_of(source_), cluster),
+        flows_(groups_, cluster, builder_) {
+    if (program.fidelity != Fidelity::kFolded) {
+      unit_axes_ = {Axis::kContext, Axis::kExpert, Axis::kData};
+    }
+    if (program.fidelity == Fidelity::kExplicit) {
+      unit_axes_.insert(Axis::kTensor);
+    }
   }
 
   Result<UnfoldedProgram> run();
@@ -44,7 +49,8 @@ class Unfolder {
   /// Progress through one unit's order list.
   struct UnitState {
     std::int32_t index = 0;
-    Coordinates place{};
+    std::int32_t rank = 0;
+    std::int32_t stage = 0;
     std::vector<std::int32_t> lane_tail;             ///< last instance in each lane
     std::vector<std::int32_t> slot_first_instance;   ///< by slot
     std::vector<std::int32_t> last_compute_at_slot;  ///< instance, or -1
@@ -52,7 +58,8 @@ class Unfolder {
     std::map<std::int32_t, std::int32_t> occurrences;  ///< of collectives that several stages share, by lane
   };
 
-  void add_unit(const Coordinates& place);
+  const Placement& placement() const { return groups_.placement(); }
+  void add_unit(std::int32_t rank);
   void add_slot(UnitState& state, std::int32_t slot);
   std::pair<std::int32_t, std::int32_t> activities_of(UnitState& state, std::int32_t slot,
                                                       std::int32_t op_index);
@@ -64,35 +71,25 @@ class Unfolder {
 
   const CostedProgram& costed_;
   const Program& source_;
-  Placement placement_;
+  GroupFlows groups_;
   GraphBuilder builder_;
   CommunicationFlows flows_;
-  std::int32_t num_replicas_ = 1;
-  std::int32_t unit_rails_ = 1;
+  AxisSet unit_axes_;  ///< along these every rank is a unit; along the others one stands for all
   std::map<MeetingKey, Meeting> meetings_;
   UnfoldedProgram result_;
 };
 
-std::int32_t coordinate(const Coordinates& place, Axis axis) { return place[static_cast<std::size_t>(axis)]; }
-
 MeetingKey Unfolder::meeting_key(UnitState& state, const Slot& slot, const Op& op, std::int32_t op_index) {
-  const std::int32_t d = coordinate(state.place, Axis::kData);
-  const std::int32_t k = coordinate(state.place, Axis::kTensor);
-  const std::int32_t s = coordinate(state.place, Axis::kPipeline);
   constexpr std::int32_t kPointToPoint = -1, kEndStages = -2;
   if (op.kind != OpKind::kCollective) {
-    return {kPointToPoint, op.channel, slot.microbatch, d, k, 0};
+    const std::int32_t replica = placement().rank_along(state.rank, {Axis::kPipeline}, 0);
+    return {kPointToPoint, op.channel, slot.microbatch, replica, 0};
   }
   if (op.group == GroupKind::kFirstAndLastStage) {
-    return {kEndStages, op.lane, state.occurrences[op.lane]++, d, k, 0};
+    return {kEndStages, op.lane, state.occurrences[op.lane]++, leader_of(placement(), state.rank, op), 0};
   }
-  const std::int32_t along = op.axis == Axis::kData ? d : k;
-  const std::int32_t across = op.axis == Axis::kData ? k : d;
-  const std::int32_t which = op.group == GroupKind::kAxisBlock    ? along / op.group_size
-                             : op.group == GroupKind::kAxisStride ? along % op.group_size
-                                                                  : 0;
-  return {s,    slot.template_index, slot.microbatch, across, static_cast<std::int32_t>(op.axis), op_index,
-          which};
+  return {state.stage, slot.template_index, slot.microbatch, leader_of(placement(), state.rank, op),
+          op_index};
 }
 
 std::int32_t Unfolder::expected_arrivals(const Op& op) const {
@@ -100,13 +97,19 @@ std::int32_t Unfolder::expected_arrivals(const Op& op) const {
     return 2;
   }
   if (op.group == GroupKind::kFirstAndLastStage) {
-    return placement_.degree(Axis::kPipeline) > 1 ? 2 : 1;
+    return placement().degree(Axis::kPipeline) > 1 ? 2 : 1;
   }
-  const std::int32_t members = op.axis == Axis::kData ? num_replicas_ : unit_rails_;
-  if (op.group == GroupKind::kAxis || members == 1) {
+  AxisSet joined;
+  for (const Axis axis : kAllAxes) {
+    if (op.axes.contains(axis) && unit_axes_.contains(axis)) {
+      joined.insert(axis);
+    }
+  }
+  const std::int32_t members = placement().num_along(joined);
+  if (op.group == GroupKind::kAxes || members == 1) {
     return members;  // a folded unit stands for them all
   }
-  return op.group == GroupKind::kAxisBlock ? op.group_size : members / op.group_size;
+  return op.group == GroupKind::kBlock ? op.group_size : members / op.group_size;
 }
 
 void Unfolder::make_meeting(Meeting& made, const UnitState& state, const Op& op) {
@@ -114,22 +117,14 @@ void Unfolder::make_meeting(Meeting& made, const UnitState& state, const Op& op)
   made.end = builder_.add_join();
   builder_.add_edge(made.begin, made.end);
   if (costed_.fidelity == Fidelity::kFolded) {
-    flows_.add_representatives(op, coordinate(state.place, Axis::kPipeline), made.begin, made.end);
+    flows_.add_representatives(op, state.stage, made.begin, made.end);
     return;
   }
-  std::vector<FlowSet> sets;
-  if (costed_.fidelity == Fidelity::kExplicit) {
-    sets.push_back(flows_.group_of(op, state.place));
-  } else {
-    // One unit stands for all rails of its replica.
-    Coordinates place = state.place;
-    for (std::int32_t k = 0; k < placement_.degree(Axis::kTensor); ++k) {
-      place[static_cast<std::size_t>(Axis::kTensor)] = k;
-      sets.push_back(flows_.group_of(op, place));
-    }
-  }
-  for (const FlowSet& set : sets) {
-    flows_.add_transfers(set, made.begin, made.end);
+  // Below explicit one unit stands for all rails of its replica.
+  const bool for_rails = !unit_axes_.contains(Axis::kTensor) && !op.axes.contains(Axis::kTensor);
+  for (const std::int32_t rank :
+       placement().ranks_along(state.rank, for_rails ? AxisSet{Axis::kTensor} : AxisSet{})) {
+    flows_.add_transfers(groups_.of_group(op, rank), made.begin, made.end);
   }
 }
 
@@ -145,7 +140,7 @@ Meeting& Unfolder::meeting(UnitState& state, const Slot& slot, const Op& op, std
 
 std::pair<std::int32_t, std::int32_t> Unfolder::activities_of(UnitState& state, std::int32_t slot_index,
                                                               std::int32_t op_index) {
-  const auto stage = static_cast<std::size_t>(coordinate(state.place, Axis::kPipeline));
+  const auto stage = static_cast<std::size_t>(state.stage);
   const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
   const CostedOp& op = costed_.stages[stage][static_cast<std::size_t>(slot.template_index)]
                            .ops[static_cast<std::size_t>(op_index)];
@@ -196,7 +191,7 @@ void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const Cost
 }
 
 void Unfolder::add_slot(UnitState& state, std::int32_t slot_index) {
-  const auto stage = static_cast<std::size_t>(coordinate(state.place, Axis::kPipeline));
+  const auto stage = static_cast<std::size_t>(state.stage);
   const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
   const CostedTemplate& t = costed_.stages[stage][static_cast<std::size_t>(slot.template_index)];
   std::vector<OpInstance>& instances = result_.units[static_cast<std::size_t>(state.index)].instances;
@@ -216,30 +211,24 @@ void Unfolder::add_slot(UnitState& state, std::int32_t slot_index) {
   state.last_compute_at_slot.push_back(state.last_compute);
 }
 
-void Unfolder::add_unit(const Coordinates& place) {
+void Unfolder::add_unit(std::int32_t rank) {
   UnitState state;
   state.index = static_cast<std::int32_t>(result_.units.size());
-  state.place = place;
+  state.rank = rank;
+  state.stage = placement().coordinates_of(rank)[static_cast<std::size_t>(Axis::kPipeline)];
   state.lane_tail.assign(source_.lanes.size(), -1);
-  const std::int32_t stage = coordinate(place, Axis::kPipeline);
-  result_.units.push_back({.stage = stage, .rank = placement_.rank_of(place), .instances = {}});
-  const std::size_t num_slots = source_.stages[static_cast<std::size_t>(stage)].order.size();
+  result_.units.push_back({.stage = state.stage, .rank = rank, .instances = {}});
+  const std::size_t num_slots = source_.stages[static_cast<std::size_t>(state.stage)].order.size();
   for (std::size_t slot = 0; slot < num_slots; ++slot) {
     add_slot(state, static_cast<std::int32_t>(slot));
   }
 }
 
 Result<UnfoldedProgram> Unfolder::run() {
-  for (std::int32_t d = 0; d < num_replicas_; ++d) {
-    for (std::int32_t s = 0; s < static_cast<std::int32_t>(source_.stages.size()); ++s) {
-      for (std::int32_t k = 0; k < unit_rails_; ++k) {
-        Coordinates place{};
-        place[static_cast<std::size_t>(Axis::kData)] = d;
-        place[static_cast<std::size_t>(Axis::kPipeline)] = s;
-        place[static_cast<std::size_t>(Axis::kTensor)] = k;
-        add_unit(place);
-      }
-    }
+  AxisSet axes = unit_axes_;
+  axes.insert(Axis::kPipeline);
+  for (const std::int32_t rank : placement().ranks_along(0, axes)) {
+    add_unit(rank);
   }
   for (const auto& [key, met] : meetings_) {
     if (met.num_arrivals != met.num_expected) {

@@ -2,7 +2,8 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
+#include <initializer_list>
+#include <vector>
 
 #include "topology/cluster.h"
 
@@ -11,6 +12,32 @@ namespace portolan {
 /// Ways in which work is divided over ranks.
 enum class Axis : std::uint8_t { kTensor, kContext, kExpert, kData, kPipeline };
 inline constexpr int kNumAxes = 5;
+inline constexpr std::array<Axis, kNumAxes> kAllAxes = {Axis::kTensor, Axis::kContext, Axis::kExpert,
+                                                        Axis::kData, Axis::kPipeline};
+
+/// Some of the axes.
+class AxisSet {
+ public:
+  constexpr AxisSet() = default;
+  constexpr AxisSet(std::initializer_list<Axis> axes) {
+    for (const Axis axis : axes) {
+      insert(axis);
+    }
+  }
+  constexpr void insert(Axis axis) { bits_ = static_cast<std::uint8_t>(bits_ | bit(axis)); }
+  constexpr bool contains(Axis axis) const { return (bits_ & bit(axis)) != 0; }
+  constexpr bool empty() const { return bits_ == 0; }
+  /// Whether every axis of this set is in `others`.
+  constexpr bool within(AxisSet others) const { return (bits_ & ~others.bits_) == 0; }
+
+  bool operator==(const AxisSet&) const = default;
+
+ private:
+  static constexpr std::uint8_t bit(Axis axis) {
+    return static_cast<std::uint8_t>(1U << static_cast<unsigned>(axis));
+  }
+  std::uint8_t bits_ = 0;
+};
 
 /// A rank's place along each axis, indexed by Axis.
 using Coordinates = std::array<std::int32_t, kNumAxes>;
@@ -25,11 +52,19 @@ class Placement {
   std::int32_t degree(Axis axis) const;
   std::int32_t rank_of(const Coordinates& coordinates) const;
   Coordinates coordinates_of(std::int32_t rank) const;
+
+  /// Ranks that differ from one another along `axes` only: how many, those around `rank` in ascending order,
+  /// the place of `rank` among them, and the rank at place `position` among those around `rank`.
+  std::int32_t num_along(AxisSet axes) const;
+  std::vector<std::int32_t> ranks_along(std::int32_t rank, AxisSet axes) const;
+  std::int32_t position_along(std::int32_t rank, AxisSet axes) const;
+  std::int32_t rank_along(std::int32_t rank, AxisSet axes, std::int32_t position) const;
   DeviceIndex device_of(const Coordinates& coordinates) const { return rank_of(coordinates); }
 
  private:
   std::array<std::int32_t, kNumAxes> degrees_;
   std::array<std::int32_t, kNumAxes> strides_;
+  std::array<Axis, kNumAxes> order_;
 };
 
 }  // namespace portolan

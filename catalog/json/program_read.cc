@@ -90,7 +90,15 @@ void read_communication(DocumentSection& section, const Scope& scope, Op& op) {
   section.optional("collective", op.collective);
   section.optional("group", op.group);
   section.optional("group_size", op.group_size, kDegree);
-  section.optional("axis", op.axis);
+  section.optional("algorithm", op.algorithm);
+  AxisSet axes;
+  section.optional_list("axes", [&](const DocumentValue& value) {
+    Axis axis{};
+    if (value.read(axis)) {
+      axes.insert(axis);
+    }
+  });
+  op.axes = axes.empty() ? op.axes : axes;
   section.optional("peer_offset", op.peer_offset, WholeRange{-kDegree.most, kDegree.most});
   section.optional("channel", op.channel, WholeRange{0, kMostSlots});
   section.optional("bytes", op.bytes.value, kSize);

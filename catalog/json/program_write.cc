@@ -84,6 +84,16 @@ JsonValue write_predecessor(const Predecessor& predecessor) {
       .take();
 }
 
+JsonValue write_axes(AxisSet axes) {
+  JsonValue list = JsonValue::array();
+  for (const Axis axis : kAllAxes) {
+    if (axes.contains(axis)) {
+      list.append(word_of(axis));
+    }
+  }
+  return list;
+}
+
 JsonValue write_op(const Op& op) {
   const Op fresh;
   return CompactObject()
@@ -94,7 +104,8 @@ JsonValue write_op(const Op& op) {
       .set("collective", op.collective, fresh.collective)
       .set("group", op.group, fresh.group)
       .set("group_size", op.group_size, fresh.group_size)
-      .set("axis", op.axis, fresh.axis)
+      .set("algorithm", op.algorithm, fresh.algorithm)
+      .set_list("axes", op.axes == fresh.axes ? JsonValue::array() : write_axes(op.axes))
       .set("peer_offset", op.peer_offset, fresh.peer_offset)
       .set("channel", op.channel, fresh.channel)
       .set("bytes", op.bytes.value, fresh.bytes.value)

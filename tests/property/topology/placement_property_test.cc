@@ -72,5 +72,49 @@ TEST(PlacementProperty, CountsLikeAnOdometer) {
   });
 }
 
+/// Ranks whose coordinates are those of `rank` but along `axes`, by looking at every rank.
+std::vector<std::int32_t> found_along(const Placement& placement, std::int32_t rank, AxisSet axes) {
+  std::vector<std::int32_t> found;
+  const Coordinates own = placement.coordinates_of(rank);
+  for (std::int32_t other = 0; other < placement.num_ranks(); ++other) {
+    const Coordinates place = placement.coordinates_of(other);
+    const bool same_elsewhere = std::all_of(kAllAxes.begin(), kAllAxes.end(), [&](Axis axis) {
+      return axes.contains(axis) || place[index_of(axis)] == own[index_of(axis)];
+    });
+    if (same_elsewhere) {
+      found.push_back(other);
+    }
+  }
+  return found;
+}
+
+TEST(PlacementProperty, RanksAlongAxesAreThoseThatDifferThereOnly) {
+  const std::vector<AxisSet> sets = {
+      {},
+      {Axis::kContext},
+      {Axis::kPipeline, Axis::kTensor},
+      {Axis::kContext, Axis::kExpert, Axis::kData},
+      {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData, Axis::kPipeline}};
+  int sampled = 0;
+  for_all_placements([&](const Degrees& degrees, const Order& order) {
+    if (++sampled % 37 != 0) {  // all degrees and orders occur, not all pairs of them
+      return;
+    }
+    const Placement placement(degrees, order);
+    for (const AxisSet axes : sets) {
+      for (std::int32_t rank = 0; rank < placement.num_ranks(); rank += 7) {
+        const std::vector<std::int32_t> expected = found_along(placement, rank, axes);
+        ASSERT_EQ(placement.ranks_along(rank, axes), expected);
+        ASSERT_EQ(placement.num_along(axes), static_cast<std::int32_t>(expected.size()));
+        const std::int32_t position = placement.position_along(rank, axes);
+        ASSERT_EQ(expected[static_cast<std::size_t>(position)], rank);
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+          ASSERT_EQ(placement.rank_along(rank, axes, static_cast<std::int32_t>(i)), expected[i]);
+        }
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace portolan

@@ -153,10 +153,10 @@ TEST(CheckProgram, NoticesMalformedOps) {
       {"a send before the first stage", [](Program& p) { first_of(p, 0, OpKind::kSend).peer_offset = -1; },
        "leads to stage -1"},
       {"a send to itself", [](Program& p) { first_of(p, 0, OpKind::kSend).peer_offset = 0; }, ".peer_offset"},
-      {"a send along data", [](Program& p) { first_of(p, 0, OpKind::kSend).axis = Axis::kData; },
+      {"a send along data", [](Program& p) { first_of(p, 0, OpKind::kSend).axes = {Axis::kData}; },
        ".peer_offset"},
       {"a collective of all stages",
-       [](Program& p) { first_of(p, 0, OpKind::kCollective).axis = Axis::kPipeline; },
+       [](Program& p) { first_of(p, 0, OpKind::kCollective).axes = {Axis::kPipeline}; },
        "the first and the last stage"},
   });
 }

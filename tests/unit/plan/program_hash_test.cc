@@ -66,7 +66,7 @@ TEST(ProgramHash, ChangesWithEveryField) {
       [](Program& p) { first_send(p).bytes += Bytes(1); },
       [](Program& p) { first_send(p).channel = 5; },
       [](Program& p) { first_send(p).peer_offset = 2; },
-      [](Program& p) { first_send(p).axis = Axis::kData; },
+      [](Program& p) { first_send(p).axes = {Axis::kData}; },
       [](Program& p) { first_send(p).group = GroupKind::kFirstAndLastStage; },
       [](Program& p) { first_send(p).collective = CollectiveKind::kAllGather; },
       [](Program& p) { first_send(p).buffers.push_back(0); },

@@ -7,11 +7,11 @@
 namespace portolan {
 namespace {
 
-/// 2 x 3 replicas along the context and the data axis, 2 stages; data varies fastest.
+/// 2 x 3 replicas along the expert and the data axis, 2 stages; data varies fastest.
 Program program_of_twelve() {
   Program program;
-  program.degrees = {1, 2, 1, 3, 2};
-  program.axis_order = {Axis::kData, Axis::kTensor, Axis::kPipeline, Axis::kContext, Axis::kExpert};
+  program.degrees = {1, 1, 2, 3, 2};
+  program.axis_order = {Axis::kData, Axis::kTensor, Axis::kPipeline, Axis::kExpert, Axis::kContext};
   program.stages.resize(2);
   return program;
 }
@@ -32,14 +32,14 @@ TEST(RankPlace, StagesAndReplicas) {
 TEST(RankPlace, PeersAndGroups) {
   const Program program = program_of_twelve();
   Op op;
-  op.axis = Axis::kPipeline;
+  op.axes = {Axis::kPipeline};
   op.peer_offset = 1;
   EXPECT_EQ(peer_of(program, 1, op), 4);
-  op.axis = Axis::kData;
+  op.axes = {Axis::kData};
   EXPECT_EQ(group_of(program, 4, op), (std::vector<std::int32_t>{3, 4, 5}));
-  op.axis = Axis::kContext;
+  op.axes = {Axis::kExpert};
   EXPECT_EQ(group_of(program, 4, op), (std::vector<std::int32_t>{4, 10}));
-  op.axis = Axis::kPipeline;
+  op.axes = {Axis::kPipeline};
   op.group = GroupKind::kFirstAndLastStage;
   EXPECT_EQ(group_of(program, 4, op), (std::vector<std::int32_t>{1, 4}));
 }
@@ -48,7 +48,7 @@ TEST(RankPlace, FirstAndLastOfOneStageAreOneRank) {
   Program program;
   program.stages.resize(1);
   Op op;
-  op.axis = Axis::kPipeline;
+  op.axes = {Axis::kPipeline};
   op.group = GroupKind::kFirstAndLastStage;
   EXPECT_EQ(group_of(program, 0, op), (std::vector<std::int32_t>{0}));
 }

@@ -1,0 +1,91 @@
+#include "plan/machine_costs.h"
+
+#include "plan/group_flows.h"
+#include "plan/legality.h"
+#include "plan/rank_place.h"
+
+namespace portolan {
+
+namespace {
+
+/// Prices ops of one strategy's ranks.
+class MachinePricing {
+ public:
+  MachinePricing(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster)
+      : scenario_(scenario), strategy_(strategy), flows_(placement_of(strategy), cluster) {}
+
+  MachineCosts run() const {
+    MachineCosts costs;
+    costs.data = group(GroupKind::kAxes);
+    costs.sharers = group(GroupKind::kBlock);
+    costs.strides = group(GroupKind::kStride);
+    Op ends = collective({Axis::kPipeline}, CollectiveKind::kAllReduce);
+    ends.group = GroupKind::kFirstAndLastStage;
+    costs.ends = line(ends);
+    costs.tensor = line(collective({Axis::kTensor}, CollectiveKind::kAllReduce));
+    price_sends(costs);
+    return costs;
+  }
+
+ private:
+  static Op collective(AxisSet axes, CollectiveKind kind) {
+    Op op;
+    op.kind = OpKind::kCollective;
+    op.axes = axes;
+    op.collective = kind;
+    return op;
+  }
+
+  CollectiveLine line(Op op) const {
+    constexpr std::int64_t kUnit = 1 << 30;
+    op.bytes = Bytes(kUnit);
+    const GroupFlows::Time time = flows_.time_together(op, 0);
+    return {time.transfer.value / static_cast<double>(kUnit), time.latency};
+  }
+
+  GroupCosts group(GroupKind kind) const {
+    const auto of = [&](CollectiveKind collective_kind) {
+      Op op = collective(kDataAxes, collective_kind);
+      op.group = kind;
+      op.group_size = zero_sharers(strategy_);
+      return line(op);
+    };
+    return {.all_reduce = of(CollectiveKind::kAllReduce),
+            .reduce_scatter = of(CollectiveKind::kReduceScatter),
+            .all_gather = of(CollectiveKind::kAllGather)};
+  }
+
+  void price_sends(MachineCosts& costs) const {
+    const Strategy& s = strategy_;
+    const BoundaryBytes boundary = boundary_bytes(scenario_, s);
+    Op send;
+    send.kind = OpKind::kSend;
+    send.axes = {Axis::kPipeline};
+    send.peer_offset = 1;
+    send.bytes = boundary.sent;
+    for (std::int32_t stage = 0; stage + 1 < s.pipeline_parallel; ++stage) {
+      costs.sends.push_back(flows_.time_of(send, stage));
+    }
+    if (s.virtual_stages > 1) {
+      send.peer_offset = 1 - s.pipeline_parallel;
+      costs.wrap_send = flows_.time_of(send, s.pipeline_parallel - 1);
+    }
+    if (boundary.sent < boundary.held) {
+      Op gather = collective({Axis::kTensor}, CollectiveKind::kAllGather);
+      gather.bytes = boundary.held;
+      costs.gather = flows_.time_of(gather, 0);
+    }
+  }
+
+  const Scenario& scenario_;
+  const Strategy& strategy_;
+  GroupFlows flows_;
+};
+
+}  // namespace
+
+MachineCosts machine_costs(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster) {
+  return MachinePricing(scenario, strategy, cluster).run();
+}
+
+}  // namespace portolan

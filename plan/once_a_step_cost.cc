@@ -1,0 +1,117 @@
+#include "plan/once_a_step_cost.h"
+
+#include <vector>
+
+#include "plan/legality.h"
+
+namespace portolan {
+
+namespace {
+
+class OnceAStepPricing {
+ public:
+  OnceAStepPricing(const OnceAStepContext& context, const StageParameters& stage)
+      : context_(context),
+        strategy_(context.strategy),
+        stage_(stage),
+        shards_(strategy_.zero_stage >= 1 ? zero_sharers(strategy_) : 1),
+        gradient_bytes_(gradient_width(context.scenario.software, strategy_.precision)) {}
+
+  OnceAStepCost run() const {
+    OnceAStepCost cost;
+    cost.sync = sync();
+    cost.gather = gather();
+    const std::int64_t state = context_.scenario.software.optimizer_bytes_per_parameter.value;
+    const std::int64_t updated = stage_.elements / shards_;
+    cost.update = per_tensor(KernelKind::kAdamW, updated,
+                             updated * (2 * parameter_bytes() + gradient_bytes_ + 2 * state));
+    const std::int64_t zeroed = gradients().value / (divides_gradients(strategy_) ? shards_ : 1);
+    cost.zeroing = per_tensor(KernelKind::kFillZero, zeroed, zeroed);
+    if (stage_.holds_loss) {
+      cost.zeroing += time_of(KernelKind::kFillZero, 8, 8);
+    }
+    return cost;
+  }
+
+ private:
+  std::int64_t parameter_bytes() const { return compute_bytes(strategy_.precision); }
+  Bytes gradients() const { return Bytes(stage_.elements * gradient_bytes_); }
+  bool whole_group() const { return shards_ == num_data_ranks(strategy_); }
+
+  Seconds sync() const {
+    // Where every rank has a shard of the gradients only, that is what is summed.
+    const double shard = divides_gradients(strategy_) ? static_cast<double>(shards_) : 1.0;
+    Seconds time = context_.machine.tensor.of(stage_.partial_gradients) / shard;
+    if (strategy_.zero_stage == 0) {
+      time += data_collective(CollectiveKind::kAllReduce, gradients());
+    } else {
+      // Reduced within the sharding group, added up across groups.
+      if (shards_ > 1 && !divides_gradients(strategy_)) {
+        time += within(CollectiveKind::kReduceScatter, gradients());
+      }
+      if (!whole_group()) {
+        time += context_.machine.strides.all_reduce.of(Bytes(gradients().value / shards_));
+      }
+    }
+    return time + context_.machine.ends.of(Bytes(stage_.tied * gradient_bytes_)) / shard;
+  }
+
+  Seconds gather() const {
+    return strategy_.zero_stage > 0 && shards_ > 1 && !divides_parameters(strategy_)
+               ? within(CollectiveKind::kAllGather, Bytes(stage_.elements * parameter_bytes()))
+               : Seconds(0);
+  }
+
+  static const CollectiveLine& line(const GroupCosts& group, CollectiveKind kind) {
+    return kind == CollectiveKind::kAllReduce       ? group.all_reduce
+           : kind == CollectiveKind::kReduceScatter ? group.reduce_scatter
+                                                    : group.all_gather;
+  }
+
+  Seconds within(CollectiveKind kind, Bytes bytes) const {
+    return whole_group() ? data_collective(kind, bytes) : line(context_.machine.sharers, kind).of(bytes);
+  }
+
+  Seconds data_collective(CollectiveKind kind, Bytes bytes) const {
+    const std::int32_t ranks = num_data_ranks(strategy_);
+    if (ranks == 1) {
+      return {};
+    }
+    if (context_.cluster.hardware().collective_points.empty()) {
+      return line(context_.machine.data, kind).of(bytes);
+    }
+    std::vector<DeviceIndex> members;  // measured times are no line
+    for (std::int32_t d = 0; d < ranks; ++d) {
+      members.push_back(d);
+    }
+    return uncontended_time(context_.cluster,
+                            ring_collective(context_.cluster, kind, std::move(members), bytes));
+  }
+
+  Seconds time_of(KernelKind kind, std::int64_t elements, std::int64_t bytes) const {
+    return context_.kernel_cost.time(
+        {.kind = kind, .shape = {.rows = elements}, .flops = {}, .bytes = Bytes(bytes), .operands = {}});
+  }
+
+  /// One kernel's time for the mean tensor, as often as there are tensors.
+  Seconds per_tensor(KernelKind kind, std::int64_t elements, std::int64_t bytes) const {
+    const std::int64_t tensors = stage_.num_tensors;
+    const std::int64_t larger = bytes % tensors;
+    return time_of(kind, elements / tensors, bytes / tensors) * static_cast<double>(tensors - larger) +
+           time_of(kind, elements / tensors, bytes / tensors + 1) * static_cast<double>(larger);
+  }
+
+  const OnceAStepContext& context_;
+  const Strategy& strategy_;
+  const StageParameters& stage_;
+  std::int64_t shards_;
+  std::int64_t gradient_bytes_;
+};
+
+}  // namespace
+
+OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage) {
+  return OnceAStepPricing(context, stage).run();
+}
+
+}  // namespace portolan

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+#include "plan/cost.h"
+#include "plan/machine_costs.h"
+#include "plan/scenario.h"
+#include "plan/strategy.h"
+#include "topology/cluster.h"
+
+namespace portolan {
+
+/// What a rank of a stage updates.
+struct StageParameters {
+  std::int64_t elements = 0;
+  std::int64_t num_tensors = 0;
+  Bytes partial_gradients;  ///< to be summed over the tensor-parallel group
+  std::int64_t tied = 0;    ///< elements of a word embedding that the other end stage holds too; else 0
+  bool holds_loss = false;
+};
+
+/// Gradients zeroed before the microbatches; synchronised, used and parameters gathered after them.
+struct OnceAStepCost {
+  Seconds zeroing;
+  Seconds sync;
+  Seconds update;
+  Seconds gather;
+};
+
+struct OnceAStepContext {
+  const Scenario& scenario;
+  const Strategy& strategy;
+  const Cluster& cluster;
+  const MachineCosts& machine;
+  const KernelCost& kernel_cost;
+};
+
+OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage);
+
+}  // namespace portolan
