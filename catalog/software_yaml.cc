@@ -27,6 +27,9 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("gather_prefetch", software.gather_prefetch, WholeRange{0, 1024});
   section.optional("reshard_after_forward", software.reshard_after_forward);
   section.optional("reduce_bytes", software.reduce_bytes, WholeRange{0, 4});
+  section.optional("gradient_overlap", software.gradient_overlap);
+  section.optional("gradient_bucket", software.gradient_bucket);
+  section.optional("parameter_gather_overlap", software.parameter_gather_overlap);
   section.optional("sequence_parallel", software.sequence_parallel);
   section.optional("interleaved_schedule", software.interleaved_schedule);
   section.optional("zero_bubble_schedule", software.zero_bubble_schedule);
@@ -54,6 +57,9 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("gather_prefetch", software.gather_prefetch)
       .set("reshard_after_forward", software.reshard_after_forward)
       .set("reduce_bytes", software.reduce_bytes)
+      .set("gradient_overlap", software.gradient_overlap)
+      .set("gradient_bucket", software.gradient_bucket)
+      .set("parameter_gather_overlap", software.parameter_gather_overlap)
       .set("sequence_parallel", software.sequence_parallel)
       .set("interleaved_schedule", software.interleaved_schedule)
       .set("zero_bubble_schedule", software.zero_bubble_schedule)

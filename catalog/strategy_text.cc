@@ -146,7 +146,7 @@ constexpr Setter setter() {
 }
 
 using C = StrategyConstraints;
-constexpr std::array<StrategyWord, 19> kWords{{
+constexpr std::array<StrategyWord, 20> kWords{{
     {"tp", setter<&C::tensor_parallel, &parse_count<1, kMostRanks>>()},
     {"pp", setter<&C::pipeline_parallel, &parse_count<1, kMostRanks>>()},
     {"dp", setter<&C::data_parallel, &parse_count<1, kMostRanks>>()},
@@ -161,6 +161,7 @@ constexpr std::array<StrategyWord, 19> kWords{{
     {"recompute", setter<&C::recompute, &parse_recompute>()},
     {"aggregation", setter<&C::aggregation, &parse_word<CollectiveAlgorithm>>()},
     {"bucket", setter<&C::bucket, &parse_bucket>()},
+    {"overlap", setter<&C::overlap, &parse_flag>()},
     {"compression", setter<&C::compression, &parse_none>()},
     {"axis_order", setter<&C::axis_order, &parse_axis_order>()},
     {"precision", setter<&C::precision, &parse_word<Precision>>()},

@@ -87,6 +87,7 @@ std::string write_strategy(const StrategyConstraints& c) {
   append(text, "recompute", c.recompute);
   append(text, "aggregation", c.aggregation);
   append(text, "bucket", c.bucket);
+  append(text, "overlap", c.overlap);
   append(text, "compression", c.compression);
   append(text, "axis_order", c.axis_order);
   append(text, "precision", c.precision);
@@ -111,6 +112,7 @@ StrategyConstraints constraints_of(const Strategy& strategy) {
   fixed.recompute = strategy.recompute;
   fixed.aggregation = strategy.gradient_aggregation.algorithm;
   fixed.bucket = strategy.gradient_aggregation.bucket;
+  fixed.overlap = strategy.gradient_aggregation.overlap;
   fixed.compression = strategy.gradient_aggregation.compression;
   fixed.precision = strategy.precision;
   fixed.offload = strategy.offload;

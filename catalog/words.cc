@@ -111,13 +111,19 @@ std::span<const std::string_view> words<OpKind>() {
   return kWords;
 }
 template <>
+std::span<const std::string_view> words<Occurrence>() {
+  static constexpr std::array<std::string_view, 3> kWords = {"every", "first", "last"};
+  return kWords;
+}
+template <>
 std::span<const std::string_view> words<CollectiveKind>() {
   static const auto kWords = ask_all<kNumCollectiveKinds>(&collective_name);
   return kWords;
 }
 template <>
 std::span<const std::string_view> words<GroupKind>() {
-  static constexpr std::array<std::string_view, 4> kWords = {"axes", "first_and_last_stage", "block", "stride"};
+  static constexpr std::array<std::string_view, 4> kWords = {"axes", "first_and_last_stage", "block",
+                                                             "stride"};
   return kWords;
 }
 template <>

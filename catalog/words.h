@@ -44,6 +44,8 @@ std::span<const std::string_view> words<Phase>();
 template <>
 std::span<const std::string_view> words<OpKind>();
 template <>
+std::span<const std::string_view> words<Occurrence>();
+template <>
 std::span<const std::string_view> words<CollectiveKind>();
 template <>
 std::span<const std::string_view> words<GroupKind>();

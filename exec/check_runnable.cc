@@ -17,6 +17,10 @@ namespace {
 constexpr std::int32_t kMostRanks = 1024;
 
 Result<void> check_op(const Op& op, const Stage& stage) {
+  if (op.occurrence != Occurrence::kEvery) {
+    return infeasible(
+        "communication beside the first or the last microbatch is not available on the host device yet");
+  }
   if (op.kind != OpKind::kCompute) {
     return check_host_communication(op, stage);
   }

@@ -42,6 +42,7 @@ struct StageParameter {
   std::int32_t gradient = 0;
   std::int64_t elements = 0;
   bool tied = false;              ///< the word embedding of a tied model
+  bool expert = false;            ///< held by the ranks of one expert group only (Tensor::expert)
   bool partial_gradient = false;  ///< to be summed over the tensor-parallel group (Tensor::partial_gradient)
 };
 

@@ -89,6 +89,13 @@ class StageCheck {
         return fail(where + ".buffers", fmt::format("{} is no buffer", buffer));
       }
     }
+    if (op.occurrence != Occurrence::kEvery &&
+        (op.kind != OpKind::kCollective ||
+         !std::all_of(op.buffers.begin(), op.buffers.end(), [&](std::int32_t b) {
+           return stage_.buffers[static_cast<std::size_t>(b)].persistent;
+         }))) {
+      return fail(where + ".occurrence", "only collectives of persistent buffers may run in one slot only");
+    }
     if (op.bytes.value < 0) {
       return fail(where + ".bytes", fmt::format("{} (allowed: 0 or more)", op.bytes.value));
     }

@@ -124,15 +124,22 @@ std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, cons
   const auto add = [&](const BlockRun& run) { runs.push_back(run); };
   const auto end_block = [&](const BlockTime& time, StagePlace place, bool read_in_backward) {
     const StageShape& shape = costs.stages[static_cast<std::size_t>(place)];
-    add({1, time, shape.parameters - layer.parameters, shape.num_tensors - layer.num_tensors,
-         read_in_backward});
+    const std::int64_t parameters = shape.parameters - layer.parameters;
+    const std::int64_t num_tensors = shape.num_tensors - layer.num_tensors;
+    // The head of a tied model on one stage reads the embedding's own weight.
+    const bool shares = place == StagePlace::kLast && s.pipeline_parallel == 1;
+    const auto of = [&](StagePlace other) {
+      return costs.stages[static_cast<std::size_t>(other)].parameters;
+    };
+    const std::int64_t updated = shares ? of(StagePlace::kOnly) - of(StagePlace::kFirst) : parameters;
+    add({1, time, parameters, num_tensors, updated, read_in_backward});
   };
   if (virtual_stage == 0) {
     end_block(costs.embedding, StagePlace::kFirst, false);
   }
   if (layers.count > 0) {
     add({layers.count, layers_time(s, costs, layers) * (1.0 / layers.count), layer.parameters,
-         layer.num_tensors, true});
+         layer.num_tensors, layer.parameters, true});
   }
   if (virtual_stage + 1 == s.pipeline_parallel * s.virtual_stages) {
     end_block(costs.head, StagePlace::kLast, true);
@@ -209,6 +216,32 @@ Bytes ClosedForm::sharded_transients(const Strategy& s, std::int32_t virtual_sta
   return Bytes(most * options.compute_bytes);
 }
 
+void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, std::int32_t virtual_stage,
+                                   StageParameters& stage) {
+  const std::int64_t width = gradient_width(scenario_.software, s.precision);
+  const bool split = splits_backward(s.schedule);
+  std::vector<BucketBlocks> forward, backward;
+  for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
+    const Bytes gradients(run.updated * width);
+    forward.push_back({.count = run.count,
+                       .compute = run.time.whole_forward(),
+                       .payload = Bytes(run.updated * compute_bytes(s.precision)),
+                       .fill = gradients});
+    backward.push_back({.count = run.count,
+                        .compute = split ? run.time.weight : run.time.whole_backward(),
+                        .payload = gradients,
+                        .fill = gradients});
+  }
+  if (forward.empty()) {
+    return;
+  }
+  forward.back().closes = backward.front().closes = true;
+  std::reverse(backward.begin(), backward.end());
+  // Forward meets the chunks from the first to the last, backward the other way round.
+  stage.forward_blocks.insert(stage.forward_blocks.end(), forward.begin(), forward.end());
+  stage.backward_blocks.insert(stage.backward_blocks.begin(), backward.begin(), backward.end());
+}
+
 ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine) {
   const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
@@ -239,6 +272,9 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
     stage.parameters.num_tensors += shape.num_tensors + (count - 1) * costs.layer_shape.num_tensors;
     stage.parameters.partial_gradients +=
         shape.partial_gradients + costs.layer_shape.partial_gradients * (count - 1);
+    if (sums_beside_backward(s)) {
+      add_bucket_blocks(s, {first_layer, count}, k, stage.parameters);
+    }
     if (divides_gradients(s)) {
       add_sharded_waits(s, machine, {first_layer, count}, k, stage.time);
     }
@@ -249,7 +285,7 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
 
 ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
   const MachineCosts& costs = machine(s);
-  const StageSums stages = stage_sums(s, costs);
+  StageSums stages = stage_sums(s, costs);
   const std::size_t p = stages.size();
   const double v = s.virtual_stages;
   const std::vector<Seconds>& c = costs.sends;
@@ -272,7 +308,10 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
   // A stage synchronises when its own backwards are done: stage i that much before stage 0.
   Seconds drained = passes;
   const OnceAStepContext context{scenario_, s, cluster_, costs, kernel_costs_.at(s.precision)};
+  Seconds fill;
   for (std::size_t i = 0; i < p; ++i) {
+    stages[i].parameters.fill = fill;
+    fill += stages[i].time.whole_forward() * (1 / v) + (i + 1 < p ? c[i] : Seconds(0));
     const OnceAStepCost once = once_a_step_cost(context, stages[i].parameters);
     const Seconds end = once.zeroing + drained + once.sync + once.update + once.gather;
     if (end > result.step_time) {

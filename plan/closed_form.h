@@ -71,6 +71,7 @@ class ClosedForm {
     BlockTime time;  ///< of one block
     std::int64_t parameters = 0;
     std::int64_t num_tensors = 0;
+    std::int64_t updated = 0;  ///< parameters without those that another block of the stage has too
     bool read_in_backward = true;
   };
   std::vector<BlockRun> block_runs(const Strategy& strategy, const LayerRange& layers,
@@ -79,6 +80,9 @@ class ClosedForm {
   void add_sharded_waits(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
                          std::int32_t virtual_stage, BlockTime& chunk);
   Bytes sharded_transients(const Strategy& strategy, std::int32_t virtual_stage, std::int32_t layers);
+  /// What sums and gathers beside the passes meet of the chunk.
+  void add_bucket_blocks(const Strategy& strategy, const LayerRange& layers, std::int32_t virtual_stage,
+                         StageParameters& stage);
   StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
   Pipeline pipeline(const Strategy& strategy);
   Bytes activations(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);

@@ -68,8 +68,8 @@ CostedTemplate coalesce_template(const CostedTemplate& t) {
 }  // namespace
 
 CostedProgram coalesce(CostedProgram program) {
-  for (auto& stage : program.stages) {
-    for (CostedTemplate& t : stage) {
+  for (CostedStage& stage : program.stages) {
+    for (CostedTemplate& t : stage.templates) {
       t = coalesce_template(t);
     }
   }

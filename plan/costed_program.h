@@ -41,7 +41,7 @@ struct CostedOp {
   std::int32_t lane = 0;
   bool is_timed = false;                  ///< communication that takes `duration`, without flows
   Seconds duration;                       ///< of compute, and of what is timed
-  std::vector<CostedPart> parts;          ///< communication: its one source op, 0 s
+  std::vector<CostedPart> parts;          ///< communication: its one source op
   std::vector<Predecessor> predecessors;  ///< kOp indexes the costed ops of the template
 };
 
@@ -49,11 +49,21 @@ struct CostedTemplate {
   std::vector<CostedOp> ops;
 };
 
+/// The templates of a stage; one whose ops do not all run in every slot is there once for each turn.
+struct CostedStage {
+  std::vector<CostedTemplate> templates;
+  std::vector<std::int32_t> of_slot;  ///< index into `templates`, by slot of the order list
+
+  const CostedTemplate& in_slot(std::int32_t slot) const {
+    return templates[static_cast<std::size_t>(of_slot[static_cast<std::size_t>(slot)])];
+  }
+};
+
 /// A Program prepared for a rung. Refers to its source, which must outlive it.
 struct CostedProgram {
   const Program* source = nullptr;
   Fidelity fidelity = Fidelity::kFolded;
-  std::vector<std::vector<CostedTemplate>> stages;  ///< (stage, template)
+  std::vector<CostedStage> stages;
 };
 
 /// Prices every op; below kExplicit gives tensor collectives their uncontended time, which is exact while no

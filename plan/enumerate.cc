@@ -46,7 +46,11 @@ Strategy base_strategy(const Scenario& scenario, const StrategyConstraints& c) {
   s.expert_parallel = c.expert_parallel.value_or(1);
   s.zero_group = c.zero_group.value_or(0);
   s.gradient_aggregation.algorithm = c.aggregation.value_or(CollectiveAlgorithm::kRing);
-  s.gradient_aggregation.bucket = c.bucket.value_or(Bytes(0));
+  // Who asks for buckets wants them to overlap.
+  s.gradient_aggregation.overlap =
+      c.overlap.value_or(c.bucket ? c.bucket->value > 0 : scenario.software.gradient_overlap.value);
+  s.gradient_aggregation.bucket =
+      c.bucket.value_or(s.gradient_aggregation.overlap ? scenario.software.gradient_bucket.value : Bytes(0));
   s.gradient_aggregation.compression = c.compression.value_or("none");
   s.precision = c.precision.value_or(scenario.precision);
   s.offload = c.offload.value_or("none");
@@ -183,6 +187,14 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
     std::iota(stages.begin(), stages.end(), 0);
     return either(c.zero_stage, stages);
   });
+  // Where the software sums gradients beside backward, it does so where there is something to sum then.
+  candidates.expand([&](Strategy s, std::vector<Strategy>& into) {
+    if (!c.overlap && !c.bucket && (s.zero_stage >= 2 || num_data_ranks(s) == 1)) {
+      s.gradient_aggregation.overlap = false;
+      s.gradient_aggregation.bucket = Bytes(0);
+    }
+    into.push_back(std::move(s));
+  });
   vary_schedule(candidates, scenario, c);
   candidates.vary(&Strategy::axis_order, [&](const Strategy& s) {
     const bool matters = s.pipeline_parallel > 1 && s.data_parallel > 1;
@@ -212,6 +224,7 @@ StrategyConstraints merge_constraints(const StrategyConstraints& under, const St
   take(merged.recompute, over.recompute);
   take(merged.aggregation, over.aggregation);
   take(merged.bucket, over.bucket);
+  take(merged.overlap, over.overlap);
   take(merged.compression, over.compression);
   take(merged.precision, over.precision);
   take(merged.offload, over.offload);

@@ -3,11 +3,13 @@
 #include <cassert>
 #include <deque>
 #include <map>
+#include <tuple>
 
 #include "plan/costed_program.h"
 #include "plan/group_flows.h"
 #include "plan/name_table.h"
 #include "plan/rank_place.h"
+#include "plan/slot_turn.h"
 
 namespace portolan {
 
@@ -59,22 +61,25 @@ class CollectiveCost {
 /// how long compute waits for them is known, as nothing else delays either lane in between.
 class CollectiveFold {
  public:
-  /// folded: which ops of the template.
-  CollectiveFold(const Template& t, const std::vector<bool>& folded, CostedTemplate& costed)
-      : template_(t), folded_(folded), costed_(costed) {}
+  /// ops: those of the template that run, as many as in `costed`; folded: which of them.
+  CollectiveFold(const std::vector<const Op*>& ops, const std::vector<bool>& folded, CostedTemplate& costed)
+      : ops_(ops), folded_(folded), costed_(costed) {}
 
   void run() {
-    for (std::size_t o = 0; o < template_.ops.size(); ++o) {
+    for (std::size_t o = 0; o < ops_.size(); ++o) {
       if (folded_[o]) {
         collective(o);
-      } else if (template_.ops[o].kind == OpKind::kCompute) {
+      } else if (op(o).kind == OpKind::kCompute) {
         compute(o);
       }
     }
   }
 
  private:
-  const Op& op(std::size_t index) const { return template_.ops[index]; }
+  const Op& op(std::size_t index) const { return *ops_[index]; }
+  const std::vector<Predecessor>& predecessors(std::size_t index) const {
+    return costed_.ops[index].predecessors;
+  }
 
   /// The first compute op that waits for op `index`; the end where none does.
   std::size_t waiter_of(std::size_t index) const {
@@ -82,9 +87,8 @@ class CollectiveFold {
     const auto waits = [&](const Predecessor& p) {
       return p.kind == Predecessor::Kind::kOp && p.op == static_cast<std::int32_t>(index);
     };
-    while (o < template_.ops.size() &&
-           !(op(o).kind == OpKind::kCompute &&
-             std::any_of(op(o).predecessors.begin(), op(o).predecessors.end(), waits))) {
+    while (o < ops_.size() && !(op(o).kind == OpKind::kCompute &&
+                                std::any_of(predecessors(o).begin(), predecessors(o).end(), waits))) {
       ++o;
     }
     return o;
@@ -92,21 +96,20 @@ class CollectiveFold {
 
   /// Whether a compute op waits for nothing but compute and folded collectives of its template.
   bool waits_within(std::size_t index) const {
-    return std::all_of(op(index).predecessors.begin(), op(index).predecessors.end(),
-                       [&](const Predecessor& p) {
-                         if (p.kind != Predecessor::Kind::kOp) {
-                           return false;
-                         }
-                         const auto awaited = static_cast<std::size_t>(p.op);
-                         return op(awaited).kind == OpKind::kCompute || folded_[awaited];
-                       });
+    return std::all_of(predecessors(index).begin(), predecessors(index).end(), [&](const Predecessor& p) {
+      if (p.kind != Predecessor::Kind::kOp) {
+        return false;
+      }
+      const auto awaited = static_cast<std::size_t>(p.op);
+      return op(awaited).kind == OpKind::kCompute || folded_[awaited];
+    });
   }
 
   void collective(std::size_t o) {
     CostedOp& costed = costed_.ops[o];
     const std::size_t waiter = waiter_of(o);
     bool stops_compute = true;
-    bool known = waiter < template_.ops.size();
+    bool known = waiter < ops_.size();
     for (std::size_t between = o + 1; between < waiter; ++between) {
       if (op(between).kind == OpKind::kCompute) {
         stops_compute = false;
@@ -140,12 +143,12 @@ class CollectiveFold {
   void compute(std::size_t o) {
     CostedOp& costed = costed_.ops[o];
     CostedPart& part = costed.parts.front();
-    for (const Predecessor& p : op(o).predecessors) {
+    for (const Predecessor& p : predecessors(o)) {
       const auto found =
           p.kind == Predecessor::Kind::kOp ? ends_.find(static_cast<std::size_t>(p.op)) : ends_.end();
       if (found != ends_.end() && found->second > clock_ + part.wait) {
         part.wait = found->second - clock_;
-        part.waited_for = p.op;
+        part.waited_for = costed_.ops[static_cast<std::size_t>(p.op)].parts.front().op;
       }
     }
     costed.duration += part.wait;
@@ -156,7 +159,7 @@ class CollectiveFold {
   /// When the last collective in the lane of op `index` is over.
   Seconds& lane(std::size_t index) { return lanes_[op(index).lane]; }
 
-  const Template& template_;
+  const std::vector<const Op*>& ops_;
   const std::vector<bool>& folded_;
   CostedTemplate& costed_;
   Seconds clock_;  ///< of compute
@@ -172,6 +175,82 @@ Seconds compute_time(const Op& op, const KernelCost& cost) {
   return time;
 }
 
+/// Prices one stage.
+class StageFold {
+ public:
+  StageFold(const Stage& stage, const KernelCost& kernel_cost, CollectiveCost& collective_cost,
+            Fidelity fidelity)
+      : stage_(stage), kernel_cost_(kernel_cost), collective_cost_(collective_cost), fidelity_(fidelity) {}
+
+  CostedStage run() {
+    const std::vector<SlotTurn> turns = slot_turns(stage_);
+    std::map<std::tuple<std::int32_t, bool, bool>, std::int32_t> made;
+    CostedStage costed;
+    for (std::size_t slot = 0; slot < turns.size(); ++slot) {
+      const std::int32_t index = stage_.order[slot].template_index;
+      const Template& t = stage_.templates[static_cast<std::size_t>(index)];
+      const bool turn_matters = std::any_of(t.ops.begin(), t.ops.end(),
+                                            [](const Op& op) { return op.occurrence != Occurrence::kEvery; });
+      const SlotTurn turn = turn_matters ? turns[slot] : SlotTurn{};
+      const auto [found, is_new] = made.try_emplace({index, turn.first, turn.last},
+                                                    static_cast<std::int32_t>(costed.templates.size()));
+      if (is_new) {
+        costed.templates.push_back(fold_template(t, turn));
+      }
+      costed.of_slot.push_back(found->second);
+    }
+    return costed;
+  }
+
+ private:
+  CostedTemplate fold_template(const Template& t, SlotTurn turn) {
+    constexpr std::int32_t kAbsent = -1;
+    CostedTemplate costed;
+    std::vector<const Op*> ops;
+    std::vector<bool> folded;
+    std::vector<std::int32_t> new_index(t.ops.size(), kAbsent);
+    for (std::size_t o = 0; o < t.ops.size(); ++o) {
+      const Op& op = t.ops[o];
+      if (!runs_in(op, turn)) {
+        continue;
+      }
+      new_index[o] = static_cast<std::int32_t>(ops.size());
+      ops.push_back(&op);
+      folded.push_back(takes_known_time(op));
+      CostedOp result{.kind = op.kind,
+                      .lane = op.lane,
+                      .is_timed = false,
+                      .duration = folded.back() ? collective_cost_.time(op) : compute_time(op, kernel_cost_),
+                      .parts = {},
+                      .predecessors = {}};
+      result.parts.push_back({.op = static_cast<std::int32_t>(o), .duration = result.duration});
+      for (Predecessor p : op.predecessors) {
+        if (p.kind == Predecessor::Kind::kOp) {
+          p.op = new_index[static_cast<std::size_t>(p.op)];
+        }
+        if (p.op != kAbsent) {
+          result.predecessors.push_back(p);
+        }
+      }
+      costed.ops.push_back(std::move(result));
+    }
+    CollectiveFold(ops, folded, costed).run();
+    return costed;
+  }
+
+  /// Where every GPU is simulated, what crosses the network meets other traffic there.
+  bool takes_known_time(const Op& op) {
+    return fidelity_ != Fidelity::kExplicit && is_within_kernels(op) &&
+           (fidelity_ != Fidelity::kFull || op.axes == AxisSet{Axis::kTensor} ||
+            collective_cost_.stays_in_nodes(op));
+  }
+
+  const Stage& stage_;
+  const KernelCost& kernel_cost_;
+  CollectiveCost& collective_cost_;
+  Fidelity fidelity_;
+};
+
 }  // namespace
 
 std::string_view fidelity_name(Fidelity fidelity) { return kFidelities[static_cast<std::size_t>(fidelity)]; }
@@ -185,32 +264,7 @@ CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster
   CostedProgram costed{.source = &program, .fidelity = fidelity, .stages = {}};
   for (std::size_t s = 0; s < program.stages.size(); ++s) {
     CollectiveCost collective_cost(flows, static_cast<std::int32_t>(s));
-    // Where every GPU is simulated, what crosses the network meets other traffic there.
-    const auto takes_known_time = [&](const Op& op) {
-      return fidelity != Fidelity::kExplicit && is_within_kernels(op) &&
-             (fidelity != Fidelity::kFull || op.axes == AxisSet{Axis::kTensor} ||
-              collective_cost.stays_in_nodes(op));
-    };
-    std::vector<CostedTemplate> templates;
-    for (const Template& t : program.stages[s].templates) {
-      CostedTemplate costed_template;
-      std::vector<bool> folded;
-      for (std::size_t o = 0; o < t.ops.size(); ++o) {
-        const Op& op = t.ops[o];
-        folded.push_back(takes_known_time(op));
-        CostedOp result{.kind = op.kind,
-                        .lane = op.lane,
-                        .is_timed = false,
-                        .duration = folded.back() ? collective_cost.time(op) : compute_time(op, cost),
-                        .parts = {},
-                        .predecessors = op.predecessors};
-        result.parts.push_back({.op = static_cast<std::int32_t>(o), .duration = result.duration});
-        costed_template.ops.push_back(std::move(result));
-      }
-      CollectiveFold(t, folded, costed_template).run();
-      templates.push_back(std::move(costed_template));
-    }
-    costed.stages.push_back(std::move(templates));
+    costed.stages.push_back(StageFold(program.stages[s], cost, collective_cost, fidelity).run());
   }
   return costed;
 }

@@ -29,8 +29,21 @@ Found find_unavailable(const Strategy& s) {
     return unavailable(fmt::format("ZeRO stage {} with schedule {} (allowed: gpipe, 1f1b, interleaved)",
                                    s.zero_stage, schedule_name(s.schedule)));
   }
-  if (s.gradient_aggregation != GradientAggregation{}) {
-    return unavailable("gradient aggregation other than one ring all-reduce a stage after backward");
+  if (s.gradient_aggregation.compression != "none") {
+    return unavailable(fmt::format("compression {} (allowed: none)", s.gradient_aggregation.compression));
+  }
+  if (s.gradient_aggregation.algorithm != CollectiveAlgorithm::kRing) {
+    return unavailable(
+        fmt::format("aggregation {} (allowed: ring)", algorithm_name(s.gradient_aggregation.algorithm)));
+  }
+  if (s.gradient_aggregation.bucket.value > 0 && !s.gradient_aggregation.overlap) {
+    return unavailable("buckets without overlap (allowed: bucket=0, or overlap=true)");
+  }
+  if (s.gradient_aggregation.overlap && s.zero_stage >= 2) {
+    return unavailable(
+        fmt::format("overlap with ZeRO stage {}, which reduces gradients block by block in every "
+                    "backward (allowed: zero=0, zero=1)",
+                    s.zero_stage));
   }
   if (s.offload != "none") {
     return unavailable(fmt::format("offload {} (allowed: none)", s.offload));
@@ -233,6 +246,15 @@ std::int32_t zero_sharers(const Strategy& s) { return s.zero_group == 0 ? num_da
 
 bool divides_gradients(const Strategy& s) { return s.zero_stage >= 2 && zero_sharers(s) > 1; }
 bool divides_parameters(const Strategy& s) { return s.zero_stage >= 3 && zero_sharers(s) > 1; }
+
+bool sums_beside_backward(const Strategy& s) {
+  return s.gradient_aggregation.overlap && s.zero_stage <= 1 && num_data_ranks(s) > 1;
+}
+
+bool gathers_beside_forward(const Scenario& scenario, const Strategy& s) {
+  return s.gradient_aggregation.overlap && s.zero_stage == 1 && zero_sharers(s) > 1 &&
+         scenario.software.parameter_gather_overlap.value;
+}
 
 std::int64_t gradient_width(const SoftwareProfile& software, Precision precision) {
   const std::int64_t width = software.gradient_bytes.value;

@@ -46,6 +46,10 @@ std::int32_t num_data_ranks(const Strategy& strategy);
 std::int32_t zero_sharers(const Strategy& strategy);
 bool divides_gradients(const Strategy& strategy);
 bool divides_parameters(const Strategy& strategy);
+/// Whether gradients are summed while the last microbatch runs backward, bucket by bucket; and whether what
+/// ZeRO stage 1 divides is gathered while the first microbatch runs forward.
+bool sums_beside_backward(const Strategy& strategy);
+bool gathers_beside_forward(const Scenario& scenario, const Strategy& strategy);
 /// Element size of accumulated gradients.
 std::int64_t gradient_width(const SoftwareProfile& software, Precision precision);
 

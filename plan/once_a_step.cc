@@ -1,6 +1,7 @@
 // What a stage does once a step: zeroing gradients before the microbatches; synchronisation, update and
 // gathers after them.
 #include <algorithm>
+#include <iterator>
 
 #include "plan/stage_lowering.h"
 
@@ -25,51 +26,71 @@ void StageLowering::zero_gradients() {
   }
 }
 
-/// Sums of gradients, one after another.
-std::vector<Op> StageLowering::gradient_sums() const {
-  std::vector<Op> sums;
-  const auto add = [&](LaneIndex lane, AxisSet axes, CollectiveKind collective, const auto& chosen) -> Op& {
-    Op op;
-    op.kind = OpKind::kCollective;
-    op.phase = Phase::kGradientSync;
-    op.lane = lane_of(lane);
-    op.axes = axes;
-    op.collective = collective;
-    for (const StageParameter& parameter : parameters_) {
-      if (chosen(parameter)) {
-        op.buffers.push_back(parameter.gradient);
-        op.bytes += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
-      }
-    }
-    sums.push_back(std::move(op));
-    return sums.back();
-  };
-  const auto all = [](const StageParameter&) { return true; };
-  const auto partial = [](const StageParameter& p) { return p.partial_gradient; };
-  const auto tied = [](const StageParameter& p) { return p.tied; };
-  const Strategy& s = context_.strategy;
-  if (std::any_of(parameters_.begin(), parameters_.end(), partial)) {
-    add(LaneIndex::kTensor, {Axis::kTensor}, CollectiveKind::kAllReduce, partial);
+/// An op along `axes` over the gradients of `parameters`.
+Op StageLowering::gradient_op(Parameters parameters, AxisSet axes, LaneIndex lane) const {
+  Op op;
+  op.kind = OpKind::kCollective;
+  op.phase = Phase::kGradientSync;
+  op.lane = lane_of(lane);
+  op.axes = axes;
+  for (const StageParameter& parameter : parameters) {
+    op.buffers.push_back(parameter.gradient);
+    op.bytes += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
   }
-  const std::int32_t sharers = s.zero_stage == 0 ? num_data_ranks(s) : zero_sharers(s);
+  return op;
+}
+
+std::vector<Op> StageLowering::data_sums(Parameters parameters) const {
+  const Strategy& s = context_.strategy;
+  const std::int32_t ranks = num_data_ranks(s);
+  const std::int32_t sharers = s.zero_stage == 0 ? ranks : zero_sharers(s);
+  std::vector<Op> sums;
+  if (parameters.empty()) {
+    return sums;
+  }
   if (sharers > 1 && s.zero_stage <= 1) {
-    Op& op = add(LaneIndex::kData, kDataAxes,
-                 s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter, all);
-    if (sharers < num_data_ranks(s)) {
+    Op op = gradient_op(parameters, kDataAxes, LaneIndex::kData);
+    op.collective = s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter;
+    op.algorithm = s.gradient_aggregation.algorithm;
+    if (sharers < ranks) {
       op.group = GroupKind::kBlock;
       op.group_size = sharers;
     }
+    sums.push_back(std::move(op));
   }
-  if (sharers < num_data_ranks(s)) {
+  if (sharers < ranks) {
     // Each rank has its shard of its own group's sum: the same shards of all groups add up.
-    Op& op = add(LaneIndex::kData, kDataAxes, CollectiveKind::kAllReduce, all);
+    Op op = gradient_op(parameters, kDataAxes, LaneIndex::kData);
+    op.algorithm = s.gradient_aggregation.algorithm;
     op.group = GroupKind::kStride;
     op.group_size = sharers;
     op.bytes = s.zero_stage <= 1 ? Bytes(op.bytes.value / sharers) : op.bytes;
+    sums.push_back(std::move(op));
   }
+  return sums;
+}
+
+/// What is left to sum when the last pass is over, one after another.
+std::vector<Op> StageLowering::gradient_sums() const {
+  const auto chosen = [&](const auto& wanted) {
+    std::vector<StageParameter> list;
+    std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(list), wanted);
+    return list;
+  };
+  std::vector<Op> sums;
+  const auto partial = chosen([](const StageParameter& p) { return p.partial_gradient; });
+  if (!partial.empty()) {
+    sums.push_back(gradient_op(partial, {Axis::kTensor}, LaneIndex::kTensor));
+  }
+  if (!sums_beside_backward(context_.strategy)) {
+    for (Op& op : data_sums(parameters_)) {
+      sums.push_back(std::move(op));
+    }
+  }
+  const auto tied = chosen([](const StageParameter& p) { return p.tied; });
   if (context_.scenario.model.tied_embeddings && context_.num_stages() > 1 && (first() || last())) {
-    add(LaneIndex::kEndStages, {Axis::kPipeline}, CollectiveKind::kAllReduce, tied).group =
-        GroupKind::kFirstAndLastStage;
+    sums.push_back(gradient_op(tied, {Axis::kPipeline}, LaneIndex::kEndStages));
+    sums.back().group = GroupKind::kFirstAndLastStage;
   }
   return sums;
 }
@@ -84,7 +105,7 @@ void StageLowering::gradient_sync() {
   for (std::size_t i = 0; i < sums.size(); ++i) {
     // What the last pass reduced may still be under way.
     sums[i].predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
-    if (context_.sharding().gradients) {
+    if (context_.sharding().gradients || sums_beside_backward(context_.strategy)) {
       sums[i].predecessors.push_back({Predecessor::Kind::kAllOps, 0, 1});
     }
     if (i > 0) {
@@ -134,19 +155,24 @@ void StageLowering::optimizer() {
   closing_templates_.push_back(assembler.template_index());
 }
 
+Op StageLowering::parameter_gather_op(Parameters parameters) const {
+  Op op = zero_op(Phase::kParameterGather, LaneIndex::kData);
+  op.collective = CollectiveKind::kAllGather;
+  for (const StageParameter& parameter : parameters) {
+    op.buffers.push_back(parameter.value);
+    op.bytes += stage_.buffers[static_cast<std::size_t>(parameter.value)].bytes;
+  }
+  return op;
+}
+
 void StageLowering::parameter_gather() {
   if (context_.strategy.zero_stage == 0 || zero_sharers(context_.strategy) == 1 ||
-      context_.sharding().parameters) {
+      context_.sharding().parameters || gathers_beside_forward(context_.scenario, context_.strategy)) {
     return;
   }
   TemplateAssembler assembler(stage_, "parameter_gather");
   closing_templates_.push_back(assembler.template_index());
-  Op op = zero_op(Phase::kParameterGather, LaneIndex::kData);
-  op.collective = CollectiveKind::kAllGather;
-  for (const StageParameter& parameter : parameters_) {
-    op.buffers.push_back(parameter.value);
-    op.bytes += stage_.buffers[static_cast<std::size_t>(parameter.value)].bytes;
-  }
+  Op op = parameter_gather_op(parameters_);
   op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
   assembler.add_communication(std::move(op), {.for_compute = false, .compute_waits = ComputeWaits::kNever});
 }

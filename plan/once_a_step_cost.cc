@@ -20,7 +20,6 @@ class OnceAStepPricing {
   OnceAStepCost run() const {
     OnceAStepCost cost;
     cost.sync = sync();
-    cost.gather = gather();
     const std::int64_t state = context_.scenario.software.optimizer_bytes_per_parameter.value;
     const std::int64_t updated = stage_.elements / shards_;
     cost.update = per_tensor(KernelKind::kAdamW, updated,
@@ -30,6 +29,7 @@ class OnceAStepPricing {
     if (stage_.holds_loss) {
       cost.zeroing += time_of(KernelKind::kFillZero, 8, 8);
     }
+    cost.gather = gather(cost.zeroing);
     return cost;
   }
 
@@ -41,25 +41,39 @@ class OnceAStepPricing {
   Seconds sync() const {
     // Where every rank has a shard of the gradients only, that is what is summed.
     const double shard = divides_gradients(strategy_) ? static_cast<double>(shards_) : 1.0;
-    Seconds time = context_.machine.tensor.of(stage_.partial_gradients) / shard;
-    if (strategy_.zero_stage == 0) {
-      time += data_collective(CollectiveKind::kAllReduce, gradients());
-    } else {
-      // Reduced within the sharding group, added up across groups.
-      if (shards_ > 1 && !divides_gradients(strategy_)) {
-        time += within(CollectiveKind::kReduceScatter, gradients());
-      }
-      if (!whole_group()) {
-        time += context_.machine.strides.all_reduce.of(Bytes(gradients().value / shards_));
-      }
-    }
-    return time + context_.machine.ends.of(Bytes(stage_.tied * gradient_bytes_)) / shard;
+    const Seconds data =
+        sums_beside_backward(strategy_)
+            ? exposed_sums(stage_.backward_blocks, strategy_.gradient_aggregation.bucket,
+                           [&](Bytes gradients_of_bucket) { return data_sum(gradients_of_bucket); })
+            : data_sum(gradients());
+    return context_.machine.tensor.of(stage_.partial_gradients) / shard + data +
+           context_.machine.ends.of(Bytes(stage_.tied * gradient_bytes_)) / shard;
   }
 
-  Seconds gather() const {
-    return strategy_.zero_stage > 0 && shards_ > 1 && !divides_parameters(strategy_)
-               ? within(CollectiveKind::kAllGather, Bytes(stage_.elements * parameter_bytes()))
-               : Seconds(0);
+  Seconds data_sum(Bytes gradients_of_bucket) const {
+    if (strategy_.zero_stage == 0) {
+      return data_collective(CollectiveKind::kAllReduce, gradients_of_bucket);
+    }
+    // Reduced within the sharding group, added up across groups.
+    Seconds time;
+    if (shards_ > 1 && !divides_gradients(strategy_)) {
+      time += within(CollectiveKind::kReduceScatter, gradients_of_bucket);
+    }
+    if (!whole_group()) {
+      time += context_.machine.strides.all_reduce.of(Bytes(gradients_of_bucket.value / shards_));
+    }
+    return time;
+  }
+
+  Seconds gather(Seconds zeroing) const {
+    if (strategy_.zero_stage == 0 || shards_ == 1 || divides_parameters(strategy_)) {
+      return {};
+    }
+    const auto gather_of = [&](Bytes bytes) { return within(CollectiveKind::kAllGather, bytes); };
+    return gathers_beside_forward(context_.scenario, strategy_)
+               ? exposed_gathers(stage_.forward_blocks, strategy_.gradient_aggregation.bucket, gather_of,
+                                 stage_.fill + zeroing)
+               : gather_of(Bytes(stage_.elements * parameter_bytes()));
   }
 
   static const CollectiveLine& line(const GroupCosts& group, CollectiveKind kind) {

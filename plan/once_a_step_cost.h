@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "plan/bucket_walk.h"
 #include "plan/cost.h"
 #include "plan/machine_costs.h"
 #include "plan/scenario.h"
@@ -12,6 +14,12 @@ namespace portolan {
 
 /// What a rank of a stage updates.
 struct StageParameters {
+  // Where gradients are summed beside the last backward: the blocks as that meets them; where parameters are
+  // gathered beside the first forward: as that meets them, which begins after the fill of the pipeline.
+  std::vector<BucketBlocks> backward_blocks;
+  std::vector<BucketBlocks> forward_blocks;
+  Seconds fill;
+
   std::int64_t elements = 0;
   std::int64_t num_tensors = 0;
   Bytes partial_gradients;  ///< to be summed over the tensor-parallel group

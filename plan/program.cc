@@ -67,6 +67,7 @@ class CanonicalBytes {
     add(op.kind);
     add(op.lane);
     add(op.phase);
+    add(op.occurrence);
     add(op.layer);
     add(op.kernels);
     add(op.predecessors);

@@ -59,14 +59,19 @@ struct Predecessor {
   bool operator==(const Predecessor&) const = default;
 };
 
+/// In which of its template's slots an op runs, in the order of the stage's list: gradients are summed after
+/// the last microbatch, parameters gathered before the first.
+enum class Occurrence : std::uint8_t { kEvery, kFirst, kLast };
+
 /// One thing that a rank does: a block of kernels in the compute lane, or one communication.
 struct Op {
   OpKind kind = OpKind::kCompute;
   std::int32_t lane = 0;
   Phase phase = Phase::kForward;
+  Occurrence occurrence = Occurrence::kEvery;  ///< others: communication of persistent buffers
   std::int32_t layer = kNoLayer;
-  std::vector<Kernel> kernels;  ///< kCompute; operands index Stage::buffers
-  std::vector<Predecessor> predecessors;
+  std::vector<Kernel> kernels;            ///< kCompute; operands index Stage::buffers
+  std::vector<Predecessor> predecessors;  ///< an op that does not run in this slot is not waited for
 
   // Communication only.
   CollectiveKind collective = CollectiveKind::kAllReduce;

@@ -8,15 +8,10 @@ namespace portolan {
 
 namespace {
 
-const CostedTemplate& template_of(const CostedProgram& program, const Unit& unit,
-                                  const OpInstance& instance) {
-  const auto stage = static_cast<std::size_t>(unit.stage);
-  const Slot& slot = program.source->stages[stage].order[static_cast<std::size_t>(instance.slot)];
-  return program.stages[stage][static_cast<std::size_t>(slot.template_index)];
-}
-
 const CostedOp& op_of(const CostedProgram& program, const Unit& unit, const OpInstance& instance) {
-  return template_of(program, unit, instance).ops[static_cast<std::size_t>(instance.op)];
+  return program.stages[static_cast<std::size_t>(unit.stage)]
+      .in_slot(instance.slot)
+      .ops[static_cast<std::size_t>(instance.op)];
 }
 
 const Op& source_op(const CostedProgram& program, const Unit& unit, const OpInstance& instance,

@@ -36,6 +36,11 @@ struct SoftwareProfile {
   Sourced<bool> reshard_after_forward{true, ""};
   /// Element size of gradients that are reduced after each backward (ZeRO 2 and 3); 0: as wide as computed.
   Sourced<std::int64_t> reduce_bytes{0, ""};
+  /// Gradients are summed beside the last microbatch's backward, in buckets of at least so many bytes.
+  Sourced<bool> gradient_overlap{false, ""};
+  Sourced<Bytes> gradient_bucket{Bytes(0), ""};
+  /// With that and ZeRO stage 1: updated parameters are gathered beside the first microbatch's forward.
+  Sourced<bool> parameter_gather_overlap{false, ""};
   // What the framework can do. The search keeps to it; a strategy that is asked for does not have to.
   Sourced<bool> sequence_parallel{false, ""};
   Sourced<bool> interleaved_schedule{false, ""};

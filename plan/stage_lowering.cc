@@ -29,6 +29,7 @@ std::string StageLowering::chunk_prefix(const Chunk& chunk) const {
 void StageLowering::add_block(Chunk& chunk, const Block& block, std::string prefix, const BlockPorts& ports,
                               const BlockLowering::Place& place) {
   chunk.blocks.emplace_back(stage_, block, std::move(prefix), ports);
+  chunk.first_parameter.push_back(parameters_.size());
   chunk.blocks.back().make_parameters(context_.sharding(), parameters_);
   chunk.places.push_back(place);
 }
@@ -168,6 +169,9 @@ void StageLowering::forward(Chunk& chunk) {
     receive(assembler, chunk, Direction::kForward, chunk.input);
   }
   wait_for_sends(assembler);
+  if (gathers_beside_forward(context_.scenario, context_.strategy)) {
+    gather_buckets(assembler, chunk);
+  }
   const auto prefetch = static_cast<std::size_t>(context_.scenario.software.gather_prefetch.value);
   std::size_t gathered = 0;
   for (std::size_t i = 0; i < chunk.blocks.size(); ++i) {
@@ -191,7 +195,8 @@ void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) 
   for (BlockLowering& block : chunk.blocks) {
     block.begin_backward();
   }
-  std::size_t gathered = 0;  // from the back
+  std::size_t gathered = 0;      // from the back
+  std::size_t unsummed = count;  // blocks from here on have their gradients in buckets that are being summed
   for (std::size_t done = 0; done < count; ++done) {
     for (; gathers && gathered <= done + prefetch && gathered < count; ++gathered) {
       BlockLowering& block = chunk.blocks[count - 1 - gathered];
@@ -208,6 +213,10 @@ void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) 
       if (i + 1 < count) {
         chunk.blocks[i + 1].accumulate(assembler, chunk.places[i + 1]);
       }
+    }
+    if (!context_.options.split_backward && fills_bucket(chunk, i, unsummed)) {
+      sum_bucket(assembler, parameters_of(chunk, i, unsummed));
+      unsummed = i;
     }
   }
 }
@@ -233,8 +242,13 @@ void StageLowering::backward(Chunk& chunk) {
   if (split) {
     TemplateAssembler assembler(stage_, fmt::format("backward_weight {}", chunk.index), chunk.index);
     chunk.weight_gradient_template = assembler.template_index();
+    std::size_t unsummed = chunk.blocks.size();
     for (std::size_t i = chunk.blocks.size(); i-- > 0;) {
       chunk.blocks[i].backward(assembler, chunk.places[i], Phase::kBackwardWeight);
+      if (fills_bucket(chunk, i, unsummed)) {
+        sum_bucket(assembler, parameters_of(chunk, i, unsummed));
+        unsummed = i;
+      }
     }
   }
 }
@@ -261,6 +275,7 @@ Stage StageLowering::lower() {
   }
   for (Chunk& chunk : chunks_) {
     make_blocks(chunk);
+    chunk.first_parameter.push_back(parameters_.size());
   }
   zero_gradients();
   for (Chunk& chunk : chunks_) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,8 +57,9 @@ class StageLowering {
     std::int32_t virtual_stage = 0;
     std::vector<BlockLowering> blocks = {};
     std::vector<BlockLowering::Place> places = {};
-    std::int32_t input = Buffer::kNone;   ///< hidden states received
-    std::int32_t output = Buffer::kNone;  ///< hidden states sent
+    std::vector<std::size_t> first_parameter = {};  ///< of each block, into parameters_
+    std::int32_t input = Buffer::kNone;             ///< hidden states received
+    std::int32_t output = Buffer::kNone;            ///< hidden states sent
     std::int32_t output_gradient = Buffer::kNone;
     std::int32_t input_gradient = Buffer::kNone;
     std::int32_t forward_template = -1;
@@ -96,7 +98,18 @@ class StageLowering {
   void wait_for_sends(TemplateAssembler& assembler) const;
   /// A collective of the ranks that share what ZeRO divides.
   Op zero_op(Phase phase, LaneIndex lane) const;
+  using Parameters = std::span<const StageParameter>;
+  /// Of the parameters that the blocks from `first_block` up to `end_block` made.
+  Parameters parameters_of(const Chunk& chunk, std::size_t first_block, std::size_t end_block) const;
+  Op gradient_op(Parameters parameters, AxisSet axes, LaneIndex lane) const;
+  /// Sums of gradients over the ranks that hold the same parameters, one after another.
+  std::vector<Op> data_sums(Parameters parameters) const;
   std::vector<Op> gradient_sums() const;
+  /// Whether the gradients of the blocks from `first_block` up to `end_block` fill a bucket.
+  bool fills_bucket(const Chunk& chunk, std::size_t first_block, std::size_t end_block) const;
+  void sum_bucket(TemplateAssembler& assembler, Parameters parameters) const;
+  void gather_buckets(TemplateAssembler& assembler, const Chunk& chunk) const;
+  Op parameter_gather_op(Parameters parameters) const;
 
   const LoweringContext& context_;
   std::int32_t index_;

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/parse_quantity.h"
 #include "plan/name_table.h"
 
 namespace portolan {
@@ -88,6 +89,14 @@ std::string short_name(const Strategy& s) {
     if (s.zero_group != 0) {
       name += fmt::format("/{}", s.zero_group);
     }
+  }
+  if (s.gradient_aggregation.algorithm != CollectiveAlgorithm::kRing) {
+    name += fmt::format(" {}", algorithm_name(s.gradient_aggregation.algorithm));
+  }
+  if (s.gradient_aggregation.overlap) {
+    name += s.gradient_aggregation.bucket.value > 0
+                ? fmt::format(" overlap {}", format_bytes(s.gradient_aggregation.bucket))
+                : " overlap";
   }
   if (s.axis_order != Strategy{}.axis_order) {
     name += " order";

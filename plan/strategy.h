@@ -38,8 +38,8 @@ struct Recompute {
 
 struct GradientAggregation {
   CollectiveAlgorithm algorithm = CollectiveAlgorithm::kRing;
-  Bytes bucket;          ///< 0: all gradients of a stage in one collective
-  bool overlap = false;  ///< with backward
+  Bytes bucket;          ///< with overlap: gradients of so many bytes or more together; 0: those of a chunk
+  bool overlap = false;  ///< with the last microbatch's backward; else all of a stage's together after it
   std::string compression = "none";
 
   bool operator==(const GradientAggregation&) const = default;
@@ -88,6 +88,7 @@ struct StrategyConstraints {
   std::optional<Recompute> recompute;
   std::optional<CollectiveAlgorithm> aggregation;
   std::optional<Bytes> bucket;
+  std::optional<bool> overlap;
   std::optional<std::string> compression;
   std::optional<Precision> precision;
   std::optional<std::string> offload;

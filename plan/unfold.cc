@@ -142,8 +142,7 @@ std::pair<std::int32_t, std::int32_t> Unfolder::activities_of(UnitState& state, 
                                                               std::int32_t op_index) {
   const auto stage = static_cast<std::size_t>(state.stage);
   const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
-  const CostedOp& op = costed_.stages[stage][static_cast<std::size_t>(slot.template_index)]
-                           .ops[static_cast<std::size_t>(op_index)];
+  const CostedOp& op = costed_.stages[stage].in_slot(slot_index).ops[static_cast<std::size_t>(op_index)];
   if (op.kind == OpKind::kCompute || op.is_timed) {
     const std::int32_t activity =
         builder_.add({.kind = Activity::Kind::kCompute, .device = state.index, .seconds = op.duration});
@@ -192,8 +191,7 @@ void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const Cost
 
 void Unfolder::add_slot(UnitState& state, std::int32_t slot_index) {
   const auto stage = static_cast<std::size_t>(state.stage);
-  const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
-  const CostedTemplate& t = costed_.stages[stage][static_cast<std::size_t>(slot.template_index)];
+  const CostedTemplate& t = costed_.stages[stage].in_slot(slot_index);
   std::vector<OpInstance>& instances = result_.units[static_cast<std::size_t>(state.index)].instances;
   state.slot_first_instance.push_back(static_cast<std::int32_t>(instances.size()));
   for (std::size_t o = 0; o < t.ops.size(); ++o) {

@@ -113,6 +113,7 @@ Op read_op(const DocumentValue& item, const Scope& scope, std::size_t num_ops) {
   section.required("kind", op.kind);
   section.value("lane", [&](const DocumentValue& value) { read_index(value, op.lane, scope.num_lanes); });
   section.required("phase", op.phase);
+  section.optional("occurrence", op.occurrence);
   section.optional("layer", op.layer, WholeRange{Op::kNoLayer, 1 << 24});
   read_communication(section, scope, op);
   section.optional_list("predecessors", [&](const DocumentValue& predecessor) {

@@ -100,6 +100,7 @@ JsonValue write_op(const Op& op) {
       .set_always("kind", op.kind)
       .set_always("lane", op.lane)
       .set_always("phase", op.phase)
+      .set("occurrence", op.occurrence, fresh.occurrence)
       .set("layer", op.layer, fresh.layer)
       .set("collective", op.collective, fresh.collective)
       .set("group", op.group, fresh.group)

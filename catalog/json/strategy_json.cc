@@ -149,6 +149,7 @@ JsonValue to_json(const StrategyConstraints& constraints, Notation notation) {
   if (constraints.bucket) {
     object.set_json("bucket", notated(*constraints.bucket, notation));
   }
+  set_fixed(object, "overlap", constraints.overlap);
   set_fixed(object, "compression", constraints.compression);
   if (constraints.axis_order) {
     object.set_json("axis_order", axis_list(*constraints.axis_order));

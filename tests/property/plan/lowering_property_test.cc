@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "plan/lower.h"
+#include "plan/slot_turn.h"
 #include "sample_scenarios.h"
 #include "small_programs.h"
 
@@ -76,6 +77,49 @@ TEST(LoweringProperty, NoScheduleDeadlocksWhereSendsBlock) {
     scenario.software.blocking_sends.value = true;
     const auto checked = check_program(lower(scenario, strategy));
     EXPECT_TRUE(checked) << short_name(strategy) << ": " << checked.error().message;
+  }
+}
+
+/// How often each gradient of a stage is summed over data-parallel ranks in a step.
+std::map<std::int32_t, int> sums_of_gradients(const Stage& stage) {
+  std::map<std::int32_t, int> sums;
+  const std::vector<SlotTurn> turns = slot_turns(stage);
+  for (std::size_t i = 0; i < stage.order.size(); ++i) {
+    for (const Op& op : stage.templates[static_cast<std::size_t>(stage.order[i].template_index)].ops) {
+      if (op.phase == Phase::kGradientSync && op.axes.contains(Axis::kData) && runs_in(op, turns[i])) {
+        for (const std::int32_t buffer : op.buffers) {
+          ++sums[buffer];
+        }
+      }
+    }
+  }
+  return sums;
+}
+
+TEST(LoweringProperty, EveryGradientIsInOneBucket) {
+  for (const SmallPipeline& pipeline : small_pipelines(4, 8)) {
+    auto [scenario, strategy] = small_pipeline(pipeline);
+    scenario.num_gpus *= 2;
+    scenario.global_batch *= 2;
+    scenario.hardware.num_nodes *= 2;
+    strategy.data_parallel = 2;
+    strategy.gradient_aggregation.overlap = true;
+    for (const std::int64_t bucket : {0, 1, 5000, 1'000'000}) {
+      strategy.gradient_aggregation.bucket = Bytes(bucket);
+      const Program program = lower(scenario, strategy);
+      const auto checked = check_program(program);
+      ASSERT_TRUE(checked) << checked.error().message;
+      for (const Stage& stage : program.stages) {
+        const std::map<std::int32_t, int> sums = sums_of_gradients(stage);
+        for (std::size_t b = 0; b < stage.buffers.size(); ++b) {
+          const Buffer& buffer = stage.buffers[b];
+          const bool gradient = buffer.persistent && buffer.kind == BufferKind::kGradient;
+          const auto found = sums.find(static_cast<std::int32_t>(b));
+          EXPECT_EQ(found == sums.end() ? 0 : found->second, gradient ? 1 : 0)
+              << short_name(strategy) << " " << buffer.name;
+        }
+      }
+    }
   }
 }
 

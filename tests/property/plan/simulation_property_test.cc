@@ -166,9 +166,12 @@ void make_uniform(CostedProgram& costed, const Program& program, const PassTimes
                                                  : 0;
   };
   for (std::size_t s = 0; s < costed.stages.size(); ++s) {
-    for (std::size_t t = 0; t < costed.stages[s].size(); ++t) {
-      const Seconds time(time_of(program.stages[s].templates[t].name) / num_chunks);
-      for (CostedOp& op : costed.stages[s][t].ops) {
+    const Stage& stage = program.stages[s];
+    for (std::size_t slot = 0; slot < stage.order.size(); ++slot) {
+      const auto source = static_cast<std::size_t>(stage.order[slot].template_index);
+      const auto t = static_cast<std::size_t>(costed.stages[s].of_slot[slot]);
+      const Seconds time(time_of(stage.templates[source].name) / num_chunks);
+      for (CostedOp& op : costed.stages[s].templates[t].ops) {
         op.duration = op.kind == OpKind::kCompute ? time : Seconds(0);
       }
     }

@@ -169,5 +169,35 @@ TEST(Rungs, ClosedFormFollowsWhatShardedRanksWaitFor) {
   }
 }
 
+// Buckets of gradients are summed beside the last backward, parameters gathered beside the first forward.
+TEST(Rungs, SumsAndGathersBesideThePasses) {
+  Scenario scenario = round_scenario(2);
+  const Cluster cluster = cluster_of(scenario);
+  scenario.software.parameter_gather_overlap.value = true;
+  ClosedForm closed_form(scenario, cluster);
+  for (const std::int32_t stages : {1, 4}) {
+    for (const std::int32_t zero : {0, 1}) {
+      Strategy strategy;
+      strategy.pipeline_parallel = stages;
+      strategy.data_parallel = 16 / stages;
+      strategy.zero_stage = zero;
+      const Seconds apart_from_passes = simulated(scenario, cluster, strategy, Fidelity::kFolded).step_time;
+      strategy.gradient_aggregation.overlap = true;
+      for (const std::int64_t bucket : {std::int64_t{0}, 20 * kMebi, 200 * kMebi}) {
+        strategy.gradient_aggregation.bucket = Bytes(bucket);
+        SCOPED_TRACE(short_name(strategy));
+        const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+        const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
+        const Estimate closed = closed_form.evaluate(strategy);
+        EXPECT_LE(apart(full, folded), 1e-4);
+        EXPECT_LE(apart(closed, folded), stages == 1 ? 1e-5 : 0.03)
+            << "closed form " << closed.step_time.value << " folded " << folded.step_time.value;
+        EXPECT_LE(folded.step_time, apart_from_passes * (1 + 1e-9));
+        EXPECT_LT(bucket > 0 ? folded.step_time : Seconds(0), apart_from_passes);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace portolan

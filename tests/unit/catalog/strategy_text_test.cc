@@ -70,7 +70,7 @@ TEST(StrategyText, AStrategyIsFixedByItsConstraints) {
   EXPECT_EQ(
       write_strategy(constraints_of(strategy)),
       "tp=4,pp=2,dp=1,cp=1,ep=1,virtual_stages=1,sequence_parallel=false,microbatch=1,schedule=1f1b,zero=0,"
-      "zero_group=0,recompute=none,aggregation=ring,bucket=0,compression=none,"
+      "zero_group=0,recompute=none,aggregation=ring,bucket=0,overlap=false,compression=none,"
       "axis_order=tensor-context-expert-data-pipeline,precision=bf16,offload=none,layers=3:5");
 }
 
@@ -84,7 +84,7 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
       {"tensor=8",
        "strategy.tensor: unknown word (allowed: tp, pp, dp, cp, ep, virtual_stages, sequence_parallel, "
        "microbatch, schedule, "
-       "zero, zero_group, recompute, aggregation, bucket, compression, axis_order, precision, offload, "
+       "zero, zero_group, recompute, aggregation, bucket, overlap, compression, axis_order, precision, offload, "
        "layers)"},
       {"tp=", "strategy.tp: \"\" is not a whole number (allowed: 1 to 1000000)"},
       {"tp=x", "strategy.tp: \"x\" is not a whole number (allowed: 1 to 1000000)"},

@@ -35,7 +35,7 @@ TEST(Coalesce, MakesEveryTemplateOneComputeActivity) {
     const Prepared p = prepare(tiny_scenario(degrees.tensor * degrees.pipeline), degrees);
     const CostedProgram merged = coalesce(fold(p.program, p.cost, p.cluster, Fidelity::kFolded));
     for (const auto& stage : merged.stages) {
-      for (const CostedTemplate& t : stage) {
+      for (const CostedTemplate& t : stage.templates) {
         EXPECT_LE(num_compute_ops(t), 1);
       }
     }
@@ -50,7 +50,7 @@ TEST(Coalesce, KeepsAGatherApartFromComputeThatWaitsForASend) {
   const Prepared p = prepare(scenario, {.tensor = 2, .pipeline = 2});
   const CostedProgram merged = coalesce(fold(p.program, p.cost, p.cluster, Fidelity::kFolded));
   EXPECT_EQ(p.program.stages[1].templates[1].name, "forward 0");
-  EXPECT_EQ(num_compute_ops(merged.stages[1][1]), 2);
+  EXPECT_EQ(num_compute_ops(merged.stages[1].templates[1]), 2);
 }
 
 TEST(Coalesce, KeepsTensorCollectivesApartOnTheExplicitRung) {
@@ -59,11 +59,11 @@ TEST(Coalesce, KeepsTensorCollectivesApartOnTheExplicitRung) {
   // Forward of 4 layers: all-reduces after embedding, twice a layer, one for the loss: 10 pieces of compute
   // lie around them.
   int collectives = 0;
-  for (const CostedOp& op : merged.stages[0][1].ops) {
+  for (const CostedOp& op : merged.stages[0].templates[1].ops) {
     collectives += op.kind == OpKind::kCollective;
   }
   EXPECT_EQ(collectives, 10);
-  EXPECT_EQ(num_compute_ops(merged.stages[0][1]), 10);
+  EXPECT_EQ(num_compute_ops(merged.stages[0].templates[1]), 10);
 }
 
 TEST(Coalesce, PartsOfAMergedOpAddUpToIt) {
@@ -71,18 +71,19 @@ TEST(Coalesce, PartsOfAMergedOpAddUpToIt) {
   const CostedProgram apart = fold(p.program, p.cost, p.cluster, Fidelity::kFolded);
   const CostedProgram merged = coalesce(apart);
   for (std::size_t s = 0; s < apart.stages.size(); ++s) {
-    for (std::size_t t = 0; t < apart.stages[s].size(); ++t) {
+    for (std::size_t t = 0; t < apart.stages[s].templates.size(); ++t) {
       std::size_t num_parts = 0;
-      for (const CostedOp& op : merged.stages[s][t].ops) {
+      for (const CostedOp& op : merged.stages[s].templates[t].ops) {
         double sum = 0;
         for (const CostedPart& part : op.parts) {
           sum += part.duration.value;
-          EXPECT_EQ(part.duration, apart.stages[s][t].ops[static_cast<std::size_t>(part.op)].duration);
+          EXPECT_EQ(part.duration,
+                    apart.stages[s].templates[t].ops[static_cast<std::size_t>(part.op)].duration);
         }
         EXPECT_NEAR(sum, op.duration.value, 1e-15);
         num_parts += op.parts.size();
       }
-      EXPECT_EQ(num_parts, apart.stages[s][t].ops.size());
+      EXPECT_EQ(num_parts, apart.stages[s].templates[t].ops.size());
     }
   }
 }
@@ -95,11 +96,11 @@ TEST(Fold, TurnsTensorCollectivesIntoComputeOfTheirTime) {
   for (std::size_t o = 0; o < ops.size(); ++o) {
     if (ops[o].kind == OpKind::kCollective && ops[o].layer == 0) {
       ++seen;
-      EXPECT_EQ(folded.stages[0][1].ops[o].kind, OpKind::kCompute);
-      EXPECT_EQ(folded.stages[0][1].ops[o].lane, 0);
+      EXPECT_EQ(folded.stages[0].templates[1].ops[o].kind, OpKind::kCompute);
+      EXPECT_EQ(folded.stages[0].templates[1].ops[o].lane, 0);
       // Hidden state of 16 tokens x 32 x 4 B = 2048 B; ring of 2: 2 x 1/2 x 2048 B at 100 GB/s, 2 steps of 3
       // us.
-      EXPECT_DOUBLE_EQ(folded.stages[0][1].ops[o].duration.value, 2048 / 100e9 + 6e-6);
+      EXPECT_DOUBLE_EQ(folded.stages[0].templates[1].ops[o].duration.value, 2048 / 100e9 + 6e-6);
     }
   }
   EXPECT_EQ(seen, 2);

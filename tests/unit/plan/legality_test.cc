@@ -30,9 +30,14 @@ TEST(Legality, EachRejectionHasItsNumbers) {
          s.sequence_parallel = true;
        }},
       {R::kDegrees, "zero=-1 (allowed: 0 to 3)", [](Scenario&, Strategy& s) { s.zero_stage = -1; }},
-      {R::kNotAvailable, "gradient aggregation other than one ring",
+      {R::kNotAvailable, "buckets without overlap (allowed: bucket=0, or overlap=true)",
        [](Scenario&, Strategy& s) { s.gradient_aggregation.bucket = Bytes(1); }},
-      {R::kNotAvailable, "gradient aggregation other than one ring",
+      {R::kNotAvailable, "overlap with ZeRO stage 2",
+       [](Scenario&, Strategy& s) {
+         s.gradient_aggregation.overlap = true;
+         s.zero_stage = 2;
+       }},
+      {R::kNotAvailable, "aggregation tree (allowed: ring) is not available yet",
        [](Scenario&, Strategy& s) { s.gradient_aggregation.algorithm = CollectiveAlgorithm::kTree; }},
       {R::kNotAvailable, "offload cpu (allowed: none) is not available yet",
        [](Scenario&, Strategy& s) { s.offload = "cpu"; }},

@@ -97,7 +97,7 @@ TEST(Enumerate, HonoursEveryConstraint) {
   expected.zero_stage = 1;
   expected.zero_group = 2;
   expected.recompute.all_layers = recompute_full();
-  expected.gradient_aggregation = {CollectiveAlgorithm::kTree, Bytes(7), false, "fp16"};
+  expected.gradient_aggregation = {CollectiveAlgorithm::kTree, Bytes(7), true, "fp16"};
   expected.precision = Precision::kBf16;
   expected.offload = "cpu";
   expected.layers_per_stage = {1, 3};

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/quantity.h"
+
+namespace portolan {
+
+/// Equal neighbouring blocks, as one pass of a microbatch meets them.
+struct BucketBlocks {
+  std::int32_t count = 1;
+  Seconds compute;  ///< of one block in that pass
+  Bytes payload;    ///< of one block: gradients to be summed after it, or parameters to be there before it
+  Bytes fill;       ///< what counts towards the bucket's size
+  bool closes = false;  ///< the last block of these ends a bucket (and a chunk)
+};
+
+/// How a bucket's payload is priced.
+using BucketCost = std::function<Seconds(Bytes)>;
+
+/// How much longer than compute the sums take that begin behind each full bucket and run one after another.
+Seconds exposed_sums(const std::vector<BucketBlocks>& blocks, Bytes bucket, const BucketCost& cost);
+
+/// How long compute that begins at `start` waits for buckets that are gathered from time 0 on.
+Seconds exposed_gathers(const std::vector<BucketBlocks>& blocks, Bytes bucket, const BucketCost& cost,
+                        Seconds start);
+
+}  // namespace portolan
