@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/parse_quantity.h"
 #include "catalog/document/json_parser.h"
 #include "catalog/document/load.h"
 #include "catalog/json/program_json.h"
@@ -25,12 +26,19 @@ void read_format(DocumentSection& section) {
   }
 }
 
-void read_parts(DocumentSection& section, Plan& plan) {
+/// Before the scenario is read and checked: 0 where it does not say, or no model has as many.
+std::int64_t layers_of_model(const DocumentNode& root) {
+  constexpr std::int64_t kMost = 100'000;
+  const Result<std::int64_t> layers = parse_integer(find_nearest(root, "scenario.model.num_layers").scalar);
+  return layers && *layers > 0 && *layers <= kMost ? *layers : 0;
+}
+
+void read_parts(DocumentSection& section, std::int64_t num_layers, Plan& plan) {
   read_format(section);
   std::string stored_hash;
   section.optional("hash", stored_hash);
   section.section("strategy", [&](DocumentSection& inner) {
-    read_strategy(inner, plan.strategy);
+    read_strategy(inner, plan.strategy, num_layers);
     if (const auto checked = check_degrees(constraints_of(plan.strategy)); !checked) {
       inner.value().refuse(checked.error().message);
     }
@@ -53,7 +61,8 @@ std::string write_plan(const Plan& plan) {
 Result<Plan> read_plan(std::string_view text, std::string_view file_name) {
   PORTOLAN_TRY(const DocumentNode root, parse_json(text, file_name, Notation::kNumbers));
   Plan plan;
-  PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_parts(section, plan); }));
+  PORTOLAN_CHECK_OK(read_document(
+      root, [&](DocumentSection& section) { read_parts(section, layers_of_model(root), plan); }));
   PORTOLAN_TRY(plan.scenario, scenario_from(rooted_at(find_entry(root, "scenario")->value, "scenario")));
   if (const auto checked = check_plan(plan); !checked) {
     const std::string& message = checked.error().message;

@@ -10,6 +10,7 @@
 
 #include "base/parse_quantity.h"
 #include "catalog/document/node.h"
+#include "catalog/pipeline_layout.h"
 #include "catalog/words.h"
 
 namespace portolan {
@@ -90,11 +91,20 @@ Result<std::string> parse_none(std::string_view value) {
 }
 
 Result<std::vector<std::int32_t>> parse_layers(std::string_view value) {
+  if (looks_like_pipeline_layout(value)) {
+    return parse_pipeline_layout(value);
+  }
   std::vector<std::int32_t> layers;
-  for (std::string_view part : split(value, ':')) {
-    const Result<std::int64_t> count = parse_integer(part);
-    if (!count || *count < 1 || *count > kMostRanks) {
-      return refused(value, "is not a number of layers for each stage (allowed: such as 2:10:10:10)");
+  const std::vector<std::string_view> parts = split(value, ':');
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    // The embedding or the head may have a stage to itself.
+    const std::int64_t least = parts.size() > 1 && (i == 0 || i + 1 == parts.size()) ? 0 : 1;
+    const Result<std::int64_t> count = parse_integer(parts[i]);
+    if (!count || *count < least || *count > kMostRanks) {
+      return refused(
+          value,
+          "is not a number of layers for each stage (allowed: such as 2:10:10:10, 0 in the first and "
+          "the last only, or a layout such as Et*2|(t*10|)*3L)");
     }
     layers.push_back(static_cast<std::int32_t>(*count));
   }
@@ -105,16 +115,17 @@ Result<RecomputeSet> parse_recompute_set(std::string_view text) {
   if (const std::optional<RecomputeSet> known = find_recompute(text)) {
     return *known;
   }
-  if (text == "optimal" || text.starts_with("block:")) {
-    return unavailable(text, "none, selective, full");
+  if (text == "optimal") {
+    return unavailable(text, "none, selective, full, block:N");
   }
   RecomputeSet set;
   for (std::string_view part : split(text, '+')) {
     const std::optional<KernelGroup> group = find_word<KernelGroup>(part);
     if (!group) {
-      return refused(text,
-                     fmt::format("is not known (allowed: none, selective, full, or of {} joined by \"+\")",
-                                 list_words(words<KernelGroup>())));
+      return refused(
+          text,
+          fmt::format("is not known (allowed: none, selective, full, block:N, or of {} joined by \"+\")",
+                      list_words(words<KernelGroup>())));
     }
     set.set(static_cast<std::size_t>(*group));
   }
@@ -177,11 +188,43 @@ std::vector<std::string_view> all_words() {
   return all;
 }
 
+/// WORD=VALUE and WORD=VALUE. A pipeline layout may hold commas itself: what follows one without "=" belongs
+/// to it.
+std::vector<std::string_view> split_words(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (std::string_view part : split(text, ',')) {
+    const bool goes_on = !parts.empty() && parts.back().starts_with("layers") &&
+                         looks_like_pipeline_layout(parts.back()) && part.find('=') == std::string_view::npos;
+    if (goes_on) {
+      const std::string_view layout = parts.back();
+      parts.back() = {layout.data(), static_cast<std::size_t>(part.data() + part.size() - layout.data())};
+    } else {
+      parts.push_back(part);
+    }
+  }
+  return parts;
+}
+
 }  // namespace
 
-Result<Recompute> parse_recompute(std::string_view text) {
+Result<RecomputeChoice> parse_recompute(std::string_view text) {
+  constexpr std::string_view kBlock = "block:";
+  constexpr std::string_view kUniform = "uniform:";
+  if (text.starts_with(kBlock)) {
+    PORTOLAN_TRY(const std::int64_t layers, parse_whole(text.substr(kBlock.size()), 0, kMostRanks));
+    return RecomputeChoice(RecomputeBlock{static_cast<std::int32_t>(layers)});
+  }
+  if (text.starts_with(kUniform)) {
+    PORTOLAN_TRY(const std::int64_t layers, parse_whole(text.substr(kUniform.size()), 1, kMostRanks));
+    if (layers > 1) {
+      return infeasible(fmt::format(
+          "\"{}\" is not available yet: the input of each layer is kept (allowed: uniform:1, which is full)",
+          printable(text)));
+    }
+    return RecomputeChoice(Recompute{.all_layers = recompute_full(), .per_layer = {}});
+  }
   Recompute recompute;
-  std::vector<std::string_view> layers = text.starts_with("block:") ? std::vector{text} : split(text, ':');
+  std::vector<std::string_view> layers = split(text, ':');
   const bool per_layer = layers.size() > 1;
   if (per_layer && layers.back().empty()) {
     layers.pop_back();  // "full:" is the list of a model of one layer
@@ -194,7 +237,7 @@ Result<Recompute> parse_recompute(std::string_view text) {
     recompute.all_layers = recompute.per_layer.front();
     recompute.per_layer.clear();
   }
-  return recompute;
+  return RecomputeChoice(std::move(recompute));
 }
 
 Result<std::array<Axis, kNumAxes>> parse_axis_order(std::string_view text) {
@@ -256,7 +299,7 @@ Result<StrategyConstraints> parse_strategy(std::string_view text) {
     return bad_input(fmt::format("strategy: is {} bytes (allowed: up to {})", text.size(), kLongest));
   }
   std::set<std::string_view> seen;
-  for (std::string_view part : split(text, ',')) {
+  for (std::string_view part : split_words(text)) {
     const std::size_t equals = part.find('=');
     if (equals == std::string_view::npos || equals == 0) {
       return bad_input(

@@ -18,16 +18,18 @@ namespace portolan {
 /// zero                    0 to 3
 /// zero_group              ranks that share a shard, 0 (the data-parallel group) to 1000000
 /// recompute               none, selective, full; groups of a layer's kernels joined by "+" (norm1+mlp);
-///                         one of these for each layer joined by ":"
+///                         one of these for each layer joined by ":"; block:N, full in the first N layers of
+///                         each virtual stage; uniform:1, the same as full
 /// aggregation             ring, tree, hierarchical
 /// bucket                  bytes with a unit ("25 MiB"), or 0: all gradients at once
 /// compression, offload    none
 /// axis_order              innermost first, "tensor-data-pipeline"; axes not named follow in the usual order
 /// precision               fp32, tf32, fp16, bf16, fp8
-/// layers                  layers of each stage, "2:10:10:10"
+/// layers                  layers of each virtual stage, "2:10:10:10", or a layout ("Et*2|(t*10|)*3L":
+///                         pipeline_layout.h)
 ///
 /// Errors (kBadInput), one line: `strategy.tp: "0" is out of range (allowed: 1 to 1000000)`; unknown words,
-/// words twice, and what is known but not available yet (recompute block:N and optimal) likewise.
+/// words twice, and what is known but not available yet (recompute uniform:N and optimal) likewise.
 Result<StrategyConstraints> parse_strategy(std::string_view text);
 
 /// Fixes one word. The error has no place: the caller adds the word's.
@@ -43,9 +45,9 @@ std::string write_strategy(const StrategyConstraints& constraints);
 /// Everything that `strategy` says, as constraints that fix it. Gradient overlap has no word.
 StrategyConstraints constraints_of(const Strategy& strategy);
 
-/// "full", "norm1+mlp", "full:none:full".
-std::string write_recompute(const Recompute& recompute);
-Result<Recompute> parse_recompute(std::string_view text);
+/// "full", "norm1+mlp", "full:none:full", "block:3".
+std::string write_recompute(const RecomputeChoice& recompute);
+Result<RecomputeChoice> parse_recompute(std::string_view text);
 
 /// "tensor-context-expert-data-pipeline".
 std::string write_axis_order(const std::array<Axis, kNumAxes>& order);

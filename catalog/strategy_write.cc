@@ -34,7 +34,7 @@ std::string text_of(Number number) {
 std::string text_of(bool flag) { return flag ? "true" : "false"; }
 std::string text_of(const std::string& text) { return text; }
 std::string text_of(Bytes size) { return size.value == 0 ? "0" : write_bytes(size); }
-std::string text_of(const Recompute& recompute) { return write_recompute(recompute); }
+std::string text_of(const RecomputeChoice& recompute) { return write_recompute(recompute); }
 std::string text_of(const std::array<Axis, kNumAxes>& order) { return write_axis_order(order); }
 std::string text_of(const std::vector<std::int32_t>& layers) {
   return fmt::format("{}", fmt::join(layers, ":"));
@@ -51,7 +51,11 @@ void append(std::string& text, std::string_view word, const std::optional<T>& fi
 
 }  // namespace
 
-std::string write_recompute(const Recompute& recompute) {
+std::string write_recompute(const RecomputeChoice& choice) {
+  if (const auto* block = std::get_if<RecomputeBlock>(&choice)) {
+    return fmt::format("block:{}", block->num_layers);
+  }
+  const Recompute& recompute = std::get<Recompute>(choice);
   if (recompute.per_layer.empty()) {
     return write_recompute_set(recompute.all_layers);
   }

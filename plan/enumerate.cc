@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "plan/legality.h"
 #include "plan/search.h"
 
 namespace portolan {
@@ -113,9 +114,16 @@ void vary_degrees(Candidates& candidates, const Scenario& scenario, const Strate
   });
 }
 
-/// Virtual stages of a stage into which its layers divide evenly.
+/// Virtual stages of a stage into which its layers divide evenly, or those that a list of layers asks for.
 std::vector<std::int32_t> virtual_stages_of(const Scenario& scenario, const Strategy& s) {
   std::vector<std::int32_t> list;
+  if (!s.layers_per_stage.empty()) {
+    const auto parts = static_cast<std::int32_t>(s.layers_per_stage.size());
+    if (s.pipeline_parallel > 0 && parts % s.pipeline_parallel == 0 && parts > s.pipeline_parallel) {
+      list.push_back(parts / s.pipeline_parallel);
+    }
+    return list;
+  }
   if (s.pipeline_parallel > 0 && scenario.model.num_layers % s.pipeline_parallel == 0) {
     list = divisors(scenario.model.num_layers / s.pipeline_parallel);
     list.erase(list.begin());
@@ -178,8 +186,11 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
                                            : std::vector<bool>{false});
   });
   candidates.vary(&Strategy::recompute, [&](const Strategy&) {
-    return either(c.recompute, {recompute_all(recompute_none()), recompute_all(recompute_selective()),
-                                recompute_all(recompute_full())});
+    if (c.recompute) {
+      return std::vector{recompute_of(*c.recompute, {})};
+    }
+    return std::vector{recompute_all(recompute_none()), recompute_all(recompute_selective()),
+                       recompute_all(recompute_full())};
   });
   candidates.vary(&Strategy::zero_stage, [&](const Strategy& s) {
     std::vector<std::int32_t> stages(
@@ -200,7 +211,15 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
     const bool matters = s.pipeline_parallel > 1 && s.data_parallel > 1;
     return either(c.axis_order, matters ? axis_orders() : std::vector{axis_orders().front()});
   });
-  return candidates.take();
+  std::vector<Strategy> list = candidates.take();
+  if (c.recompute && std::holds_alternative<RecomputeBlock>(*c.recompute)) {
+    for (Strategy& s : list) {
+      if (!find_rejection(scenario, s)) {  // one that breaks a rule may have no stages to speak of
+        s.recompute = recompute_of(*c.recompute, layers_of_stages(scenario, s));
+      }
+    }
+  }
+  return list;
 }
 
 StrategyConstraints merge_constraints(const StrategyConstraints& under, const StrategyConstraints& over) {

@@ -212,19 +212,7 @@ std::int32_t num_microbatches(const Scenario& scenario, const Strategy& strategy
 }
 
 std::vector<std::int32_t> layers_of_stages(const Scenario& scenario, const Strategy& strategy) {
-  if (!strategy.layers_per_stage.empty()) {
-    return strategy.layers_per_stage;
-  }
-  const auto stages = static_cast<std::size_t>(strategy.pipeline_parallel) *
-                      static_cast<std::size_t>(strategy.virtual_stages);
-  const auto layers = static_cast<std::size_t>(scenario.model.num_layers);
-  std::vector<std::int32_t> list(stages, static_cast<std::int32_t>(layers / stages));
-  const std::size_t longer = layers % stages;
-  const std::size_t first = (stages - longer + 1) / 2;
-  for (std::size_t i = 0; i < longer; ++i) {
-    ++list[first + i];
-  }
-  return list;
+  return layers_of_stages(scenario.model.num_layers, strategy);
 }
 
 std::int64_t compute_bytes(Precision precision) {

@@ -35,9 +35,7 @@ std::optional<Rejection> find_rejection(const Scenario& scenario, const Strategy
 /// Microbatches that each replica runs in a step. Precondition: no rejection.
 std::int32_t num_microbatches(const Scenario& scenario, const Strategy& strategy);
 
-/// Layers of each virtual stage (chunk c of stage s is number c p + s): the strategy's own list, or as even
-/// as can be with the longer ones away from the ends, which carry embedding and head. Precondition: no
-/// rejection.
+/// Of the scenario's model. Precondition: no rejection.
 std::vector<std::int32_t> layers_of_stages(const Scenario& scenario, const Strategy& strategy);
 
 /// Ranks that hold the same parameters (experts' aside); those that divide what ZeRO divides; and whether

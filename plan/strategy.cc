@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/parse_quantity.h"
@@ -51,9 +53,72 @@ std::optional<Precision> find_precision(std::string_view name) {
 std::string_view axis_name(Axis axis) { return kAxes[static_cast<std::size_t>(axis)]; }
 std::optional<Axis> find_axis(std::string_view name) { return find_name<Axis>(kAxes, name); }
 
-std::string recompute_name(const Recompute& recompute) {
+Recompute recompute_of(const RecomputeChoice& choice, const std::vector<std::int32_t>& layers) {
+  if (const auto* sets = std::get_if<Recompute>(&choice)) {
+    return *sets;
+  }
+  const std::int32_t first = std::get<RecomputeBlock>(choice).num_layers;
+  Recompute recompute;
+  for (const std::int32_t count : layers) {
+    for (std::int32_t i = 0; i < count; ++i) {
+      recompute.per_layer.push_back(i < first ? recompute_full() : recompute_none());
+    }
+  }
+  const std::vector<RecomputeSet>& sets = recompute.per_layer;
+  if (std::adjacent_find(sets.begin(), sets.end(), std::not_equal_to<>()) == sets.end()) {
+    return {.all_layers = sets.empty() ? recompute_none() : sets.front(), .per_layer = {}};
+  }
+  return recompute;
+}
+
+std::vector<std::int32_t> layers_of_stages(std::int64_t num_layers, const Strategy& strategy) {
+  if (!strategy.layers_per_stage.empty()) {
+    return strategy.layers_per_stage;
+  }
+  const auto stages = static_cast<std::size_t>(strategy.pipeline_parallel) *
+                      static_cast<std::size_t>(strategy.virtual_stages);
+  const auto layers = static_cast<std::size_t>(num_layers);
+  std::vector<std::int32_t> list(stages, static_cast<std::int32_t>(layers / stages));
+  const std::size_t longer = layers % stages;
+  const std::size_t first = (stages - longer + 1) / 2;
+  for (std::size_t i = 0; i < longer; ++i) {
+    ++list[first + i];
+  }
+  return list;
+}
+
+std::optional<std::vector<std::int32_t>> find_layers_of_stages(std::int64_t num_layers, const Strategy& s) {
+  const std::int64_t stages = std::int64_t{s.pipeline_parallel} * s.virtual_stages;
+  if (s.layers_per_stage.empty() && (stages < 1 || stages > num_layers)) {
+    return std::nullopt;
+  }
+  std::vector<std::int32_t> layers = layers_of_stages(num_layers, s);
+  const bool counts = std::none_of(layers.begin(), layers.end(), [](std::int32_t n) { return n < 0; });
+  const bool whole = std::accumulate(layers.begin(), layers.end(), std::int64_t{0}) == num_layers;
+  return counts && whole ? std::optional(std::move(layers)) : std::nullopt;
+}
+
+std::optional<RecomputeBlock> find_recompute_block(const Strategy& s) {
+  const auto layers = find_layers_of_stages(std::ssize(s.recompute.per_layer), s);
+  if (s.recompute.per_layer.empty() || !layers) {
+    return std::nullopt;
+  }
+  // The stage with the most recomputed layers says how many: others may have no more layers than that.
+  RecomputeBlock block;
+  auto set = s.recompute.per_layer.begin();
+  for (const std::int32_t count : *layers) {
+    const auto found = std::count(set, set + count, recompute_full());
+    block.num_layers = std::max(block.num_layers, static_cast<std::int32_t>(found));
+    set += count;
+  }
+  return recompute_of(block, *layers) == s.recompute ? std::optional(block) : std::nullopt;
+}
+
+std::string recompute_name(const Strategy& strategy) {
+  const Recompute& recompute = strategy.recompute;
   if (!recompute.per_layer.empty()) {
-    return "custom";
+    const std::optional<RecomputeBlock> block = find_recompute_block(strategy);
+    return block ? fmt::format("block:{}", block->num_layers) : "custom";
   }
   if (recompute.all_layers == recompute_none()) {
     return "none";
@@ -80,7 +145,7 @@ std::optional<RecomputeSet> find_recompute(std::string_view name) {
 std::string short_name(const Strategy& s) {
   std::string name =
       fmt::format("tp{} pp{} dp{} mb{} {} {}", s.tensor_parallel, s.pipeline_parallel, s.data_parallel,
-                  s.microbatch_size, schedule_name(s.schedule), recompute_name(s.recompute));
+                  s.microbatch_size, schedule_name(s.schedule), recompute_name(s));
   if (s.sequence_parallel && s.tensor_parallel > 1) {
     name += " sp";
   }

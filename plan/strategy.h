@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/quantity.h"
@@ -35,6 +36,18 @@ struct Recompute {
   }
   bool operator==(const Recompute&) const = default;
 };
+
+/// Full recomputation of the first layers of each virtual stage, none in the others: which layers these are
+/// follows from the stages. Source: Megatron-LM, --recompute-method block with --recompute-num-layers.
+struct RecomputeBlock {
+  std::int32_t num_layers = 0;  ///< of each virtual stage; all of it where it has fewer
+
+  bool operator==(const RecomputeBlock&) const = default;
+};
+/// What a user asks for: sets, or a rule that gives them once the stages are known.
+using RecomputeChoice = std::variant<Recompute, RecomputeBlock>;
+/// `layers`: of each virtual stage, in order. Where all layers turn out alike, one set for all.
+Recompute recompute_of(const RecomputeChoice& choice, const std::vector<std::int32_t>& layers);
 
 struct GradientAggregation {
   CollectiveAlgorithm algorithm = CollectiveAlgorithm::kRing;
@@ -85,7 +98,7 @@ struct StrategyConstraints {
   std::optional<ScheduleKind> schedule;
   std::optional<std::int32_t> zero_stage;
   std::optional<std::int32_t> zero_group;
-  std::optional<Recompute> recompute;
+  std::optional<RecomputeChoice> recompute;
   std::optional<CollectiveAlgorithm> aggregation;
   std::optional<Bytes> bucket;
   std::optional<bool> overlap;
@@ -98,13 +111,23 @@ struct StrategyConstraints {
   bool operator==(const StrategyConstraints&) const = default;
 };
 
+/// Layers of each virtual stage (chunk c of stage s is number c p + s): the strategy's own list, or as even
+/// as can be with the longer ones away from the ends, which carry embedding and head. Precondition: one stage
+/// or more.
+std::vector<std::int32_t> layers_of_stages(std::int64_t num_layers, const Strategy& strategy);
+/// The same, or nothing where stages are fewer than one or do not make up the layers.
+std::optional<std::vector<std::int32_t>> find_layers_of_stages(std::int64_t num_layers,
+                                                               const Strategy& strategy);
+/// The rule that gives what `strategy` recomputes in each layer, where it is one.
+std::optional<RecomputeBlock> find_recompute_block(const Strategy& strategy);
+
 /// "tp8 pp8 dp8 mb1 1f1b full zero1": what tables print. Fields at their defaults are left out but for the
 /// degrees.
 std::string short_name(const Strategy& strategy);
 std::string_view schedule_name(ScheduleKind schedule);
 std::optional<ScheduleKind> find_schedule(std::string_view name);
-/// "none", "selective", "full", or "custom".
-std::string recompute_name(const Recompute& recompute);
+/// "none", "selective", "full", "block:3", or "custom".
+std::string recompute_name(const Strategy& strategy);
 std::optional<RecomputeSet> find_recompute(std::string_view name);
 std::string_view precision_name(Precision precision);
 std::optional<Precision> find_precision(std::string_view name);

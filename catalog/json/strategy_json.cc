@@ -57,6 +57,12 @@ void read_parsed(DocumentSection& section, std::string_view key, T& target,
   });
 }
 
+/// The rule behind what is recomputed, where there is one.
+RecomputeChoice recompute_choice(const Strategy& strategy) {
+  const std::optional<RecomputeBlock> block = find_recompute_block(strategy);
+  return block ? RecomputeChoice(*block) : RecomputeChoice(strategy.recompute);
+}
+
 JsonValue axis_list(const std::array<Axis, kNumAxes>& order) {
   JsonValue list = JsonValue::array();
   for (Axis axis : order) {
@@ -88,7 +94,7 @@ JsonValue to_json(const Strategy& strategy) {
       .set("schedule", strategy.schedule)
       .set("zero", strategy.zero_stage)
       .set("zero_group", strategy.zero_group)
-      .set("recompute", write_recompute(strategy.recompute))
+      .set("recompute", write_recompute(recompute_choice(strategy)))
       .set("aggregation", strategy.gradient_aggregation.algorithm)
       .set("bucket", strategy.gradient_aggregation.bucket.value)
       .set("overlap", strategy.gradient_aggregation.overlap)
@@ -101,7 +107,7 @@ JsonValue to_json(const Strategy& strategy) {
       .take();
 }
 
-void read_strategy(DocumentSection& section, Strategy& strategy) {
+void read_strategy(DocumentSection& section, Strategy& strategy, std::int64_t num_layers) {
   section.required("tp", strategy.tensor_parallel, kDegree);
   section.required("pp", strategy.pipeline_parallel, kDegree);
   section.required("dp", strategy.data_parallel, kDegree);
@@ -113,7 +119,8 @@ void read_strategy(DocumentSection& section, Strategy& strategy) {
   section.required("schedule", strategy.schedule);
   section.optional("zero", strategy.zero_stage, WholeRange{0, 3});
   section.optional("zero_group", strategy.zero_group, WholeRange{0, kDegree.most});
-  read_parsed(section, "recompute", strategy.recompute, &parse_recompute);
+  RecomputeChoice recompute;
+  read_parsed(section, "recompute", recompute, &parse_recompute);
   section.optional("aggregation", strategy.gradient_aggregation.algorithm);
   section.optional("bucket", strategy.gradient_aggregation.bucket.value,
                    WholeRange{0, std::int64_t{1} << 48});
@@ -124,9 +131,17 @@ void read_strategy(DocumentSection& section, Strategy& strategy) {
   read_none(section, "offload", strategy.offload);
   section.optional_list("layers", [&](const DocumentValue& item) {
     std::int32_t layers = 0;
-    item.read(layers, kDegree);
+    item.read(layers, WholeRange{0, kDegree.most});
     strategy.layers_per_stage.push_back(layers);
   });
+  const auto stages = find_layers_of_stages(num_layers, strategy);
+  if (stages || std::holds_alternative<Recompute>(recompute)) {
+    strategy.recompute = recompute_of(recompute, stages.value_or(std::vector<std::int32_t>{}));
+  } else {
+    section.optional_value("recompute", [&](const DocumentValue& value) {
+      value.refuse_value(fmt::format("needs stages that make up the model's {} layers", num_layers));
+    });
+  }
 }
 
 JsonValue to_json(const StrategyConstraints& constraints, Notation notation) {

@@ -78,6 +78,39 @@ TEST(ProgramDataflow, EverySetOfRecomputedGroupsReadsOnlyWhatIsThere) {
   }
 }
 
+// Each chunk of each stage recomputes its own first layers, whatever the number of each.
+TEST(ProgramDataflow, TheFirstLayersOfEachChunkAreRecomputed) {
+  Scenario scenario = tiny_scenario(2);
+  scenario.model.num_layers = 8;
+  Strategy strategy = sample_strategy(scenario, {.pipeline = 2});
+  strategy.schedule = ScheduleKind::kInterleaved;
+  strategy.virtual_stages = 2;
+  strategy.layers_per_stage = {1, 3, 4, 0};
+  for (std::int32_t first = 0; first <= 4; ++first) {
+    strategy.recompute = recompute_of(RecomputeBlock{first}, strategy.layers_per_stage);
+    const Program program = lower(scenario, strategy);
+    ASSERT_TRUE(check_program(program));
+    std::int32_t begin = 0;
+    for (std::int32_t k = 0; k < 4; ++k) {
+      const std::int32_t count = strategy.layers_per_stage[static_cast<std::size_t>(k)];
+      std::set<std::int32_t> expected;
+      for (std::int32_t i = 0; i < std::min(first, count); ++i) {
+        expected.insert(begin + i);
+      }
+      begin += count;
+      std::set<std::int32_t> found;
+      for (const Template& t : program.stages[static_cast<std::size_t>(k % 2)].templates) {
+        for (const Op& op : t.ops) {
+          if (t.chunk == k / 2 && op.phase == Phase::kRecompute) {
+            found.insert(op.layer);
+          }
+        }
+      }
+      EXPECT_EQ(found, expected) << "block:" << first << ", virtual stage " << k;
+    }
+  }
+}
+
 TEST(ProgramDataflow, LayersMayDifferInWhatTheyRecompute) {
   const Scenario scenario = tiny_scenario(2);
   Strategy strategy = sample_strategy(scenario, {.pipeline = 2});

@@ -87,7 +87,7 @@ TEST(ScenarioYaml, StrategyTakesTheWordsOfTheCommandLine) {
       "strategy: {tp: 8, recompute: full, layers: [16, 16], sequence_parallel: false, bucket: 25 MiB}\n");
   ASSERT_TRUE(scenario) << scenario.error().message;
   EXPECT_EQ(scenario->constraints.tensor_parallel, 8);
-  EXPECT_EQ(scenario->constraints.recompute->all_layers, recompute_full());
+  EXPECT_EQ(scenario->constraints.recompute, (RecomputeChoice(Recompute{recompute_full(), {}})));
   EXPECT_EQ(scenario->constraints.layers_per_stage, (std::vector<std::int32_t>{16, 16}));
   EXPECT_EQ(scenario->constraints.bucket, Bytes(25 * kMebi));
 }
@@ -147,7 +147,7 @@ TEST(ScenarioYaml, SaysWhereAndWhatIsWrongInOneLine) {
        "folder/what.yaml:7: strategy.microbatches: unknown word (did you mean \"microbatch\"?)"},
       {"strategy: {recompute: optimal}\n",
        "folder/what.yaml:6: strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, "
-       "full)"},
+       "full, block:N)"},
       {"strategy: {tp: 100000, pp: 100000}\n",
        "folder/what.yaml:6: strategy.pp: tp x pp x dp x cp is over 1000000 ranks"},
       {"strategy: tp=8\n",

@@ -32,9 +32,41 @@ TEST(StrategyJson, ReadsWhatItWrites) {
   const DocumentNode root = parse_json(write_json(to_json(strategy)), "s.json", Notation::kNumbers).value();
   Strategy again;
   const Result<void> read =
-      read_document(root, [&](DocumentSection& section) { read_strategy(section, again); });
+      read_document(root, [&](DocumentSection& section) { read_strategy(section, again, 3); });
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(again, strategy);
+}
+
+TEST(StrategyJson, ARuleOfRecomputationKeepsItsName) {
+  Strategy strategy;
+  strategy.pipeline_parallel = 2;
+  strategy.recompute = recompute_of(RecomputeBlock{1}, {2, 3});
+  for (const bool listed : {false, true}) {
+    strategy.layers_per_stage = listed ? std::vector<std::int32_t>{2, 3} : std::vector<std::int32_t>{};
+    if (!listed) {
+      strategy.recompute = recompute_of(RecomputeBlock{1}, layers_of_stages(5, strategy));
+    }
+    const std::string text = write_json(to_json(strategy));
+    EXPECT_NE(text.find("block:1"), std::string::npos) << text;
+    const DocumentNode root = parse_json(text, "s.json", Notation::kNumbers).value();
+    Strategy again;
+    const Result<void> read =
+        read_document(root, [&](DocumentSection& section) { read_strategy(section, again, 5); });
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(again, strategy);
+    const Result<void> other =
+        read_document(root, [&](DocumentSection& section) { read_strategy(section, again, listed ? 4 : 1); });
+    ASSERT_FALSE(other);
+    EXPECT_NE(other.error().message.find("recompute: \"block:1\" needs stages that make up the model's"),
+              std::string::npos)
+        << other.error().message;
+  }
+}
+
+TEST(StrategyJson, ConstraintsKeepIt) {
+  StrategyConstraints constraints;
+  constraints.recompute = RecomputeBlock{3};
+  EXPECT_EQ(write_json_line(to_json(constraints, Notation::kNumbers)), R"({"recompute": "block:3"})");
 }
 
 TEST(EstimateJson, HasTheKeysThatAreDocumentedAndNullForWhatIsNotComputed) {

@@ -10,7 +10,8 @@ namespace portolan {
 namespace {
 
 TEST(StrategyText, WhatIsNotThereYetIsNoMistakeInTheInput) {
-  for (const std::string_view text : {"recompute=optimal", "compression=topk", "offload=activations"}) {
+  for (const std::string_view text : {"recompute=optimal", "recompute=uniform:2", "compression=topk",
+                                      "offload=activations", "layers=Et|tmL"}) {
     EXPECT_EQ(parse_strategy(text).error().kind, ErrorKind::kInfeasible) << text;
   }
   EXPECT_EQ(parse_strategy("recompute=often").error().kind, ErrorKind::kBadInput);
@@ -51,7 +52,8 @@ TEST(StrategyText, ReadsEveryWord) {
 TEST(StrategyText, WritesWhatItReads) {
   for (const std::string text :
        {"", "tp=8", "recompute=none", "recompute=full:none:full", "recompute=full:", "recompute=norm1+mlp",
-        "bucket=0", "bucket=1000 B", "layers=1", "zero=0,zero_group=0", "sequence_parallel=false",
+        "recompute=block:3", "recompute=block:0", "layers=0:4:4:0", "bucket=0", "bucket=1000 B", "layers=1",
+        "zero=0,zero_group=0", "sequence_parallel=false",
         "tp=8,pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=true,microbatch=2,schedule=zb-h1,zero="
         "3,zero_group=8,"
         "recompute=selective,aggregation=hierarchical,bucket=25 MiB,compression=none,"
@@ -60,6 +62,17 @@ TEST(StrategyText, WritesWhatItReads) {
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(write_strategy(*read), text);
   }
+}
+
+TEST(StrategyText, LayersMayBeALayoutWithCommasOfItsOwn) {
+  const Result<StrategyConstraints> read = parse_strategy("tp=2,layers=E,t*2|(t,t|)*2,L,pp=4");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->layers_per_stage, (std::vector<std::int32_t>{2, 2, 2, 0}));
+  EXPECT_EQ(write_strategy(*read), "tp=2,pp=4,layers=2:2:2:0");
+}
+
+TEST(StrategyText, UniformRecomputationOfSingleLayersIsFull) {
+  EXPECT_EQ(parse_strategy("recompute=uniform:1").value(), parse_strategy("recompute=full").value());
 }
 
 TEST(StrategyText, AStrategyIsFixedByItsConstraints) {
@@ -98,12 +111,16 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
       {"zero=4", "strategy.zero: \"4\" is out of range (allowed: 0 to 3)"},
       {"schedule=fast",
        "strategy.schedule: \"fast\" is not known (allowed: gpipe, 1f1b, interleaved, zb-h1)"},
-      {"recompute=block:3",
-       "strategy.recompute: \"block:3\" is not available yet (allowed: none, selective, full)"},
+      {"recompute=block:-1", "strategy.recompute: \"-1\" is out of range (allowed: 0 to 1000000)"},
+      {"recompute=block:", "strategy.recompute: \"\" is not a whole number (allowed: 0 to 1000000)"},
+      {"recompute=uniform:4",
+       "strategy.recompute: \"uniform:4\" is not available yet: the input of each layer is kept (allowed: "
+       "uniform:1, which is full)"},
       {"recompute=optimal",
-       "strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, full)"},
+       "strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, full, block:N)"},
       {"recompute=some",
-       "strategy.recompute: \"some\" is not known (allowed: none, selective, full, or of norm1, qkv, "
+       "strategy.recompute: \"some\" is not known (allowed: none, selective, full, block:N, or of norm1, "
+       "qkv, "
        "attention_core, "
        "attention_context, projection, norm2, mlp, other joined by \"+\")"},
       {"bucket=25", "strategy.bucket: \"25\" has no unit (try \"25 GiB\")"},
@@ -113,10 +130,18 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
       {"axis_order=depth",
        "strategy.axis_order: \"depth\" is not an order of axes (allowed: of tensor, context, expert, data, "
        "pipeline, joined by \"-\")"},
-      {"layers=2:0",
-       "strategy.layers: \"2:0\" is not a number of layers for each stage (allowed: such as 2:10:10:10)"},
+      {"layers=2:0:2",
+       "strategy.layers: \"2:0:2\" is not a number of layers for each stage (allowed: such as 2:10:10:10, 0 "
+       "in the "
+       "first and the last only, or a layout such as Et*2|(t*10|)*3L)"},
+      {"layers=0",
+       "strategy.layers: \"0\" is not a number of layers for each stage (allowed: such as 2:10:10:10, 0 in "
+       "the "
+       "first and the last only, or a layout such as Et*2|(t*10|)*3L)"},
       {"layers=",
-       "strategy.layers: \"\" is not a number of layers for each stage (allowed: such as 2:10:10:10)"},
+       "strategy.layers: \"\" is not a number of layers for each stage (allowed: such as 2:10:10:10, 0 in "
+       "the "
+       "first and the last only, or a layout such as Et*2|(t*10|)*3L)"},
       {"sequence_parallel=yes", "strategy.sequence_parallel: \"yes\" is not known (allowed: true, false)"},
       {"precision=fp4", "strategy.precision: \"fp4\" is not known (allowed: fp32, tf32, fp16, bf16, fp8)"},
       {"t\np=8", "strategy.t?p: unknown word (did you mean \"tp\"?)"},

@@ -38,14 +38,53 @@ TEST(Names, AreFoundAgain) {
 }
 
 TEST(Names, OfRecomputation) {
+  Strategy strategy;
   for (const char* name : {"none", "selective", "full"}) {
     const auto set = find_recompute(name);
     ASSERT_TRUE(set);
-    EXPECT_EQ(recompute_name({.all_layers = *set, .per_layer = {}}), name);
+    strategy.recompute.all_layers = *set;
+    EXPECT_EQ(recompute_name(strategy), name);
   }
   EXPECT_EQ(find_recompute("custom"), std::nullopt);
-  EXPECT_EQ(recompute_name({.all_layers = RecomputeSet(3), .per_layer = {}}), "custom");
-  EXPECT_EQ(recompute_name({.all_layers = {}, .per_layer = {recompute_none()}}), "custom");
+  strategy.recompute.all_layers = RecomputeSet(3);
+  EXPECT_EQ(recompute_name(strategy), "custom");
+  strategy.recompute = {.all_layers = {}, .per_layer = {recompute_selective()}};
+  EXPECT_EQ(recompute_name(strategy), "custom");
+}
+
+// What is recomputed in each layer names the rule that gives it, for the stages of the strategy.
+TEST(Names, OfTheFirstLayersOfEachStage) {
+  Strategy strategy;
+  strategy.pipeline_parallel = 2;
+  strategy.virtual_stages = 2;
+  const RecomputeSet full = recompute_full();
+  const RecomputeSet none = recompute_none();
+  // Stages of 2, 3, 3 and 2 layers.
+  const std::vector<std::int32_t> layers = {2, 3, 3, 2};
+  ASSERT_EQ(layers_of_stages(10, strategy), layers);
+  EXPECT_EQ(recompute_of(RecomputeBlock{1}, layers).per_layer,
+            (std::vector{full, none, full, none, none, full, none, none, full, none}));
+  EXPECT_EQ(recompute_of(RecomputeBlock{2}, layers).per_layer,
+            (std::vector{full, full, full, full, none, full, full, none, full, full}));
+  for (const std::int32_t first : {1, 2}) {
+    strategy.recompute = recompute_of(RecomputeBlock{first}, layers);
+    EXPECT_EQ(recompute_name(strategy), "block:" + std::to_string(first));
+  }
+  // All layers or none are no list.
+  strategy.recompute = recompute_of(RecomputeBlock{3}, layers);
+  EXPECT_EQ(recompute_name(strategy), "full");
+  strategy.recompute = recompute_of(RecomputeBlock{0}, layers);
+  EXPECT_EQ(recompute_name(strategy), "none");
+  // Another division into stages makes another list of the same rule.
+  strategy.recompute = recompute_of(RecomputeBlock{1}, layers);
+  strategy.layers_per_stage = {5, 2, 2, 1};
+  EXPECT_EQ(recompute_name(strategy), "custom");
+  strategy.layers_per_stage = {0, 7, 3, 0};
+  strategy.recompute = recompute_of(RecomputeBlock{2}, strategy.layers_per_stage);
+  EXPECT_EQ(recompute_name(strategy), "block:2");
+  // Stages that do not make up the layers have no rule.
+  strategy.layers_per_stage = {5, -1, 3, 3};
+  EXPECT_EQ(recompute_name(strategy), "custom");
 }
 
 TEST(Names, OfStrategiesLeaveOutDefaults) {

@@ -132,7 +132,7 @@ TEST(PlannerResponse, LessMemoryMovesTheWinnerToMoreRecomputation) {
   // Beside them: 1 GiB of framework, and what one layer needs while it runs, below 3 GiB.
   const auto recomputed_with = [&](double memory_gib) {
     scenario.hardware.device.memory.value = Bytes(static_cast<std::int64_t>(memory_gib * gib));
-    return recompute_name(winner(scenario, constraints).recompute);
+    return recompute_name(winner(scenario, constraints));
   };
   EXPECT_EQ(recomputed_with(none + 4), "none");
   EXPECT_EQ(recomputed_with(none), "selective");

@@ -111,6 +111,34 @@ TEST(Enumerate, HonoursEveryConstraint) {
   EXPECT_EQ(merge_constraints(c, over).pipeline_parallel, 2);
 }
 
+TEST(Enumerate, ResolvesTheFirstLayersOfEachStage) {
+  const Scenario scenario = tiny_scenario(2);
+  StrategyConstraints c;
+  c.recompute = RecomputeBlock{1};
+  std::set<std::string> names;
+  for (const Strategy& s : enumerate_strategies(scenario, c)) {
+    if (!find_rejection(scenario, s)) {
+      names.insert(std::to_string(s.pipeline_parallel) + " " + recompute_name(s));
+      EXPECT_EQ(s.recompute, recompute_of(RecomputeBlock{1}, layers_of_stages(scenario, s)));
+    }
+  }
+  // Interleaved, each of the four virtual stages has one layer.
+  EXPECT_EQ(names, (std::set<std::string>{"1 block:1", "2 block:1", "2 full"}));
+}
+
+TEST(Enumerate, AListOfLayersSaysHowManyVirtualStages) {
+  const Scenario scenario = tiny_scenario(2);
+  StrategyConstraints c;
+  c.pipeline_parallel = 2;
+  c.schedule = ScheduleKind::kInterleaved;
+  c.layers_per_stage = {0, 2, 2, 0};
+  const std::vector<Strategy> list = enumerate_strategies(scenario, c);
+  ASSERT_FALSE(list.empty());
+  for (const Strategy& s : list) {
+    EXPECT_EQ(s.virtual_stages, 2);
+  }
+}
+
 TEST(Enumerate, KeepsAFixedCombinationThatCannotBe) {
   // So that the answer says why, instead of "no candidates".
   StrategyConstraints c;
