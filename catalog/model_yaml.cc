@@ -1,5 +1,7 @@
 #include "catalog/model_yaml.h"
 
+#include <optional>
+
 #include "catalog/document/load.h"
 #include "catalog/document/section.h"
 #include "catalog/document/yaml_parser.h"
@@ -10,6 +12,13 @@ namespace portolan {
 namespace {
 
 constexpr WholeRange kSize{1, std::int64_t{1} << 24};
+
+void optional_size(DocumentSection& section, std::string_view key, std::optional<std::int64_t>& target) {
+  std::int64_t size = 0;
+  if (section.optional(key, size, kSize)) {
+    target = size;
+  }
+}
 
 void read_config(DocumentSection& section, TransformerConfig& config) {
   if (config.name.empty()) {
@@ -22,10 +31,11 @@ void read_config(DocumentSection& section, TransformerConfig& config) {
   section.required("num_heads", config.num_heads, kSize);
   config.num_kv_heads = config.num_heads;
   section.optional("num_kv_heads", config.num_kv_heads, kSize);  // default num_heads: no grouped queries
+  optional_size(section, "head_dim", config.explicit_head_dim);  // default hidden_size / num_heads
   section.optional("activation", config.activation);             // default gelu
-  if (config.activation == Activation::kGelu) {
+  if (config.activation != Activation::kSwiGlu) {
     config.ffn_size = 4 * config.hidden_size;
-    section.optional("ffn_size", config.ffn_size, kSize);  // default 4 hidden_size with gelu
+    section.optional("ffn_size", config.ffn_size, kSize);  // default 4 hidden_size with gelu and relu
   } else {
     section.required("ffn_size", config.ffn_size, kSize);  // SwiGLU's two halves are each this wide
   }
@@ -33,29 +43,49 @@ void read_config(DocumentSection& section, TransformerConfig& config) {
   section.required("max_positions", config.max_positions, kSize);  // longest sequence
   section.optional("normalization", config.normalization);         // default layer_norm
   section.optional("position", config.position);                   // default learned
-  section.optional("linear_bias", config.linear_bias);             // default true
-  section.optional("tied_embeddings", config.tied_embeddings);     // default true
-  section.optional("norm_epsilon", config.norm_epsilon);           // default 1e-5
-  section.optional("rotary_theta", config.rotary_theta);           // default 10000
-  section.optional("initializer_std", config.initializer_std);     // default 0.02
+  optional_size(section, "rotary_dim", config.rotary_dim);         // default: whole heads
+  section.optional("position_offset", config.position_offset, WholeRange{0, kSize.most});  // default 0
+  optional_size(section, "sliding_window", config.sliding_window);                         // default: none
+  section.optional("linear_bias", config.linear_bias);                                     // default true
+  section.optional("qkv_bias", config.qkv_bias);                                           // default false
+  section.optional("query_key_norm", config.query_key_norm);                               // default false
+  section.optional("embedding_norm", config.embedding_norm);                               // default false
+  section.optional("parallel_residual", config.parallel_residual);                         // default false
+  section.optional("tied_embeddings", config.tied_embeddings);                             // default true
+  section.optional("norm_epsilon", config.norm_epsilon);                                   // default 1e-5
+  section.optional("rotary_theta", config.rotary_theta);                                   // default 10000
+  section.optional("initializer_std", config.initializer_std);                             // default 0.02
 }
 
 }  // namespace
 
 JsonValue to_json(const TransformerConfig& config) {
-  return NotatedObject(Notation::kNumbers)
-      .set("name", config.name)
+  NotatedObject object(Notation::kNumbers);
+  const auto set_if_there = [&](std::string_view key, const auto& value) {
+    if (value) {
+      object.set(key, *value);
+    }
+  };
+  object.set("name", config.name)
       .set("num_layers", config.num_layers)
       .set("hidden_size", config.hidden_size)
       .set("num_heads", config.num_heads)
-      .set("num_kv_heads", config.num_kv_heads)
-      .set("ffn_size", config.ffn_size)
+      .set("num_kv_heads", config.num_kv_heads);
+  set_if_there("head_dim", config.explicit_head_dim);
+  object.set("ffn_size", config.ffn_size)
       .set("vocab_size", config.vocab_size)
       .set("max_positions", config.max_positions)
       .set("normalization", config.normalization)
       .set("activation", config.activation)
-      .set("position", config.position)
-      .set("linear_bias", config.linear_bias)
+      .set("position", config.position);
+  set_if_there("rotary_dim", config.rotary_dim);
+  object.set("position_offset", config.position_offset);
+  set_if_there("sliding_window", config.sliding_window);
+  return object.set("linear_bias", config.linear_bias)
+      .set("qkv_bias", config.qkv_bias)
+      .set("query_key_norm", config.query_key_norm)
+      .set("embedding_norm", config.embedding_norm)
+      .set("parallel_residual", config.parallel_residual)
       .set("tied_embeddings", config.tied_embeddings)
       .set("norm_epsilon", config.norm_epsilon)
       .set("rotary_theta", config.rotary_theta)

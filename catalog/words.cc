@@ -56,12 +56,12 @@ std::span<const std::string_view> words<Normalization>() {
 }
 template <>
 std::span<const std::string_view> words<Activation>() {
-  static constexpr std::array<std::string_view, 2> kWords = {"gelu", "swiglu"};
+  static constexpr std::array<std::string_view, 3> kWords = {"gelu", "swiglu", "relu"};
   return kWords;
 }
 template <>
 std::span<const std::string_view> words<PositionEncoding>() {
-  static constexpr std::array<std::string_view, 2> kWords = {"learned", "rotary"};
+  static constexpr std::array<std::string_view, 3> kWords = {"learned", "rotary", "alibi"};
   return kWords;
 }
 template <>

@@ -44,13 +44,16 @@ void attention_core_forward(BlockBuilder& b, LayerTensors& t) {
   t.probabilities = b.activation("attention.probabilities", score_elements);
   b.in_forward(KernelGroup::kAttentionCore);
   b.launch({.kind = KernelKind::kAttentionScoresForward,
-            .operands = {{t.probabilities, Access::kWrite}, {t.qkv_output, Access::kRead}},
+            .operands = {{t.probabilities, Access::kWrite}, {t.query_key, Access::kRead}},
             .shape = scores_shape(b, 1)});
   const Bytes pass = Bytes(2 * score_elements * o.compute_bytes);
+  // ALiBi is a product and a sum more for each score, from a slope a head: no bytes.
+  const bool alibi = b.config().position == PositionEncoding::kAlibi;
   b.launch({.kind = KernelKind::kAttentionSoftmaxForward,
             .operands = {{t.probabilities, Access::kUpdate}},
             .shape = attention_shape(b),
-            .flops_per_element = 6,
+            .scalar = alibi ? kAlibiExponent : 0,
+            .flops_per_element = alibi ? 8.0 : 6.0,
             .bytes = o.fused_softmax ? pass : pass * 3});
   int weights = t.probabilities;
   if (o.dropout) {
@@ -98,9 +101,30 @@ int attention_core_backward(BlockBuilder& b, const LayerTensors& t, int context_
   b.launch({.kind = KernelKind::kAttentionScoresBackward,
             .operands = {{qkv_gradient, Access::kUpdate},
                          {scores_gradient, Access::kRead},
-                         {t.qkv_output, Access::kRead}},
+                         {t.query_key, Access::kRead}},
             .shape = context_shape(b, 2)});
   return qkv_gradient;
+}
+
+/// Turns queries and keys by their positions, in place.
+void rotate(BlockBuilder& b, KernelKind kind, int tensor) {
+  const TransformerConfig& c = b.config();
+  if (c.position != PositionEncoding::kRotary) {
+    return;
+  }
+  KernelShape shape = attention_shape(b);
+  const std::int64_t turned = c.rotary_dim.value_or(c.head_dim());
+  std::optional<Bytes> bytes;
+  if (turned < c.head_dim()) {
+    shape.columns = turned;
+    bytes = Bytes(2 * b.rows() * (shape.heads + shape.kv_heads) * turned * b.options().compute_bytes);
+  }
+  b.launch({.kind = kind,
+            .operands = {{tensor, Access::kUpdate}},
+            .shape = shape,
+            .scalar = c.rotary_theta,
+            .flops_per_element = 3.0 * static_cast<double>(turned) / static_cast<double>(c.head_dim()),
+            .bytes = bytes});
 }
 
 }  // namespace
@@ -112,45 +136,43 @@ void attention_forward(BlockBuilder& b, LayerTensors& t) {
   t.norm1 = b.norm_forward("norm1", t.input);
   b.in_forward(KernelGroup::kQkv);
   t.qkv = b.linear_parameters(
-      {.name = "qkv", .out = c.qkv_size() / tp, .in = c.hidden_size, .bias = c.linear_bias});
+      {.name = "qkv", .out = c.qkv_size() / tp, .in = c.hidden_size, .bias = c.has_qkv_bias()});
   t.qkv_output = b.activation("qkv.output", b.rows() * t.qkv.out);
   b.linear_forward(t.qkv, t.qkv_output, b.whole_rows("norm1.gathered", t.norm1.output), true);
-  if (c.position == PositionEncoding::kRotary) {
-    b.launch({.kind = KernelKind::kRotaryForward,
-              .operands = {{t.qkv_output, Access::kUpdate}},
-              .shape = attention_shape(b),
-              .scalar = c.rotary_theta,
-              .flops_per_element = 3});
+  t.query_key = t.qkv_output;
+  if (c.query_key_norm) {
+    query_key_norm_forward(b, t);
   }
+  rotate(b, KernelKind::kRotaryForward, t.query_key);
   attention_core_forward(b, t);
   b.in_forward(KernelGroup::kProjection);
   t.projection = b.linear_parameters({.name = "projection",
                                       .out = c.hidden_size,
-                                      .in = c.hidden_size / tp,
+                                      .in = c.context_size() / tp,
                                       .bias = c.linear_bias,
                                       .residual_projection = true});
+  if (c.parallel_residual) {
+    t.attention_part = b.activation("projection.part", b.rows() * c.hidden_size);
+    b.linear_forward(t.projection, t.attention_part, t.context, false);
+    t.residual = t.input;
+    return;
+  }
   t.residual = b.activation("residual", b.hidden_rows() * c.hidden_size);
   const int part = b.part_of("projection.part", t.residual);
   b.linear_forward(t.projection, part, t.context, false);
   b.sum_parts(part, t.residual);
-  t.projection_mask = residual_add(b, "projection", t.residual, t.input, t.projection);
+  t.projection_mask = residual_add(b, "projection", t.residual, t.input, t.projection.bias);
 }
 
-void attention_backward(BlockBuilder& b, const LayerTensors& t) {
-  const TransformerConfig& c = b.config();
-  const int output_gradient = branch_gradient(b, "projection", t.residual_gradient, t.projection_mask);
+int attention_backward(BlockBuilder& b, const LayerTensors& t, const HiddenGradient& output) {
   const int context_gradient = b.activation("attention.context_gradient", b.rows() * t.projection.in);
-  b.row_parallel_backward("projection", t.projection, output_gradient, t.context, context_gradient);
+  b.row_parallel_backward(t.projection, output, t.context, context_gradient);
   const int qkv_gradient = attention_core_backward(b, t, context_gradient);
-  if (c.position == PositionEncoding::kRotary) {
-    b.launch({.kind = KernelKind::kRotaryBackward,
-              .operands = {{qkv_gradient, Access::kUpdate}},
-              .shape = attention_shape(b),
-              .scalar = c.rotary_theta,
-              .flops_per_element = 3});
+  rotate(b, KernelKind::kRotaryBackward, qkv_gradient);
+  if (t.query_key_norm) {
+    query_key_norm_backward(b, t, qkv_gradient);
   }
-  const int norm1_gradient = b.column_parallel_backward("norm1", t.qkv, qkv_gradient, t.norm1.output);
-  add_norm_backward(b, t.norm1, t.input, norm1_gradient, {t.residual_gradient, t.input_gradient});
+  return b.column_parallel_backward("norm1", t.qkv, qkv_gradient, t.norm1.output);
 }
 
 }  // namespace portolan

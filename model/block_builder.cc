@@ -123,7 +123,7 @@ void BlockBuilder::sum_parts(int part, int sum, Overlap overlap) {
   list().back().overlapped = overlap == Overlap::kWithCompute;
 }
 
-NormTensors BlockBuilder::norm_forward(const std::string& name, int input) {
+NormTensors BlockBuilder::norm_forward(const std::string& name, int input, std::optional<int> output) {
   const std::int64_t h = config_.hidden_size;
   const bool layernorm = config_.normalization == Normalization::kLayerNorm;
   NormTensors norm;
@@ -137,7 +137,7 @@ NormTensors BlockBuilder::norm_forward(const std::string& name, int input) {
                            .init = ParameterInit::kZeros,
                            .partial_gradient = shards_sequence()});
   }
-  norm.output = activation(name + ".output", hidden_rows() * h);
+  norm.output = output ? *output : activation(name + ".output", hidden_rows() * h);
   if (layernorm) {
     norm.mean = activation(name + ".mean", hidden_rows(), 4);
   }
@@ -280,12 +280,11 @@ int BlockBuilder::column_parallel_backward(const std::string& name, const Linear
   return input_gradient;
 }
 
-void BlockBuilder::row_parallel_backward(const std::string& name, const LinearTensors& linear,
-                                         int hidden_gradient, int input, int input_gradient) {
-  const int output_gradient = whole_rows(name + ".gathered_gradient", hidden_gradient);
-  linear_backward_input(linear, input_gradient, output_gradient);
-  linear_backward_weight(linear, output_gradient, input);
-  bias_backward(linear, hidden_gradient, hidden_rows());
+void BlockBuilder::row_parallel_backward(const LinearTensors& linear, const HiddenGradient& output, int input,
+                                         int input_gradient) {
+  linear_backward_input(linear, input_gradient, output.whole);
+  linear_backward_weight(linear, output.whole, input);
+  bias_backward(linear, output.held, hidden_rows());
 }
 
 }  // namespace portolan

@@ -30,6 +30,12 @@ struct LinearTensors {
   std::int64_t in = 0;
 };
 
+/// A gradient of hidden states: of the rows that a rank holds, and of all rows where these are divided.
+struct HiddenGradient {
+  int held = 0;
+  int whole = 0;
+};
+
 /// Assembles a Block: counts FLOPs and bytes of each kernel from the tensors it touches.
 class BlockBuilder {
  public:
@@ -61,7 +67,8 @@ class BlockBuilder {
   };
   void launch(Launch launch);
 
-  NormTensors norm_forward(const std::string& name, int input);
+  /// Without `output`: into an activation of its own.
+  NormTensors norm_forward(const std::string& name, int input, std::optional<int> output = std::nullopt);
   /// `input_gradient` is overwritten or accumulated into, by `access`; with `added` it becomes the sum of
   /// both.
   void norm_backward(const NormTensors& norm, int input, int output_gradient, Operand input_gradient,
@@ -86,9 +93,12 @@ class BlockBuilder {
   /// the weight's is made, where the profile lets it. Returns the gradient of `input`, of hidden_rows().
   int column_parallel_backward(const std::string& name, const LinearTensors& linear, int output_gradient,
                                int input);
+  HiddenGradient gathered(const std::string& name, int hidden_gradient) {
+    return {.held = hidden_gradient, .whole = whole_rows(name + ".gathered_gradient", hidden_gradient)};
+  }
   /// Gradients of a row-parallel product's input and weight, from that of the hidden states it was added to.
-  void row_parallel_backward(const std::string& name, const LinearTensors& linear, int hidden_gradient,
-                             int input, int input_gradient);
+  void row_parallel_backward(const LinearTensors& linear, const HiddenGradient& output, int input,
+                             int input_gradient);
 
   enum class Overlap : std::uint8_t { kNone, kWithCompute };
   /// Sums `tensor` over the tensor-parallel group; nothing where its degree is 1.

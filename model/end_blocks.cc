@@ -35,13 +35,14 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
             .operands = {{tokens, Access::kWrite}},
             .shape = shape,
             .flops_per_element = 0});
-  const int part = b.part_of("output_part", output);
+  const int embedded = config.embedding_norm ? b.activation("word.output", b.hidden_rows() * h) : output;
+  const int part = b.part_of("output_part", embedded);
   std::vector<Operand> forward{{part, Access::kWrite}, {tokens, Access::kRead}, {word.value, Access::kRead}};
   std::vector<Operand> backward{{word.gradient, b.gradient_access()}};
   std::optional<int> position_gradient;
   if (learned) {
     const ParameterPair position = b.parameter({.name = "position.weight",
-                                                .elements = config.max_positions * h,
+                                                .elements = num_position_rows(config) * h,
                                                 .init = ParameterInit::kNormal,
                                                 .init_std = config.initializer_std,
                                                 .weight_decay = true});
@@ -54,9 +55,18 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
             .operands = std::move(forward),
             .shape = shape,
             .bytes = Bytes(forward_passes * b.hidden_bytes().value + 4 * b.rows())});
-  b.sum_parts(part, output);
+  b.sum_parts(part, embedded);
+  std::optional<NormTensors> norm;
+  if (config.embedding_norm) {
+    norm = b.norm_forward("norm", embedded, output);
+  }
   b.in_backward();
-  backward.push_back({b.whole_rows("gathered_gradient", hidden_gradient), Access::kRead});
+  int embedded_gradient = hidden_gradient;
+  if (norm) {
+    embedded_gradient = b.activation("word.output_gradient", b.hidden_rows() * h);
+    b.norm_backward(*norm, embedded, hidden_gradient, {embedded_gradient, Access::kWrite});
+  }
+  backward.push_back({b.whole_rows("gathered_gradient", embedded_gradient), Access::kRead});
   backward.push_back({tokens, Access::kRead});
   if (position_gradient) {
     backward.push_back({*position_gradient, b.gradient_access()});

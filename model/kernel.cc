@@ -22,6 +22,8 @@ constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "bias_backward",               // dbias u, dy
     "rotary_forward",              // qkv u
     "rotary_backward",             // dqkv u
+    "query_key_norm_forward",      // qk w, rstd w, qkv, query gain, key gain
+    "query_key_norm_backward",     // dqkv u, dquery gain u, dkey gain u, qkv, rstd, query gain, key gain
     "attention_scores_forward",    // scores w, qkv
     "attention_scores_backward",   // dqkv u, dscores, qkv
     "attention_softmax_forward",   // scores u
@@ -34,7 +36,10 @@ constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "gelu_backward",               // dy to dx u, x
     "swiglu_forward",              // y w, x
     "swiglu_backward",             // dx w, dy, x
+    "relu_forward",                // y w, x
+    "relu_backward",               // dy to dx u, y
     "residual_add",                // y u, x, [bias], [mask w]
+    "branch_sum",                  // sum w, attention, mlp, [attention bias, mlp bias]
     "dropout_backward",            // dx w, dy, mask
     "cross_entropy_forward",       // logits to probabilities u, loss u, targets
     "cross_entropy_backward",      // probabilities to dlogits u, targets

@@ -25,6 +25,8 @@ enum class KernelKind : std::uint8_t {
   kBiasBackward,
   kRotaryForward,
   kRotaryBackward,
+  kQueryKeyNormForward,
+  kQueryKeyNormBackward,
   kAttentionScoresForward,
   kAttentionScoresBackward,
   kAttentionSoftmaxForward,
@@ -37,7 +39,10 @@ enum class KernelKind : std::uint8_t {
   kGeluBackward,
   kSwiGluForward,
   kSwiGluBackward,
+  kReluForward,
+  kReluBackward,
   kResidualAdd,
+  kBranchSum,
   kDropoutBackward,
   kCrossEntropyForward,
   kCrossEntropyBackward,
@@ -64,7 +69,7 @@ bool is_attention_gemm(KernelKind kind);
 /// Sizes of one kernel on one rank. A field that a kind does not use is 0.
 struct KernelShape {
   std::int64_t rows = 0;     ///< microbatch x sequence, or elements of a flat kernel
-  std::int64_t columns = 0;  ///< output features, hidden size, vocabulary
+  std::int64_t columns = 0;  ///< output features, hidden size, vocabulary; rotated columns where not all are
   std::int64_t inner = 0;    ///< input features of a linear layer
   std::int64_t batch = 0;    ///< sequences in the microbatch
   std::int64_t sequence = 0;
@@ -78,6 +83,10 @@ struct KernelShape {
 
   bool operator==(const KernelShape&) const = default;
 };
+
+/// The scalar of an attention softmax with ALiBi: of n heads, head i (from 1) adds -2^(-8 i / n) x distance
+/// to its scores. Source: Press et al. 2021, arXiv 2108.12409, section 3.
+inline constexpr double kAlibiExponent = 8;
 
 enum class Access : std::uint8_t { kRead, kWrite, kUpdate };
 
@@ -96,7 +105,7 @@ struct Kernel {
   Flops flops;  ///< what is executed, masked attention products counted whole
   Bytes bytes;  ///< read and written, each operand once; payload of a collective
   std::vector<Operand> operands;
-  double scalar = 0;  ///< norm epsilon, rotary theta or loss scale, by kind
+  double scalar = 0;  ///< norm epsilon, rotary theta, loss scale or kAlibiExponent, by kind
 
   bool operator==(const Kernel&) const = default;
 };

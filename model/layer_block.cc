@@ -4,10 +4,10 @@
 namespace portolan {
 
 std::optional<int> residual_add(BlockBuilder& b, const std::string& name, int y, int x,
-                                const LinearTensors& linear) {
+                                const std::optional<ParameterPair>& bias) {
   std::vector<Operand> operands{{y, Access::kUpdate}, {x, Access::kRead}};
-  if (linear.bias) {
-    operands.push_back({linear.bias->value, Access::kRead});
+  if (bias) {
+    operands.push_back({bias->value, Access::kRead});
   }
   std::optional<int> mask;
   if (b.options().dropout) {
@@ -42,6 +42,49 @@ void add_norm_backward(BlockBuilder& b, const NormTensors& norm, int input, int 
   }
 }
 
+void branch_sum(BlockBuilder& b, LayerTensors& t) {
+  const std::int64_t elements = b.rows() * b.config().hidden_size;
+  const int mlp_part = b.activation("fc2.part", elements);
+  b.linear_forward(t.mlp.fc2, mlp_part, t.mlp.activated, false);
+  const int part = b.part_of("sum.part", t.output);
+  std::vector<Operand> operands{
+      {part, Access::kWrite}, {t.attention_part, Access::kRead}, {mlp_part, Access::kRead}};
+  if (t.projection.bias) {  // of several ranks, the first adds the biases
+    operands.push_back({t.projection.bias->value, Access::kRead});
+    operands.push_back({t.mlp.fc2.bias->value, Access::kRead});
+  }
+  b.launch({.kind = KernelKind::kBranchSum,
+            .operands = std::move(operands),
+            .shape = {.rows = b.rows(), .columns = b.config().hidden_size},
+            .flops_per_element = 3});
+  b.sum_parts(part, t.output);
+  t.output_mask = residual_add(b, "fc2", t.output, t.input, std::nullopt);
+}
+
+namespace {
+
+/// The norms of both branches read the same hidden states, and one gradient enters both branches: it is
+/// turned when neither needs it any more.
+void parallel_backward(BlockBuilder& b, const LayerTensors& t) {
+  const HiddenGradient output =
+      b.gathered("fc2", branch_gradient(b, "fc2", t.hidden_gradient, t.output_mask));
+  const int norm2_gradient = mlp_branch_backward(b, t, output);
+  const int norm1_gradient = attention_backward(b, t, output);
+  add_norm_backward(b, t.norm2, t.input, norm2_gradient, {t.hidden_gradient, t.residual_gradient});
+  add_norm_backward(b, t.norm1, t.input, norm1_gradient, {t.residual_gradient, t.input_gradient});
+}
+
+void serial_backward(BlockBuilder& b, const LayerTensors& t) {
+  const int mlp_gradient = branch_gradient(b, "fc2", t.hidden_gradient, t.output_mask);
+  const int norm2_gradient = mlp_branch_backward(b, t, b.gathered("fc2", mlp_gradient));
+  add_norm_backward(b, t.norm2, t.residual, norm2_gradient, {t.hidden_gradient, t.residual_gradient});
+  const int attention_gradient = branch_gradient(b, "projection", t.residual_gradient, t.projection_mask);
+  const int norm1_gradient = attention_backward(b, t, b.gathered("projection", attention_gradient));
+  add_norm_backward(b, t.norm1, t.input, norm1_gradient, {t.residual_gradient, t.input_gradient});
+}
+
+}  // namespace
+
 Block layer_block(const TransformerConfig& config, const BlockOptions& options) {
   BlockBuilder b("layer", config, options);
   const std::int64_t elements = b.hidden_rows() * config.hidden_size;
@@ -55,10 +98,13 @@ Block layer_block(const TransformerConfig& config, const BlockOptions& options) 
     t.input_gradient = b.port("input_gradient", TensorRole::kInputGradient, elements, options.compute_bytes);
   }
   attention_forward(b, t);
-  mlp_forward(b, t);
+  mlp_branch_forward(b, t);
   b.in_backward();
-  mlp_backward(b, t);
-  attention_backward(b, t);
+  if (config.parallel_residual) {
+    parallel_backward(b, t);
+  } else {
+    serial_backward(b, t);
+  }
   return b.finish();
 }
 

@@ -2,53 +2,112 @@
 
 namespace portolan {
 
-void mlp_forward(BlockBuilder& b, LayerTensors& t) {
+namespace {
+
+bool is_gated(const BlockBuilder& b) { return b.config().activation == Activation::kSwiGlu; }
+
+KernelKind forward_kind(Activation activation) {
+  switch (activation) {
+    case Activation::kGelu:
+      return KernelKind::kGeluForward;
+    case Activation::kSwiGlu:
+      return KernelKind::kSwiGluForward;
+    case Activation::kRelu:
+      break;
+  }
+  return KernelKind::kReluForward;
+}
+
+double forward_flops(Activation activation) {
+  switch (activation) {
+    case Activation::kGelu:
+      return 8;
+    case Activation::kSwiGlu:
+      return 5;
+    case Activation::kRelu:
+      break;
+  }
+  return 1;
+}
+
+}  // namespace
+
+int activation_forward(BlockBuilder& b, const std::string& name, const MlpSizes& sizes, int input) {
+  const Activation activation = b.config().activation;
+  const int output = b.activation(name + "activation.output", sizes.rows * sizes.ffn);
+  b.launch({.kind = forward_kind(activation),
+            .operands = {{output, Access::kWrite}, {input, Access::kRead}},
+            .shape = {.rows = sizes.rows, .columns = sizes.ffn},
+            .flops_per_element = forward_flops(activation)});
+  return output;
+}
+
+int activation_backward(BlockBuilder& b, const std::string& name, const MlpSizes& sizes,
+                        const ActivationTensors& t) {
+  const KernelShape shape{.rows = sizes.rows, .columns = sizes.ffn};
+  if (is_gated(b)) {
+    const int gradient = b.activation(name + "fc1.gradient", sizes.rows * 2 * sizes.ffn);
+    b.launch({.kind = KernelKind::kSwiGluBackward,
+              .operands = {{gradient, Access::kWrite},
+                           {t.output_gradient, Access::kRead},
+                           {t.input, Access::kRead}},
+              .shape = shape,
+              .flops_per_element = 5});
+    return gradient;
+  }
+  // What ReLU let pass shows in its output, which the next product keeps anyway.
+  const bool relu = b.config().activation == Activation::kRelu;
+  b.launch({.kind = relu ? KernelKind::kReluBackward : KernelKind::kGeluBackward,
+            .operands = {{t.output_gradient, Access::kUpdate}, {relu ? t.output : t.input, Access::kRead}},
+            .shape = shape,
+            .flops_per_element = relu ? 1.0 : 14.0});
+  return t.output_gradient;
+}
+
+MlpTensors mlp_forward(BlockBuilder& b, const std::string& name, std::int64_t ffn_size, int input) {
   const TransformerConfig& c = b.config();
-  const std::int64_t ffn = c.ffn_size / b.options().tensor_parallel;
-  const bool swiglu = c.activation == Activation::kSwiGlu;
+  const std::int64_t ffn = ffn_size / b.options().tensor_parallel;
+  MlpTensors t;
+  t.fc1 = b.linear_parameters(
+      {.name = name + "fc1", .out = is_gated(b) ? 2 * ffn : ffn, .in = c.hidden_size, .bias = c.linear_bias});
+  t.fc1_output = b.activation(name + "fc1.output", b.rows() * t.fc1.out);
+  b.linear_forward(t.fc1, t.fc1_output, input, true);
+  t.activated = activation_forward(b, name, {.rows = b.rows(), .ffn = ffn}, t.fc1_output);
+  t.fc2 = b.linear_parameters({.name = name + "fc2",
+                               .out = c.hidden_size,
+                               .in = ffn,
+                               .bias = c.linear_bias,
+                               .residual_projection = true});
+  return t;
+}
+
+int mlp_backward(BlockBuilder& b, const std::string& name, const MlpTensors& t,
+                 const HiddenGradient& output) {
+  const MlpSizes sizes{.rows = b.rows(), .ffn = t.fc2.in};
+  const int activated_gradient = b.activation(name + "activation.gradient", sizes.rows * sizes.ffn);
+  b.row_parallel_backward(t.fc2, output, t.activated, activated_gradient);
+  return activation_backward(
+      b, name, sizes, {.input = t.fc1_output, .output = t.activated, .output_gradient = activated_gradient});
+}
+
+void mlp_branch_forward(BlockBuilder& b, LayerTensors& t) {
   b.in_forward(KernelGroup::kNorm2);
   t.norm2 = b.norm_forward("norm2", t.residual);
   b.in_forward(KernelGroup::kMlp);
-  t.fc1 = b.linear_parameters(
-      {.name = "fc1", .out = swiglu ? 2 * ffn : ffn, .in = c.hidden_size, .bias = c.linear_bias});
-  t.fc1_output = b.activation("fc1.output", b.rows() * t.fc1.out);
-  b.linear_forward(t.fc1, t.fc1_output, b.whole_rows("norm2.gathered", t.norm2.output), true);
-  t.activated = b.activation("activation.output", b.rows() * ffn);
-  b.launch({.kind = swiglu ? KernelKind::kSwiGluForward : KernelKind::kGeluForward,
-            .operands = {{t.activated, Access::kWrite}, {t.fc1_output, Access::kRead}},
-            .shape = {.rows = b.rows(), .columns = ffn},
-            .flops_per_element = swiglu ? 5.0 : 8.0});
-  t.fc2 = b.linear_parameters(
-      {.name = "fc2", .out = c.hidden_size, .in = ffn, .bias = c.linear_bias, .residual_projection = true});
+  t.mlp = mlp_forward(b, "", b.config().ffn_size, b.whole_rows("norm2.gathered", t.norm2.output));
+  if (b.config().parallel_residual) {
+    branch_sum(b, t);
+    return;
+  }
   const int part = b.part_of("fc2.part", t.output);
-  b.linear_forward(t.fc2, part, t.activated, false);
+  b.linear_forward(t.mlp.fc2, part, t.mlp.activated, false);
   b.sum_parts(part, t.output);
-  t.fc2_mask = residual_add(b, "fc2", t.output, t.residual, t.fc2);
+  t.output_mask = residual_add(b, "fc2", t.output, t.residual, t.mlp.fc2.bias);
 }
 
-void mlp_backward(BlockBuilder& b, const LayerTensors& t) {
-  const std::int64_t ffn = t.fc2.in;
-  const bool swiglu = b.config().activation == Activation::kSwiGlu;
-  const int output_gradient = branch_gradient(b, "fc2", t.hidden_gradient, t.fc2_mask);
-  const int activated_gradient = b.activation("activation.gradient", b.rows() * ffn);
-  b.row_parallel_backward("fc2", t.fc2, output_gradient, t.activated, activated_gradient);
-  int fc1_gradient = activated_gradient;
-  if (swiglu) {
-    fc1_gradient = b.activation("fc1.gradient", b.rows() * t.fc1.out);
-    b.launch({.kind = KernelKind::kSwiGluBackward,
-              .operands = {{fc1_gradient, Access::kWrite},
-                           {activated_gradient, Access::kRead},
-                           {t.fc1_output, Access::kRead}},
-              .shape = {.rows = b.rows(), .columns = ffn},
-              .flops_per_element = 5});
-  } else {
-    b.launch({.kind = KernelKind::kGeluBackward,
-              .operands = {{activated_gradient, Access::kUpdate}, {t.fc1_output, Access::kRead}},
-              .shape = {.rows = b.rows(), .columns = ffn},
-              .flops_per_element = 14});
-  }
-  const int norm2_gradient = b.column_parallel_backward("norm2", t.fc1, fc1_gradient, t.norm2.output);
-  add_norm_backward(b, t.norm2, t.residual, norm2_gradient, {t.hidden_gradient, t.residual_gradient});
+int mlp_branch_backward(BlockBuilder& b, const LayerTensors& t, const HiddenGradient& output) {
+  const int fc1_gradient = mlp_backward(b, "", t.mlp, output);
+  return b.column_parallel_backward("norm2", t.mlp.fc1, fc1_gradient, t.norm2.output);
 }
 
 }  // namespace portolan

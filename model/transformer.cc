@@ -18,10 +18,68 @@ constexpr double kMostParameters = 1e15;
 /// Matrices only, in floating point: the exact count may not fit 64 bits.
 double rough_num_parameters(const TransformerConfig& config) {
   const auto h = static_cast<double>(config.hidden_size);
-  const double layer = h * (4 * h + 3 * static_cast<double>(config.ffn_size));
-  const double tables =
-      h * (2 * static_cast<double>(config.vocab_size) + static_cast<double>(config.max_positions));
+  const double heads = static_cast<double>(config.num_heads) * static_cast<double>(config.head_dim());
+  const double layer = h * (4 * heads + 3 * static_cast<double>(config.ffn_size));
+  const double tables = h * (2 * static_cast<double>(config.vocab_size) +
+                             static_cast<double>(config.max_positions + config.position_offset));
   return static_cast<double>(config.num_layers) * layer + tables;
+}
+
+/// Norms have a gain, layer norms a bias too.
+std::int64_t norm_parameters(const TransformerConfig& config) {
+  return config.normalization == Normalization::kLayerNorm ? 2 * config.hidden_size : config.hidden_size;
+}
+
+std::optional<ConfigProblem> find_attention_problem(const TransformerConfig& config) {
+  if (!config.explicit_head_dim && config.hidden_size % config.num_heads != 0) {
+    return ConfigProblem{"hidden_size", fmt::format("{} is not divisible by num_heads {}", config.hidden_size,
+                                                    config.num_heads)};
+  }
+  const std::int64_t head_dim = config.head_dim();
+  if (head_dim < 1 || head_dim > kLargestSize) {
+    return ConfigProblem{"head_dim", fmt::format("{} (allowed: 1 to {})", head_dim, kLargestSize)};
+  }
+  if (config.num_heads % config.num_kv_heads != 0) {
+    return ConfigProblem{"num_kv_heads", fmt::format("{} does not divide num_heads {}", config.num_kv_heads,
+                                                     config.num_heads)};
+  }
+  if (config.sliding_window && (*config.sliding_window < 1 || *config.sliding_window > kLargestSize)) {
+    return ConfigProblem{"sliding_window",
+                         fmt::format("{} (allowed: 1 to {})", *config.sliding_window, kLargestSize)};
+  }
+  return std::nullopt;
+}
+
+std::optional<ConfigProblem> find_position_problem(const TransformerConfig& config) {
+  const std::int64_t head_dim = config.head_dim();
+  if (config.rotary_dim) {
+    const std::int64_t turned = *config.rotary_dim;
+    if (config.position != PositionEncoding::kRotary) {
+      return ConfigProblem{"rotary_dim", fmt::format("{} (allowed: with rotary positions)", turned)};
+    }
+    if (turned < 2 || turned > head_dim || turned % 2 != 0) {
+      return ConfigProblem{
+          "rotary_dim",
+          fmt::format("{} (allowed: an even number from 2 to the head dimension {})", turned, head_dim)};
+    }
+  } else if (config.position == PositionEncoding::kRotary && head_dim % 2 != 0) {
+    if (config.explicit_head_dim) {
+      return ConfigProblem{"head_dim",
+                           fmt::format("{} is odd (allowed with rotary positions: even)", head_dim)};
+    }
+    return ConfigProblem{
+        "num_heads", fmt::format("head dimension {} / {} = {} is odd (allowed with rotary positions: even)",
+                                 config.hidden_size, config.num_heads, head_dim)};
+  }
+  if (config.position_offset < 0 || config.position_offset > kLargestSize) {
+    return ConfigProblem{"position_offset",
+                         fmt::format("{} (allowed: 0 to {})", config.position_offset, kLargestSize)};
+  }
+  if (config.position_offset > 0 && config.position != PositionEncoding::kLearned) {
+    return ConfigProblem{"position_offset",
+                         fmt::format("{} (allowed: above 0 with learned positions)", config.position_offset)};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -42,18 +100,11 @@ std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
   if (config.num_layers > 100'000) {
     return ConfigProblem{"num_layers", fmt::format("{} (allowed: 1 to 100000)", config.num_layers)};
   }
-  if (config.hidden_size % config.num_heads != 0) {
-    return ConfigProblem{"hidden_size", fmt::format("{} is not divisible by num_heads {}", config.hidden_size,
-                                                    config.num_heads)};
+  if (auto problem = find_attention_problem(config)) {
+    return problem;
   }
-  if (config.num_heads % config.num_kv_heads != 0) {
-    return ConfigProblem{"num_kv_heads", fmt::format("{} does not divide num_heads {}", config.num_kv_heads,
-                                                     config.num_heads)};
-  }
-  if (config.position == PositionEncoding::kRotary && config.head_dim() % 2 != 0) {
-    return ConfigProblem{
-        "num_heads", fmt::format("head dimension {} / {} = {} is odd (allowed with rotary positions: even)",
-                                 config.hidden_size, config.num_heads, config.head_dim())};
+  if (auto problem = find_position_problem(config)) {
+    return problem;
   }
   if (!(config.norm_epsilon > 0 && config.norm_epsilon < 1)) {
     return ConfigProblem{"norm_epsilon", fmt::format("{} (allowed: between 0 and 1)", config.norm_epsilon)};
@@ -76,18 +127,24 @@ std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
 std::int64_t num_layer_parameters(const TransformerConfig& config) {
   const std::int64_t h = config.hidden_size;
   const std::int64_t fc1 = config.activation == Activation::kSwiGlu ? 2 * config.ffn_size : config.ffn_size;
-  const std::int64_t norm = config.normalization == Normalization::kLayerNorm ? 2 * h : h;
-  const std::int64_t weights = h * config.qkv_size() + h * h + h * fc1 + config.ffn_size * h;
-  const std::int64_t biases = config.linear_bias ? config.qkv_size() + h + fc1 + h : 0;
-  return weights + biases + 2 * norm;
+  const std::int64_t weights =
+      h * config.qkv_size() + config.context_size() * h + h * fc1 + config.ffn_size * h;
+  const std::int64_t biases =
+      (config.has_qkv_bias() ? config.qkv_size() : 0) + (config.linear_bias ? h + fc1 + h : 0);
+  const std::int64_t head_norms = config.query_key_norm ? 2 * config.head_dim() : 0;
+  return weights + biases + head_norms + 2 * norm_parameters(config);
 }
 
 std::int64_t num_parameters(const TransformerConfig& config) {
   const std::int64_t h = config.hidden_size;
-  const std::int64_t positions = config.position == PositionEncoding::kLearned ? config.max_positions * h : 0;
-  const std::int64_t norm = config.normalization == Normalization::kLayerNorm ? 2 * h : h;
+  const std::int64_t norms = norm_parameters(config) * (config.embedding_norm ? 2 : 1);
   const std::int64_t head = config.tied_embeddings ? 0 : config.vocab_size * h;
-  return config.vocab_size * h + positions + config.num_layers * num_layer_parameters(config) + norm + head;
+  return config.vocab_size * h + num_position_rows(config) * h +
+         config.num_layers * num_layer_parameters(config) + norms + head;
+}
+
+std::int64_t num_position_rows(const TransformerConfig& config) {
+  return config.position == PositionEncoding::kLearned ? config.max_positions + config.position_offset : 0;
 }
 
 }  // namespace portolan

@@ -23,18 +23,25 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
   const std::int64_t scores = tokens * options.sequence_length * model.num_heads / t;  // a s^2 b / t
   const std::int64_t statistics = rows * 4 * (model.normalization == Normalization::kLayerNorm ? 2 : 1);
   const std::int64_t mask = options.dropout ? 1 : 0;
-  const std::int64_t fc1 = model.activation == Activation::kSwiGlu ? 2 * ffn : ffn;
+  // The input of the activation: two halves with SwiGLU, none with ReLU, whose output says what passed.
+  const std::int64_t fc1 = model.activation == Activation::kRelu     ? 0
+                           : model.activation == Activation::kSwiGlu ? 2 * ffn
+                                                                     : ffn;
+  // Copies of queries and keys with their norms, and the reciprocal deviation of each head's.
+  const std::int64_t heads = tokens * (model.num_heads + model.num_kv_heads) / t;
+  const std::int64_t query_key = model.query_key_norm ? heads * (element * model.head_dim() + 4) : 0;
 
   std::int64_t bytes = element * hidden;  // the layer's input, always kept
   const auto keep = [&](KernelGroup group, std::int64_t size) { bytes += recomputes(set, group) ? 0 : size; };
   keep(KernelGroup::kNorm1, element * hidden + statistics);
-  keep(KernelGroup::kQkv, element * qkv);
+  keep(KernelGroup::kQkv, element * qkv + query_key);
   keep(KernelGroup::kAttentionCore, scores * (element + mask * (element + 1)));
-  keep(KernelGroup::kProjection,
-       element * hidden + mask * hidden);  // the hidden state between attention and MLP
+  if (!model.parallel_residual) {  // the hidden state between attention and MLP
+    keep(KernelGroup::kProjection, element * hidden + mask * hidden);
+  }
   keep(KernelGroup::kNorm2, element * hidden + statistics);
   keep(KernelGroup::kMlp, element * (fc1 + ffn) + mask * hidden);
-  keep(KernelGroup::kAttentionContext, element * tokens * model.hidden_size / t);
+  keep(KernelGroup::kAttentionContext, element * tokens * model.context_size() / t);
   return Bytes(bytes);
 }
 

@@ -154,8 +154,19 @@ bool is_of_tokens(KernelKind kind) {
 }
 
 bool is_absent(KernelKind kind) {
-  return kind == KernelKind::kAttentionDropoutForward || kind == KernelKind::kAttentionDropoutBackward ||
-         kind == KernelKind::kDropoutBackward || is_communication(kind);
+  switch (kind) {
+    case KernelKind::kAttentionDropoutForward:
+    case KernelKind::kAttentionDropoutBackward:
+    case KernelKind::kDropoutBackward:
+    case KernelKind::kQueryKeyNormForward:
+    case KernelKind::kQueryKeyNormBackward:
+    case KernelKind::kReluForward:
+    case KernelKind::kReluBackward:
+    case KernelKind::kBranchSum:
+      return true;
+    default:
+      return is_communication(kind);
+  }
 }
 
 OperandNeeds needs_of(const Kernel& kernel) {
@@ -192,10 +203,16 @@ Result<void> check_sizes(const Kernel& kernel) {
   if (s.kv_heads < 1 || s.heads % s.kv_heads != 0) {
     return cannot(kernel, fmt::format("{} heads with {} key-value heads", s.heads, s.kv_heads));
   }
+  if (kernel.kind == KernelKind::kAttentionSoftmaxForward && kernel.scalar != 0) {
+    return cannot(kernel, "it has no ALiBi");
+  }
   const bool rotary = kernel.kind == KernelKind::kRotaryForward || kernel.kind == KernelKind::kRotaryBackward;
   if (rotary && (s.head_dim % 2 != 0 || s.head_dim > operands::kMaxRotaryHeadDim)) {
     return cannot(kernel, fmt::format("head dimension {} (allowed: even, up to {})", s.head_dim,
                                       operands::kMaxRotaryHeadDim));
+  }
+  if (rotary && s.columns != 0) {
+    return cannot(kernel, fmt::format("{} of {} columns of a head (allowed: all)", s.columns, s.head_dim));
   }
   return {};
 }

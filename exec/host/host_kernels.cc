@@ -299,6 +299,11 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
     case KernelKind::kAttentionDropoutForward:
     case KernelKind::kAttentionDropoutBackward:
     case KernelKind::kDropoutBackward:
+    case KernelKind::kQueryKeyNormForward:
+    case KernelKind::kQueryKeyNormBackward:
+    case KernelKind::kReluForward:
+    case KernelKind::kReluBackward:
+    case KernelKind::kBranchSum:
     case KernelKind::kTensorAllReduce:
     case KernelKind::kTensorAllGather:
     case KernelKind::kTensorReduceScatter:

@@ -14,6 +14,17 @@ TEST(ModelYaml, WritesWhatItReads) {
   EXPECT_EQ(*again, sample_model());
 }
 
+TEST(ModelYaml, WritesAPositionTableAsItReadsIt) {
+  TransformerConfig model = sample_model();
+  model.position = PositionEncoding::kLearned;
+  model.rotary_dim.reset();
+  model.position_offset = 2;
+  model.activation = Activation::kRelu;
+  const Result<TransformerConfig> again = read_model_text(write_model(model), "again.yaml");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(*again, model);
+}
+
 TEST(ModelYaml, PointsToTheKeyThatCannotBe) {
   const std::string head = "name: a\nnum_layers: 2\nvocab_size: 10\nmax_positions: 4\n";
   EXPECT_EQ(read_model_text(head + "hidden_size: 10\nnum_heads: 3\n", "m.yaml").error().message,

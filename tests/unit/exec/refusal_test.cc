@@ -38,6 +38,20 @@ TEST(Refusal, WhatTheHostCannotDoIsFoundBeforeAnythingRuns) {
          strategy.precision = Precision::kBf16;
        },
        ErrorKind::kInfeasible, "elements of fp32"},
+      {"ReLU", [](Scenario& s, Strategy&) { s.model.activation = Activation::kRelu; }, ErrorKind::kInfeasible,
+       "host device cannot run relu_forward"},
+      {"ALiBi", [](Scenario& s, Strategy&) { s.model.position = PositionEncoding::kAlibi; },
+       ErrorKind::kInfeasible, "host device cannot run attention_softmax_forward: it has no ALiBi"},
+      {"parallel residual", [](Scenario& s, Strategy&) { s.model.parallel_residual = true; },
+       ErrorKind::kInfeasible, "host device cannot run branch_sum"},
+      {"norms of heads", [](Scenario& s, Strategy&) { s.model.query_key_norm = true; },
+       ErrorKind::kInfeasible, "host device cannot run query_key_norm_forward"},
+      {"partial rotary positions",
+       [](Scenario& s, Strategy&) {
+         s.model.position = PositionEncoding::kRotary;
+         s.model.rotary_dim = 4;
+       },
+       ErrorKind::kInfeasible, "host device cannot run rotary_forward: 4 of 8 columns of a head"},
       {"master copy",
        [](Scenario& s, Strategy&) {
          s.software.optimizer_bytes_per_parameter = {12, ""};

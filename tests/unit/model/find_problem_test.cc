@@ -38,6 +38,35 @@ TEST(FindProblem, NamesTheKeyTheValueAndWhatIsAllowed) {
          c.position = PositionEncoding::kRotary;
        }},
       {nullptr, "", [](TransformerConfig& c) { c.num_heads = c.num_kv_heads = 256; }},
+      {"head_dim", "0 (allowed: 1 to", [](TransformerConfig& c) { c.explicit_head_dim = 0; }},
+      {"head_dim", "65 is odd (allowed with rotary positions: even)",
+       [](TransformerConfig& c) {
+         c.explicit_head_dim = 65;
+         c.position = PositionEncoding::kRotary;
+       }},
+      {nullptr, "",
+       [](TransformerConfig& c) {
+         c.num_heads = c.num_kv_heads = 11;
+         c.explicit_head_dim = 128;
+       }},
+      {"rotary_dim", "16 (allowed: with rotary positions)", [](TransformerConfig& c) { c.rotary_dim = 16; }},
+      {"rotary_dim", "66 (allowed: an even number from 2 to the head dimension 64)",
+       [](TransformerConfig& c) {
+         c.position = PositionEncoding::kRotary;
+         c.rotary_dim = 66;
+       }},
+      {"rotary_dim", "15 (allowed",
+       [](TransformerConfig& c) {
+         c.position = PositionEncoding::kRotary;
+         c.rotary_dim = 15;
+       }},
+      {"position_offset", "-1 (allowed: 0 to", [](TransformerConfig& c) { c.position_offset = -1; }},
+      {"position_offset", "2 (allowed: above 0 with learned positions)",
+       [](TransformerConfig& c) {
+         c.position = PositionEncoding::kAlibi;
+         c.position_offset = 2;
+       }},
+      {"sliding_window", "0 (allowed: 1 to", [](TransformerConfig& c) { c.sliding_window = 0; }},
       {"norm_epsilon", "0 (allowed", [](TransformerConfig& c) { c.norm_epsilon = 0; }},
       {"norm_epsilon", "nan (allowed",
        [](TransformerConfig& c) { c.norm_epsilon = std::numeric_limits<double>::quiet_NaN(); }},

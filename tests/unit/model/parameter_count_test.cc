@@ -32,6 +32,24 @@ TEST(ParameterCount, EqualsThePublishedCountToTheLastOne) {
   }
 }
 
+TEST(ParameterCount, OfVariantsAreSumsByHand) {
+  // h 16, heads 4, f 64 (GPT) or 24 (LLaMA style), V 20, 8 positions, 2 layers; kv heads 4 or 2.
+  // GPT layer: 12 h^2 + 13 h = 3072 + 208 = 3280; final norm 32; words 320.
+  // OPT: 8 + 2 positions.
+  EXPECT_EQ(num_parameters(small_opt()), 2 * 3280 + 32 + 320 + 10 * 16);
+  // BLOOM: no positions, a norm more.
+  EXPECT_EQ(num_parameters(small_bloom()), 2 * 3280 + 2 * 32 + 320);
+  // NeoX with heads of 8: qkv 16 x 96 + 96, projection 32 x 16 + 16, MLP 2 x 16 x 64 + 64 + 16, two norms.
+  EXPECT_EQ(num_parameters(small_neox()), 2 * (1632 + 528 + 2128 + 64) + 32 + 2 * 320);
+  // LLaMA layer: qkv 16 x 8 x 4 = 512, projection 256, MLP 3 x 16 x 24 = 1152, two norms 32.
+  // Qwen2: 32 biases of query, key, value.
+  EXPECT_EQ(num_parameters(small_qwen2()), 2 * (1952 + 32) + 16 + 2 * 320);
+  // Qwen3 with heads of 6: qkv 16 x 8 x 6 = 768, projection 24 x 16 = 384, two gains of 6.
+  EXPECT_EQ(num_parameters(small_qwen3()), 2 * (768 + 384 + 1152 + 32 + 12) + 16 + 2 * 320);
+  // Mistral with heads of 2: qkv 16 x 8 x 2 = 256, projection 8 x 16 = 128.
+  EXPECT_EQ(num_parameters(small_mistral()), 2 * (256 + 128 + 1152 + 32) + 16 + 2 * 320);
+}
+
 TEST(ParameterCount, EqualsTheRoundedCountOfNarayananEtAl) {
   // Narayanan et al., SC'21 (arXiv 2104.04473), Table 1: billions of parameters to one decimal, V = 51,200, s
   // = 2,048.

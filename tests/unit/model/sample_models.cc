@@ -31,6 +31,65 @@ TransformerConfig llama(const LlamaSizes& sizes) {
   return config;
 }
 
+namespace {
+
+TransformerConfig small_gpt() {
+  return gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8});
+}
+
+TransformerConfig small_llama() {
+  TransformerConfig config = llama({.layers = 2, .hidden = 16, .heads = 4, .kv_heads = 2, .ffn = 24});
+  config.vocab_size = 20;
+  config.max_positions = 8;
+  return config;
+}
+
+}  // namespace
+
+TransformerConfig small_opt() {
+  TransformerConfig config = small_gpt();
+  config.activation = Activation::kRelu;
+  config.position_offset = 2;
+  return config;
+}
+
+TransformerConfig small_bloom() {
+  TransformerConfig config = small_gpt();
+  config.position = PositionEncoding::kAlibi;
+  config.embedding_norm = true;
+  return config;
+}
+
+TransformerConfig small_neox() {
+  TransformerConfig config = small_gpt();
+  config.position = PositionEncoding::kRotary;
+  config.explicit_head_dim = 8;
+  config.rotary_dim = 2;
+  config.parallel_residual = true;
+  config.tied_embeddings = false;
+  return config;
+}
+
+TransformerConfig small_qwen2() {
+  TransformerConfig config = small_llama();
+  config.qkv_bias = true;
+  return config;
+}
+
+TransformerConfig small_qwen3() {
+  TransformerConfig config = small_llama();
+  config.query_key_norm = true;
+  config.explicit_head_dim = 6;
+  return config;
+}
+
+TransformerConfig small_mistral() {
+  TransformerConfig config = small_llama();
+  config.explicit_head_dim = 2;
+  config.sliding_window = 4;
+  return config;
+}
+
 std::vector<TransformerConfig> all_styles() {
   std::vector<TransformerConfig> styles;
   for (unsigned bits = 0; bits < 64; ++bits) {
@@ -42,6 +101,10 @@ std::vector<TransformerConfig> all_styles() {
     config.linear_bias = (bits & 16U) != 0;
     config.tied_embeddings = (bits & 32U) != 0;
     styles.push_back(config);
+  }
+  for (const TransformerConfig& variant :
+       {small_opt(), small_bloom(), small_neox(), small_qwen2(), small_qwen3(), small_mistral()}) {
+    styles.push_back(variant);
   }
   return styles;
 }

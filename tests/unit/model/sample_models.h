@@ -27,8 +27,16 @@ struct LlamaSizes {
 };
 TransformerConfig llama(const LlamaSizes& sizes);
 
+/// What published models do differently, in sizes of a few: 4 heads, hidden 16.
+TransformerConfig small_opt();      ///< ReLU, a position table of two rows more
+TransformerConfig small_bloom();    ///< ALiBi, a norm behind the embedding
+TransformerConfig small_neox();     ///< parallel residual, a quarter of each head rotated
+TransformerConfig small_qwen2();    ///< biases of query, key and value only
+TransformerConfig small_qwen3();    ///< norms of queries and keys, heads wider than hidden_size / num_heads
+TransformerConfig small_mistral();  ///< heads narrower than hidden_size / num_heads, a sliding window
+
 /// All 64 combinations of normalisation, activation, positions, grouped queries, biases and tying, in sizes
-/// of a few.
+/// of a few, and the published variants.
 std::vector<TransformerConfig> all_styles();
 
 /// All combinations of dropout, fusions and tensor-parallel degrees 1 and 2, for 2 sequences of 4 tokens.

@@ -12,8 +12,8 @@ namespace {
 /// Parameters that every rank of a tensor-parallel group holds whole: norms, and what is added after the
 /// all-reduce.
 bool replicated(const std::string& name) {
-  return name.starts_with("norm") || name == "projection.bias" || name == "fc2.bias" ||
-         name == "position.weight";
+  return name.starts_with("norm") || name == "query_norm.gain" || name == "key_norm.gain" ||
+         name == "projection.bias" || name == "fc2.bias" || name == "position.weight";
 }
 
 TransformerConfig divisible(TransformerConfig config) {
