@@ -14,6 +14,7 @@ struct BlockOptions {
   std::int64_t microbatch_size = 1;  ///< sequences
   std::int64_t sequence_length = 1;  ///< tokens
   std::int64_t tensor_parallel = 1;
+  std::int64_t expert_parallel = 1;  ///< of a layer's experts, a rank holds num_experts / expert_parallel
   /// Norms, residual additions and hidden states are divided along the sequence over the tensor-parallel
   /// group (Korthikanti et al. 2022, arXiv 2205.05198, section 4.2.2).
   bool sequence_parallel = false;
@@ -65,8 +66,11 @@ struct Tensor {
   bool weight_decay = false;       ///< matrices yes, biases and norms no
   bool tied_to_embedding = false;  ///< the head's use of the word embedding
   /// Of a parameter: each rank of the tensor-parallel group has the whole of it and sees a part of the
-  /// sequence, so that its gradient is a part of the sum.
+  /// sequence or of the heads, so that its gradient is a part of the sum.
   bool partial_gradient = false;
+  /// Of a parameter: each rank of the expert-parallel group has other experts'. Gradients are summed over the
+  /// data-parallel ranks that hold the same ones.
+  bool expert = false;
 
   Bytes bytes() const { return Bytes(elements * element_bytes); }
   bool operator==(const Tensor&) const = default;
@@ -108,13 +112,16 @@ struct Block {
 std::vector<bool> weight_gradient_kernels(const Block& block);
 
 Block embedding_block(const TransformerConfig& config, const BlockOptions& options);
-Block layer_block(const TransformerConfig& config, const BlockOptions& options);
+/// With kExperts: model/experts.h says what is modelled.
+Block layer_block(const TransformerConfig& config, const BlockOptions& options,
+                  LayerKind kind = LayerKind::kDense);
 /// Final norm, projection to the vocabulary, cross-entropy. `loss_scale`: 1 / tokens of the global batch.
 Block head_block(const TransformerConfig& config, const BlockOptions& options, double loss_scale);
 
 /// FLOPs that the model itself needs for one sequence, forward and backward, without recomputation: matrix
-/// products of layers and head, attention counted whole (not causal). Source: Narayanan et al., SC'21,
-/// appendix, without the recomputation term: 72 s l h^2 (1 + s/6h + V/12hl) for GPT.
+/// products of layers and head, attention counted whole (not causal), of experts those that a token passes.
+/// Source: Narayanan et al., SC'21, appendix, without the recomputation term: 72 s l h^2 (1 + s/6h + V/12hl)
+/// for GPT.
 Flops model_flops_per_sequence(const TransformerConfig& config, std::int64_t sequence_length);
 
 }  // namespace portolan

@@ -186,13 +186,20 @@ void BlockBuilder::norm_backward(const NormTensors& norm, int input, int output_
 LinearTensors BlockBuilder::linear_parameters(const LinearSpec& spec) {
   const double shrink =
       spec.residual_projection ? 1.0 / std::sqrt(2.0 * static_cast<double>(config_.num_layers)) : 1.0;
-  LinearTensors linear{.weight = {}, .bias = {}, .out = spec.out, .in = spec.in};
+  LinearTensors linear{.weight = {},
+                       .bias = {},
+                       .out = spec.out,
+                       .in = spec.in,
+                       .rows = spec.rows,
+                       .experts = spec.experts.value_or(1)};
   linear.weight =
       parameter({.name = spec.name + ".weight",
-                 .elements = spec.out * spec.in,
+                 .elements = linear.experts * spec.out * spec.in,
                  .init = spec.residual_projection ? ParameterInit::kScaledNormal : ParameterInit::kNormal,
                  .init_std = config_.initializer_std * shrink,
-                 .weight_decay = true});
+                 .weight_decay = true,
+                 .partial_gradient = spec.partial_gradient,
+                 .expert = spec.experts.has_value()});
   if (spec.bias) {
     linear.bias = parameter({.name = spec.name + ".bias",
                              .elements = spec.out,
@@ -210,11 +217,11 @@ void BlockBuilder::linear_forward(const LinearTensors& linear, int output, int i
   }
   launch({.kind = KernelKind::kLinearForward,
           .operands = std::move(operands),
-          .shape = {.rows = rows(),
+          .shape = {.rows = rows_of(linear),
                     .columns = linear.out,
                     .inner = linear.in,
-                    .gemm_batch = 1,
-                    .gemm_m = rows(),
+                    .gemm_batch = linear.experts,
+                    .gemm_m = gemm_rows(linear),
                     .gemm_n = linear.out,
                     .gemm_k = linear.in}});
 }
@@ -225,23 +232,23 @@ void BlockBuilder::linear_backward_input(const LinearTensors& linear, int input_
           .operands = {{input_gradient, Access::kWrite},
                        {output_gradient, Access::kRead},
                        {linear.weight.value, Access::kRead}},
-          .shape = {.rows = rows(),
+          .shape = {.rows = rows_of(linear),
                     .columns = linear.out,
                     .inner = linear.in,
-                    .gemm_batch = 1,
-                    .gemm_m = rows(),
+                    .gemm_batch = linear.experts,
+                    .gemm_m = gemm_rows(linear),
                     .gemm_n = linear.in,
                     .gemm_k = linear.out}});
 }
 
 void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int output_gradient, int input) {
-  const KernelShape shape{.rows = rows(),
+  const KernelShape shape{.rows = rows_of(linear),
                           .columns = linear.out,
                           .inner = linear.in,
-                          .gemm_batch = 1,
+                          .gemm_batch = linear.experts,
                           .gemm_m = linear.out,
                           .gemm_n = linear.in,
-                          .gemm_k = rows()};
+                          .gemm_k = gemm_rows(linear)};
   if (options_.fused_gradient_accumulation || !options_.accumulate_gradients) {
     launch({.kind = KernelKind::kLinearBackwardWeight,
             .operands = {{linear.weight.gradient, gradient_access()},
@@ -250,13 +257,13 @@ void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int outpu
             .shape = shape});
   } else {
     const std::string name = block_.tensors[static_cast<std::size_t>(linear.weight.value)].name;
-    const int narrow = activation(name + ".narrow_gradient", linear.out * linear.in);
+    const int narrow = activation(name + ".narrow_gradient", linear.experts * linear.out * linear.in);
     launch({.kind = KernelKind::kLinearBackwardWeight,
             .operands = {{narrow, Access::kWrite}, {output_gradient, Access::kRead}, {input, Access::kRead}},
             .shape = shape});
     launch({.kind = KernelKind::kGradientConvert,
             .operands = {{linear.weight.gradient, gradient_access()}, {narrow, Access::kRead}},
-            .shape = {.rows = linear.out, .columns = linear.in}});
+            .shape = {.rows = linear.experts * linear.out, .columns = linear.in}});
   }
 }
 

@@ -28,6 +28,8 @@ struct LinearTensors {
   std::optional<ParameterPair> bias;
   std::int64_t out = 0;
   std::int64_t in = 0;
+  std::optional<std::int64_t> rows = {};  ///< of input and output; none: of the microbatch
+  std::int64_t experts = 1;               ///< as many weights, each for its share of the rows
 };
 
 /// A gradient of hidden states: of the rows that a rank holds, and of all rows where these are divided.
@@ -80,6 +82,9 @@ class BlockBuilder {
     std::int64_t in = 0;
     bool bias = false;
     bool residual_projection = false;  ///< initialised smaller by 1/sqrt(2 layers), as GPT-2 does
+    std::optional<std::int64_t> rows = {};
+    std::optional<std::int64_t> experts = {};  ///< of this rank
+    bool partial_gradient = false;             ///< of the weight
   };
   LinearTensors linear_parameters(const LinearSpec& spec);
   /// With `add_bias` false the bias is left to a later kernel.
@@ -122,6 +127,11 @@ class BlockBuilder {
 
  private:
   int add(Tensor tensor);
+  std::int64_t rows_of(const LinearTensors& linear) const { return linear.rows.value_or(rows()); }
+  /// Rows of each expert's product, rounded up.
+  std::int64_t gemm_rows(const LinearTensors& linear) const {
+    return (rows_of(linear) + linear.experts - 1) / linear.experts;
+  }
   std::vector<GroupedKernel>& list() { return backward_ ? block_.backward : block_.forward; }
 
   TransformerConfig config_;

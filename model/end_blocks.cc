@@ -149,22 +149,36 @@ std::vector<bool> weight_gradient_kernels(const Block& block) {
   return found;
 }
 
+namespace {
+
+Flops products_of(const Block& block) {
+  Flops sum;
+  for (const auto* list : {&block.forward, &block.backward}) {
+    for (const GroupedKernel& grouped : *list) {
+      sum += is_gemm(grouped.kernel.kind) ? grouped.kernel.flops : Flops(0);
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
 Flops model_flops_per_sequence(const TransformerConfig& config, std::int64_t sequence_length) {
   BlockOptions options;
   options.sequence_length = sequence_length;
-  const auto products = [](const std::vector<GroupedKernel>& kernels) {
-    Flops sum;
-    for (const GroupedKernel& grouped : kernels) {
-      if (is_gemm(grouped.kernel.kind)) {
-        sum += grouped.kernel.flops;
-      }
-    }
-    return sum;
-  };
-  const Block layer = layer_block(config, options);
-  const Block head = head_block(config, options, 1.0);
-  return (products(layer.forward) + products(layer.backward)) * static_cast<double>(config.num_layers) +
-         products(head.forward) + products(head.backward);
+  Flops sum = products_of(head_block(config, options, 1.0));
+  if (const std::int64_t layers = num_layers_of(config, LayerKind::kDense); layers > 0) {
+    sum += products_of(layer_block(config, options)) * static_cast<double>(layers);
+  }
+  if (const std::int64_t layers = num_layers_of(config, LayerKind::kExperts); layers > 0) {
+    // As many sequences as experts: rows divide evenly, and nothing is rounded up or dropped.
+    TransformerConfig dropless = config;
+    dropless.experts->capacity_factor.reset();
+    options.microbatch_size = config.experts->num_experts;
+    sum += products_of(layer_block(dropless, options, LayerKind::kExperts)) *
+           (static_cast<double>(layers) / static_cast<double>(options.microbatch_size));
+  }
+  return sum;
 }
 
 }  // namespace portolan

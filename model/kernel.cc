@@ -43,12 +43,19 @@ constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "dropout_backward",            // dx w, dy, mask
     "cross_entropy_forward",       // logits to probabilities u, loss u, targets
     "cross_entropy_backward",      // probabilities to dlogits u, targets
+    "router_topk_forward",         // probabilities w, indices w, logits, [bias]
+    "router_topk_backward",        // dlogits w, dprobabilities, logits, indices, [dbias u: load]
+    "permute_tokens_forward",      // dispatched w, x, indices
+    "permute_tokens_backward",     // dx u, ddispatched, indices
+    "unpermute_tokens_forward",    // y w, returned, probabilities, indices
+    "unpermute_tokens_backward",   // dreturned w, dprobabilities w, dy, returned, probabilities, indices
     "gradient_convert",            // dweight u, narrow dweight
     "fill_zero",                   // x w
     "adamw",                       // parameter u, gradient, moment1 u, moment2 u
     "tensor_all_reduce",           // x u
     "tensor_all_gather",           // whole w, shard
     "tensor_reduce_scatter",       // shard w, whole
+    "expert_all_to_all",           // received w, sent
 };
 
 }  // namespace
@@ -66,7 +73,7 @@ std::optional<KernelKind> find_kernel(std::string_view name) {
 
 bool is_communication(KernelKind kind) {
   return kind == KernelKind::kTensorAllReduce || kind == KernelKind::kTensorAllGather ||
-         kind == KernelKind::kTensorReduceScatter;
+         kind == KernelKind::kTensorReduceScatter || kind == KernelKind::kExpertAllToAll;
 }
 
 bool is_attention_gemm(KernelKind kind) {

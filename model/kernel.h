@@ -46,15 +46,24 @@ enum class KernelKind : std::uint8_t {
   kDropoutBackward,
   kCrossEntropyForward,
   kCrossEntropyBackward,
+  kRouterTopKForward,
+  kRouterTopKBackward,
+  kPermuteTokensForward,
+  kPermuteTokensBackward,
+  kUnpermuteTokensForward,
+  kUnpermuteTokensBackward,
   kGradientConvert,
   kFillZero,
   kAdamW,
-  // Communication over the tensor-parallel group. Lowering makes ops of their own of these.
+  // Communication over the tensor-parallel group, and one over the expert-parallel group. Lowering makes ops
+  // of their own of these.
   kTensorAllReduce,
   kTensorAllGather,
   kTensorReduceScatter,
+  /// Every rank sends an equal part to every other. `bytes`: all that a rank holds, its own part included.
+  kExpertAllToAll,
 };
-inline constexpr int kNumKernelKinds = static_cast<int>(KernelKind::kTensorReduceScatter) + 1;
+inline constexpr int kNumKernelKinds = static_cast<int>(KernelKind::kExpertAllToAll) + 1;
 
 /// "linear_forward" and so on: the word in files and tables.
 std::string_view kernel_name(KernelKind kind);
@@ -68,15 +77,15 @@ bool is_attention_gemm(KernelKind kind);
 
 /// Sizes of one kernel on one rank. A field that a kind does not use is 0.
 struct KernelShape {
-  std::int64_t rows = 0;     ///< microbatch x sequence, or elements of a flat kernel
+  std::int64_t rows = 0;     ///< microbatch x sequence, rows of experts, or elements of a flat kernel
   std::int64_t columns = 0;  ///< output features, hidden size, vocabulary; rotated columns where not all are
-  std::int64_t inner = 0;    ///< input features of a linear layer
+  std::int64_t inner = 0;    ///< input features of a linear layer, experts of a token
   std::int64_t batch = 0;    ///< sequences in the microbatch
   std::int64_t sequence = 0;
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
-  std::int64_t gemm_batch = 0;  ///< products of gemm_m x gemm_n x gemm_k each
+  std::int64_t gemm_batch = 0;  ///< products of gemm_m x gemm_n x gemm_k each: heads, experts
   std::int64_t gemm_m = 0;
   std::int64_t gemm_n = 0;
   std::int64_t gemm_k = 0;

@@ -1,4 +1,7 @@
+#include <cassert>
+
 #include "model/block.h"
+#include "model/experts.h"
 #include "model/layer_parts.h"
 
 namespace portolan {
@@ -76,7 +79,8 @@ void parallel_backward(BlockBuilder& b, const LayerTensors& t) {
 
 void serial_backward(BlockBuilder& b, const LayerTensors& t) {
   const int mlp_gradient = branch_gradient(b, "fc2", t.hidden_gradient, t.output_mask);
-  const int norm2_gradient = mlp_branch_backward(b, t, b.gathered("fc2", mlp_gradient));
+  const int norm2_gradient = t.experts ? experts_branch_backward(b, t, mlp_gradient)
+                                       : mlp_branch_backward(b, t, b.gathered("fc2", mlp_gradient));
   add_norm_backward(b, t.norm2, t.residual, norm2_gradient, {t.hidden_gradient, t.residual_gradient});
   const int attention_gradient = branch_gradient(b, "projection", t.residual_gradient, t.projection_mask);
   const int norm1_gradient = attention_backward(b, t, b.gathered("projection", attention_gradient));
@@ -85,7 +89,8 @@ void serial_backward(BlockBuilder& b, const LayerTensors& t) {
 
 }  // namespace
 
-Block layer_block(const TransformerConfig& config, const BlockOptions& options) {
+Block layer_block(const TransformerConfig& config, const BlockOptions& options, LayerKind kind) {
+  assert(kind == LayerKind::kDense || (config.experts && !config.parallel_residual));
   BlockBuilder b("layer", config, options);
   const std::int64_t elements = b.hidden_rows() * config.hidden_size;
   LayerTensors t;
@@ -98,7 +103,11 @@ Block layer_block(const TransformerConfig& config, const BlockOptions& options) 
     t.input_gradient = b.port("input_gradient", TensorRole::kInputGradient, elements, options.compute_bytes);
   }
   attention_forward(b, t);
-  mlp_branch_forward(b, t);
+  if (kind == LayerKind::kExperts) {
+    experts_branch_forward(b, t);
+  } else {
+    mlp_branch_forward(b, t);
+  }
   b.in_backward();
   if (config.parallel_residual) {
     parallel_backward(b, t);

@@ -24,6 +24,21 @@ struct MlpTensors {
   LinearTensors fc2;
 };
 
+struct ExpertTensors {
+  LinearTensors router;
+  std::optional<ParameterPair> router_bias;
+  int logits = 0;
+  int probabilities = 0;  ///< of the experts picked
+  int indices = 0;        ///< which they are
+  int input = 0;          ///< rows in the order of experts
+  LinearTensors fc1;
+  int fc1_output = 0;
+  int activated = 0;
+  LinearTensors fc2;
+  int returned = 0;  ///< what experts made of the rows that the rank dispatched
+  std::optional<MlpTensors> shared;
+};
+
 /// Everything that forward leaves for backward.
 struct LayerTensors {
   int input = 0;
@@ -46,6 +61,7 @@ struct LayerTensors {
   std::optional<int> projection_mask;
   NormTensors norm2;
   MlpTensors mlp;
+  std::optional<ExpertTensors> experts;  ///< of a layer that has them, instead of `mlp`
   std::optional<int> output_mask;
 };
 

@@ -4,7 +4,7 @@
 
 #include <array>
 #include <cmath>
-#include <utility>
+#include <span>
 
 namespace portolan {
 
@@ -15,19 +15,47 @@ constexpr std::int64_t kLargestSize = std::int64_t{1} << 24;
 /// Bytes of parameters, gradients and optimizer states stay far from 2^63.
 constexpr double kMostParameters = 1e15;
 
+/// More than any router was trained with; slots of an expert stay far from 2^63.
+constexpr double kLargestCapacityFactor = 1000;
+
+struct SizeRange {
+  const char* key;
+  std::int64_t size;
+  std::int64_t least;
+  std::int64_t most;
+};
+
+std::optional<ConfigProblem> find_size_problem(std::span<const SizeRange> sizes) {
+  for (const SizeRange& s : sizes) {
+    if (s.size < s.least || s.size > s.most) {
+      return ConfigProblem{s.key, fmt::format("{} (allowed: {} to {})", s.size, s.least, s.most)};
+    }
+  }
+  return std::nullopt;
+}
+
 /// Matrices only, in floating point: the exact count may not fit 64 bits.
 double rough_num_parameters(const TransformerConfig& config) {
   const auto h = static_cast<double>(config.hidden_size);
   const double heads = static_cast<double>(config.num_heads) * static_cast<double>(config.head_dim());
-  const double layer = h * (4 * heads + 3 * static_cast<double>(config.ffn_size));
+  double ffn = static_cast<double>(config.ffn_size);
+  if (config.experts) {
+    ffn += static_cast<double>(config.experts->num_experts) *
+               (static_cast<double>(config.experts->expert_ffn_size) + 1) +
+           static_cast<double>(config.experts->shared_ffn_size);
+  }
+  double layer = h * (4 * heads + 3 * ffn);
+  if (config.latent) {
+    const auto q = static_cast<double>(config.latent->q_lora_rank);
+    const auto kv = static_cast<double>(config.latent->kv_lora_rank);
+    const double head = static_cast<double>(config.latent->qk_nope_head_dim) +
+                        static_cast<double>(config.latent->qk_rope_head_dim) +
+                        static_cast<double>(config.latent->v_head_dim);
+    layer += (h + static_cast<double>(config.num_heads) * head) * (h + q + kv);
+  }
   const double tables = h * (2 * static_cast<double>(config.vocab_size) +
                              static_cast<double>(config.max_positions + config.position_offset));
   return static_cast<double>(config.num_layers) * layer + tables;
-}
-
-/// Norms have a gain, layer norms a bias too.
-std::int64_t norm_parameters(const TransformerConfig& config) {
-  return config.normalization == Normalization::kLayerNorm ? 2 * config.hidden_size : config.hidden_size;
 }
 
 std::optional<ConfigProblem> find_attention_problem(const TransformerConfig& config) {
@@ -82,20 +110,61 @@ std::optional<ConfigProblem> find_position_problem(const TransformerConfig& conf
   return std::nullopt;
 }
 
+std::optional<ConfigProblem> find_experts_problem(const TransformerConfig& config) {
+  const MixtureOfExperts& x = *config.experts;
+  const std::array<SizeRange, 6> sizes{
+      {{"experts.num_experts", x.num_experts, 1, kLargestSize},
+       {"experts.experts_per_token", x.experts_per_token, 1, x.num_experts},
+       {"experts.expert_ffn_size", x.expert_ffn_size, 1, kLargestSize},
+       {"experts.shared_ffn_size", x.shared_ffn_size, 0, kLargestSize},
+       {"experts.first_dense_layers", x.first_dense_layers, 0, config.num_layers},
+       {"experts.layer_period", x.layer_period, 1, config.num_layers}}};
+  if (auto problem = find_size_problem(sizes)) {
+    return problem;
+  }
+  if (x.capacity_factor && !(*x.capacity_factor > 0 && *x.capacity_factor <= kLargestCapacityFactor)) {
+    return ConfigProblem{"experts.capacity_factor", fmt::format("{} (allowed: above 0, to {})",
+                                                                *x.capacity_factor, kLargestCapacityFactor)};
+  }
+  if (config.parallel_residual) {
+    return ConfigProblem{"parallel_residual", "true with experts is not available yet (allowed: false)"};
+  }
+  return std::nullopt;
+}
+
+std::optional<ConfigProblem> find_latent_problem(const TransformerConfig& config) {
+  const LatentAttention& latent = *config.latent;
+  const std::array<SizeRange, 5> sizes{
+      {{"latent_attention.q_lora_rank", latent.q_lora_rank, 0, kLargestSize},
+       {"latent_attention.kv_lora_rank", latent.kv_lora_rank, 1, kLargestSize},
+       {"latent_attention.qk_nope_head_dim", latent.qk_nope_head_dim, 1, kLargestSize},
+       {"latent_attention.qk_rope_head_dim", latent.qk_rope_head_dim, 2, kLargestSize},
+       {"latent_attention.v_head_dim", latent.v_head_dim, 1, kLargestSize}}};
+  if (auto problem = find_size_problem(sizes)) {
+    return problem;
+  }
+  if (latent.qk_rope_head_dim % 2 != 0) {
+    return ConfigProblem{"latent_attention.qk_rope_head_dim",
+                         fmt::format("{} is odd (allowed: even)", latent.qk_rope_head_dim)};
+  }
+  if (config.position != PositionEncoding::kRotary) {
+    return ConfigProblem{"latent_attention", "is there (allowed: with rotary positions)"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
-  const std::array<std::pair<const char*, std::int64_t>, 7> sizes{{{"num_layers", config.num_layers},
-                                                                   {"hidden_size", config.hidden_size},
-                                                                   {"num_heads", config.num_heads},
-                                                                   {"num_kv_heads", config.num_kv_heads},
-                                                                   {"ffn_size", config.ffn_size},
-                                                                   {"vocab_size", config.vocab_size},
-                                                                   {"max_positions", config.max_positions}}};
-  for (const auto& [key, size] : sizes) {
-    if (size < 1 || size > kLargestSize) {
-      return ConfigProblem{key, fmt::format("{} (allowed: 1 to {})", size, kLargestSize)};
-    }
+  const std::array<SizeRange, 7> sizes{{{"num_layers", config.num_layers, 1, kLargestSize},
+                                        {"hidden_size", config.hidden_size, 1, kLargestSize},
+                                        {"num_heads", config.num_heads, 1, kLargestSize},
+                                        {"num_kv_heads", config.num_kv_heads, 1, kLargestSize},
+                                        {"ffn_size", config.ffn_size, 1, kLargestSize},
+                                        {"vocab_size", config.vocab_size, 1, kLargestSize},
+                                        {"max_positions", config.max_positions, 1, kLargestSize}}};
+  if (auto problem = find_size_problem(sizes)) {
+    return problem;
   }
   if (config.num_layers > 100'000) {
     return ConfigProblem{"num_layers", fmt::format("{} (allowed: 1 to 100000)", config.num_layers)};
@@ -105,6 +174,16 @@ std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
   }
   if (auto problem = find_position_problem(config)) {
     return problem;
+  }
+  if (config.experts) {
+    if (auto problem = find_experts_problem(config)) {
+      return problem;
+    }
+  }
+  if (config.latent) {
+    if (auto problem = find_latent_problem(config)) {
+      return problem;
+    }
   }
   if (!(config.norm_epsilon > 0 && config.norm_epsilon < 1)) {
     return ConfigProblem{"norm_epsilon", fmt::format("{} (allowed: between 0 and 1)", config.norm_epsilon)};
@@ -122,29 +201,6 @@ std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
                                      config.num_layers, parameters, kMostParameters)};
   }
   return std::nullopt;
-}
-
-std::int64_t num_layer_parameters(const TransformerConfig& config) {
-  const std::int64_t h = config.hidden_size;
-  const std::int64_t fc1 = config.activation == Activation::kSwiGlu ? 2 * config.ffn_size : config.ffn_size;
-  const std::int64_t weights =
-      h * config.qkv_size() + config.context_size() * h + h * fc1 + config.ffn_size * h;
-  const std::int64_t biases =
-      (config.has_qkv_bias() ? config.qkv_size() : 0) + (config.linear_bias ? h + fc1 + h : 0);
-  const std::int64_t head_norms = config.query_key_norm ? 2 * config.head_dim() : 0;
-  return weights + biases + head_norms + 2 * norm_parameters(config);
-}
-
-std::int64_t num_parameters(const TransformerConfig& config) {
-  const std::int64_t h = config.hidden_size;
-  const std::int64_t norms = norm_parameters(config) * (config.embedding_norm ? 2 : 1);
-  const std::int64_t head = config.tied_embeddings ? 0 : config.vocab_size * h;
-  return config.vocab_size * h + num_position_rows(config) * h +
-         config.num_layers * num_layer_parameters(config) + norms + head;
-}
-
-std::int64_t num_position_rows(const TransformerConfig& config) {
-  return config.position == PositionEncoding::kLearned ? config.max_positions + config.position_offset : 0;
 }
 
 }  // namespace portolan

@@ -14,6 +14,34 @@ enum class Activation { kGelu, kSwiGlu, kRelu };
 /// 2108.12409).
 enum class PositionEncoding { kLearned, kRotary, kAlibi };
 
+/// The MLP of some layers as many experts, of which a router picks a few for each token (model/experts.h).
+struct MixtureOfExperts {
+  std::int64_t num_experts = 0;
+  std::int64_t experts_per_token = 1;
+  std::int64_t expert_ffn_size = 0;     ///< width of one expert's MLP; of each of its two halves with SwiGLU
+  std::int64_t shared_ffn_size = 0;     ///< of the experts that every token passes, together; 0: none
+  std::int64_t first_dense_layers = 0;  ///< these have an ordinary MLP
+  std::int64_t layer_period = 1;        ///< of the others, layers n - 1, 2n - 1, ... have experts
+  /// Slots of an expert, in shares of what balanced tokens fill; none: as many as come (dropless).
+  std::optional<double> capacity_factor = {};
+  /// A bias that steers which experts are picked (DeepSeek-V3: arXiv 2412.19437, section 2.1.2). It is
+  /// updated by the load of its expert, which is counted where a gradient would be.
+  bool router_bias = false;
+
+  bool operator==(const MixtureOfExperts&) const = default;
+};
+
+/// Queries, keys and values by way of narrow latent vectors (DeepSeek-V2: arXiv 2405.04434, section 2.1).
+struct LatentAttention {
+  std::int64_t q_lora_rank = 0;  ///< of the queries' latent vector; 0: they are projected directly
+  std::int64_t kv_lora_rank = 0;
+  std::int64_t qk_nope_head_dim = 0;  ///< columns of a head's query and key without position
+  std::int64_t qk_rope_head_dim = 0;  ///< with rotary position: the key's are shared by all heads
+  std::int64_t v_head_dim = 0;
+
+  bool operator==(const LatentAttention&) const = default;
+};
+
 /// A decoder-only transformer as published models have it. Sizes are whole-model: nothing here knows of
 /// tensor parallelism or batches.
 struct TransformerConfig {
@@ -46,6 +74,8 @@ struct TransformerConfig {
   /// Tokens that a query looks back on (Mistral). Kept, not priced: attention costs as if causal over the
   /// whole sequence, which is exact for sequences up to the window and too much beyond.
   std::optional<std::int64_t> sliding_window;
+  std::optional<MixtureOfExperts> experts;
+  std::optional<LatentAttention> latent;
   double norm_epsilon = 1e-5;
   double rotary_theta = 10000;
   double initializer_std = 0.02;
@@ -70,10 +100,17 @@ struct ConfigProblem {
 /// parameter count overflows.
 std::optional<ConfigProblem> find_problem(const TransformerConfig& config);
 
+enum class LayerKind : std::uint8_t { kDense, kExperts };
+/// Of layer `layer`, from 0.
+LayerKind layer_kind(const TransformerConfig& config, std::int64_t layer);
+std::int64_t num_layers_of(const TransformerConfig& config, LayerKind kind);
+
 /// Trainable parameters of the whole model, vocabulary unpadded, tied head counted once.
 std::int64_t num_parameters(const TransformerConfig& config);
+/// Of these, what one token passes: of a layer's experts, experts_per_token and the shared ones.
+std::int64_t num_active_parameters(const TransformerConfig& config);
 /// Of one layer.
-std::int64_t num_layer_parameters(const TransformerConfig& config);
+std::int64_t num_layer_parameters(const TransformerConfig& config, LayerKind kind = LayerKind::kDense);
 /// Of the position table; 0 without one.
 std::int64_t num_position_rows(const TransformerConfig& config);
 

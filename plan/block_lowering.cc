@@ -14,7 +14,7 @@ CollectiveKind collective_of(KernelKind kind) {
     case KernelKind::kTensorReduceScatter:
       return CollectiveKind::kReduceScatter;
     default:
-      assert(kind == KernelKind::kTensorAllReduce);
+      assert(kind == KernelKind::kTensorAllReduce);  // experts: refused by legality.cc
       return CollectiveKind::kAllReduce;
   }
 }

@@ -15,10 +15,17 @@ using Found = std::optional<Rejection>;
 
 Rejection reject(RejectReason reason, std::string message) { return {reason, std::move(message)}; }
 
-Found find_unavailable(const Strategy& s) {
+Found find_unavailable(const TransformerConfig& model, const Strategy& s) {
   const auto unavailable = [](std::string what) {
     return reject(RejectReason::kNotAvailable, std::move(what) + " is not available yet");
   };
+  if (model.experts) {
+    return unavailable(fmt::format("a model with experts ({} of {} a token; allowed: none)",
+                                   model.experts->experts_per_token, model.experts->num_experts));
+  }
+  if (model.latent) {
+    return unavailable("a model with latent attention");
+  }
   if (s.context_parallel != 1) {
     return unavailable(fmt::format("context parallelism (cp={}; allowed: 1)", s.context_parallel));
   }
@@ -195,7 +202,7 @@ std::string_view reject_reason_name(RejectReason reason) {
 }
 
 std::optional<Rejection> find_rejection(const Scenario& scenario, const Strategy& strategy) {
-  if (Found found = find_unavailable(strategy)) {
+  if (Found found = find_unavailable(scenario.model, strategy)) {
     return found;
   }
   if (Found found = find_degree_problem(scenario, strategy)) {

@@ -37,7 +37,8 @@ std::vector<TemplateLifetimes> buffer_lifetimes(const Stage& stage);
 /// formula leaves out there: norm statistics, grouped-query attention, SwiGLU, ReLU, norms of heads, parallel
 /// residual, no dropout. Not counted: attention's part of a parallel sum, kept where the MLP is recomputed
 /// with the sum (whole groups, or for the sum's dropout mask) and attention's projection is not.
+/// Of a layer with experts, as model/experts.h says: balanced.
 Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions& options,
-                              const RecomputeSet& recompute);
+                              const RecomputeSet& recompute, LayerKind kind = LayerKind::kDense);
 
 }  // namespace portolan

@@ -1,8 +1,45 @@
+#include <cmath>
+
 #include "plan/memory.h"
 
 namespace portolan {
 
 namespace {
+
+/// Bytes of fc1's output and of the activation's for a token and a column of width `ffn_size`: SwiGLU's input
+/// has two halves; of ReLU's, whose output says what passed, nothing is kept.
+std::int64_t kept_widths(Activation activation) {
+  switch (activation) {
+    case Activation::kGelu:
+      return 2;
+    case Activation::kSwiGlu:
+      return 3;
+    case Activation::kRelu:
+      break;
+  }
+  return 1;
+}
+
+/// Of a layer with experts, behind its second norm: fp32 logits and weights and int32 indices of the experts
+/// picked, for `rows` tokens; what experts read, made and returned; shared experts as any MLP.
+std::int64_t saved_by_experts(const TransformerConfig& model, const BlockOptions& options,
+                              std::int64_t rows) {
+  const MixtureOfExperts& x = *model.experts;
+  const std::int64_t t = options.tensor_parallel;
+  const std::int64_t element = options.compute_bytes;
+  const std::int64_t picked = rows * x.experts_per_token;
+  std::int64_t sent = picked;
+  if (x.capacity_factor) {
+    const double balanced = static_cast<double>(picked) / static_cast<double>(x.num_experts);
+    sent = x.num_experts * static_cast<std::int64_t>(std::ceil(*x.capacity_factor * balanced));
+  }
+  // Of all ranks of a tensor-parallel group that divides sequences.
+  const std::int64_t computed = options.sequence_parallel ? sent * t : sent;
+  const std::int64_t tokens = options.microbatch_size * options.sequence_length;
+  const std::int64_t widths = kept_widths(model.activation);
+  return 4 * rows * x.num_experts + 8 * picked + element * model.hidden_size * (computed + sent) +
+         element * widths * (computed * x.expert_ffn_size + tokens * x.shared_ffn_size) / t;
+}
 
 bool recomputes(const RecomputeSet& set, KernelGroup group) {
   return set.test(static_cast<std::size_t>(group));
@@ -11,7 +48,7 @@ bool recomputes(const RecomputeSet& set, KernelGroup group) {
 }  // namespace
 
 Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions& options,
-                              const RecomputeSet& set) {
+                              const RecomputeSet& set, LayerKind kind) {
   const std::int64_t t = options.tensor_parallel;
   const std::int64_t element = options.compute_bytes;
   const std::int64_t tokens = options.microbatch_size * options.sequence_length;  // s b
@@ -23,10 +60,6 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
   const std::int64_t scores = tokens * options.sequence_length * model.num_heads / t;  // a s^2 b / t
   const std::int64_t statistics = rows * 4 * (model.normalization == Normalization::kLayerNorm ? 2 : 1);
   const std::int64_t mask = options.dropout ? 1 : 0;
-  // The input of the activation: two halves with SwiGLU, none with ReLU, whose output says what passed.
-  const std::int64_t fc1 = model.activation == Activation::kRelu     ? 0
-                           : model.activation == Activation::kSwiGlu ? 2 * ffn
-                                                                     : ffn;
   // Copies of queries and keys with their norms, and the reciprocal deviation of each head's.
   const std::int64_t heads = tokens * (model.num_heads + model.num_kv_heads) / t;
   const std::int64_t query_key = model.query_key_norm ? heads * (element * model.head_dim() + 4) : 0;
@@ -40,7 +73,9 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
     keep(KernelGroup::kProjection, element * hidden + mask * hidden);
   }
   keep(KernelGroup::kNorm2, element * hidden + statistics);
-  keep(KernelGroup::kMlp, element * (fc1 + ffn) + mask * hidden);
+  keep(KernelGroup::kMlp,
+       mask * hidden + (kind == LayerKind::kExperts ? saved_by_experts(model, options, rows)
+                                                    : element * kept_widths(model.activation) * ffn));
   keep(KernelGroup::kAttentionContext, element * tokens * model.context_size() / t);
   return Bytes(bytes);
 }

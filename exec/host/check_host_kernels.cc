@@ -163,6 +163,12 @@ bool is_absent(KernelKind kind) {
     case KernelKind::kReluForward:
     case KernelKind::kReluBackward:
     case KernelKind::kBranchSum:
+    case KernelKind::kRouterTopKForward:
+    case KernelKind::kRouterTopKBackward:
+    case KernelKind::kPermuteTokensForward:
+    case KernelKind::kPermuteTokensBackward:
+    case KernelKind::kUnpermuteTokensForward:
+    case KernelKind::kUnpermuteTokensBackward:
       return true;
     default:
       return is_communication(kind);
@@ -185,6 +191,9 @@ OperandNeeds needs_of(const Kernel& kernel) {
 /// Sizes that multiply to what fits a buffer and are still none.
 Result<void> check_sizes(const Kernel& kernel) {
   const KernelShape& s = kernel.shape;
+  if (is_linear(kernel.kind) && s.gemm_batch > 1) {
+    return cannot(kernel, fmt::format("{} grouped products (allowed: 1)", s.gemm_batch));
+  }
   for (const std::int64_t size :
        {s.rows, s.columns, s.inner, s.batch, s.sequence, s.heads, s.kv_heads, s.head_dim}) {
     if (size < 0 || size > kLargestSize) {

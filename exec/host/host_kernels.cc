@@ -304,6 +304,13 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
     case KernelKind::kReluForward:
     case KernelKind::kReluBackward:
     case KernelKind::kBranchSum:
+    case KernelKind::kRouterTopKForward:
+    case KernelKind::kRouterTopKBackward:
+    case KernelKind::kPermuteTokensForward:
+    case KernelKind::kPermuteTokensBackward:
+    case KernelKind::kUnpermuteTokensForward:
+    case KernelKind::kUnpermuteTokensBackward:
+    case KernelKind::kExpertAllToAll:
     case KernelKind::kTensorAllReduce:
     case KernelKind::kTensorAllGather:
     case KernelKind::kTensorReduceScatter:

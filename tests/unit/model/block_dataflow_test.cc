@@ -107,36 +107,60 @@ TEST(BlockDataflow, EveryValueIsMadeBeforeItIsReadInEveryStyleAndOption) {
   }
 }
 
+TEST(BlockDataflow, EveryValueIsMadeBeforeItIsReadInLayersWithExperts) {
+  for (const TransformerConfig& config : expert_styles()) {
+    for (const BlockOptions& options : expert_options()) {
+      expect_sound(layer_block(config, options, LayerKind::kExperts));
+    }
+  }
+}
+
+void expect_one_writing_group(const Block& layer) {
+  std::map<int, KernelGroup> writer;
+  for (const GroupedKernel& grouped : layer.forward) {
+    EXPECT_NE(grouped.group, KernelGroup::kOther);
+    for (const Operand& operand : grouped.kernel.operands) {
+      if (operand.access != Access::kRead) {
+        const auto [found, first] = writer.emplace(operand.tensor, grouped.group);
+        EXPECT_EQ(found->second, grouped.group)
+            << layer.tensors[static_cast<std::size_t>(operand.tensor)].name;
+      }
+    }
+  }
+}
+
 TEST(BlockDataflow, ATensorIsWrittenByKernelsOfOneGroupOnly) {
   for (const TransformerConfig& config : all_styles()) {
     for (const BlockOptions& options : all_options()) {
-      const Block layer = layer_block(config, options);
-      std::map<int, KernelGroup> writer;
-      for (const GroupedKernel& grouped : layer.forward) {
-        EXPECT_NE(grouped.group, KernelGroup::kOther);
-        for (const Operand& operand : grouped.kernel.operands) {
-          if (operand.access != Access::kRead) {
-            const auto [found, first] = writer.emplace(operand.tensor, grouped.group);
-            EXPECT_EQ(found->second, grouped.group)
-                << layer.tensors[static_cast<std::size_t>(operand.tensor)].name;
-          }
-        }
-      }
+      expect_one_writing_group(layer_block(config, options));
     }
+  }
+  for (const TransformerConfig& config : expert_styles()) {
+    for (const BlockOptions& options : expert_options()) {
+      expect_one_writing_group(layer_block(config, options, LayerKind::kExperts));
+    }
+  }
+}
+
+void expect_unique_names(const Block& block) {
+  std::set<std::string> names;
+  for (const Tensor& tensor : block.tensors) {
+    EXPECT_TRUE(names.insert(tensor.name).second) << tensor.name;
+    EXPECT_GT(tensor.elements, 0) << tensor.name;
   }
 }
 
 TEST(BlockDataflow, NamesAreUnique) {
   for (const TransformerConfig& config : all_styles()) {
     for (const BlockOptions& options : all_options()) {
-      for (const Block& block : {embedding_block(config, options), layer_block(config, options),
-                                 head_block(config, options, 1.0)}) {
-        std::set<std::string> names;
-        for (const Tensor& tensor : block.tensors) {
-          EXPECT_TRUE(names.insert(tensor.name).second) << tensor.name;
-          EXPECT_GT(tensor.elements, 0) << tensor.name;
-        }
-      }
+      expect_unique_names(embedding_block(config, options));
+      expect_unique_names(layer_block(config, options));
+      expect_unique_names(head_block(config, options, 1.0));
+    }
+  }
+  for (const TransformerConfig& config : expert_styles()) {
+    for (const BlockOptions& options : expert_options()) {
+      expect_unique_names(layer_block(config, options, LayerKind::kExperts));
     }
   }
 }

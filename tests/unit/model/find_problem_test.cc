@@ -94,6 +94,59 @@ TEST(FindProblem, NamesTheKeyTheValueAndWhatIsAllowed) {
   }
 }
 
+TEST(FindProblem, OfExpertsAndLatentAttentionNamesTheKeyBelowTheirs) {
+  const std::vector<Row> table = {
+      {nullptr, "", [](TransformerConfig&) {}},
+      {"experts.num_experts", "0 (allowed: 1 to", [](TransformerConfig& c) { c.experts->num_experts = 0; }},
+      {"experts.experts_per_token", "5 (allowed: 1 to 4)",
+       [](TransformerConfig& c) { c.experts->experts_per_token = 5; }},
+      {"experts.expert_ffn_size", "0 (allowed: 1 to",
+       [](TransformerConfig& c) { c.experts->expert_ffn_size = 0; }},
+      {"experts.shared_ffn_size", "-1 (allowed: 0 to",
+       [](TransformerConfig& c) { c.experts->shared_ffn_size = -1; }},
+      {"experts.first_dense_layers", "5 (allowed: 0 to 4)",
+       [](TransformerConfig& c) { c.experts->first_dense_layers = 5; }},
+      {"experts.layer_period", "0 (allowed: 1 to 4)",
+       [](TransformerConfig& c) { c.experts->layer_period = 0; }},
+      {"experts.capacity_factor", "0 (allowed: above 0",
+       [](TransformerConfig& c) { c.experts->capacity_factor = 0; }},
+      {"experts.capacity_factor", "nan (allowed: above 0",
+       [](TransformerConfig& c) { c.experts->capacity_factor = std::numeric_limits<double>::quiet_NaN(); }},
+      {"parallel_residual", "true with experts is not available yet",
+       [](TransformerConfig& c) { c.parallel_residual = true; }},
+      {"num_layers", "4 make",
+       [](TransformerConfig& c) {
+         c.experts->num_experts = 1 << 22;
+         c.experts->expert_ffn_size = 1 << 22;
+       }},
+      {nullptr, "",
+       [](TransformerConfig& c) {
+         c.latent = {.q_lora_rank = 8,
+                     .kv_lora_rank = 4,
+                     .qk_nope_head_dim = 4,
+                     .qk_rope_head_dim = 2,
+                     .v_head_dim = 4};
+       }},
+      {"latent_attention.kv_lora_rank", "0 (allowed: 1 to", [](TransformerConfig& c) { c.latent.emplace(); }},
+      {"latent_attention.qk_rope_head_dim", "3 is odd",
+       [](TransformerConfig& c) {
+         c.latent = {.kv_lora_rank = 4, .qk_nope_head_dim = 4, .qk_rope_head_dim = 3, .v_head_dim = 4};
+       }},
+  };
+  for (const Row& row : table) {
+    TransformerConfig config = small_deepseek();
+    row.change(config);
+    const auto problem = find_problem(config);
+    if (row.key == nullptr) {
+      EXPECT_FALSE(problem) << problem->key << ": " << problem->message;
+      continue;
+    }
+    ASSERT_TRUE(problem) << row.key << " " << row.message;
+    EXPECT_EQ(problem->key, row.key);
+    EXPECT_TRUE(problem->message.starts_with(row.message)) << problem->message;
+  }
+}
+
 TEST(FindProblem, NoCountOverflowsWhereNoProblemIsFound) {
   // 100,000 layers of 12 x 2^48 elements are 3.4e20, beyond the 9.2e18 of 64 bits.
   TransformerConfig config =

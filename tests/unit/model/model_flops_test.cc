@@ -42,6 +42,33 @@ TEST(ModelFlops, OfLlamaCountGroupedQueriesAndTheGatedMlp) {
   EXPECT_DOUBLE_EQ(model_flops_per_sequence(large, 2).value, 3 * (80 * layer2 + s * 2 * h2 * 32000));
 }
 
+TEST(ModelFlops, OfExpertsCountThoseThatATokenPasses) {
+  // Mixtral 8x7B (arXiv 2401.04088, table 1): forward of a layer and token: attention as above, router 2 h E,
+  // two experts of 6 h f each.
+  TransformerConfig config = llama({.layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 8, .ffn = 14336});
+  config.experts = {.num_experts = 8, .experts_per_token = 2, .expert_ffn_size = 14336};
+  const double h = 4096, f = 14336;
+  for (const double s : {2.0, 3.0, 4096.0}) {
+    const double attention = 2 * h * (h + h / 2) + 2 * h * h + 4 * s * h;
+    const double experts = 2 * h * 8 + 2 * 6 * h * f;
+    const double forward = s * (32 * (attention + experts) + 2 * h * 32000);
+    EXPECT_NEAR(model_flops_per_sequence(config, static_cast<std::int64_t>(s)).value, 3 * forward,
+                1e-12 * forward);
+  }
+  // A capacity changes what is computed, not what the model needs; dense layers and shared experts count as
+  // MLPs.
+  TransformerConfig capacity = config;
+  capacity.experts->capacity_factor = 2;
+  EXPECT_EQ(model_flops_per_sequence(capacity, 64), model_flops_per_sequence(config, 64));
+  config.experts->first_dense_layers = 2;
+  config.experts->shared_ffn_size = 2048;
+  const double s = 64;
+  const double attention = 2 * h * (h + h / 2) + 2 * h * h + 4 * s * h;
+  const double forward =
+      s * (32 * attention + 2 * 6 * h * f + 30 * (2 * h * 8 + 2 * 6 * h * f + 6 * h * 2048) + 2 * h * 32000);
+  EXPECT_NEAR(model_flops_per_sequence(config, 64).value, 3 * forward, 1e-12 * forward);
+}
+
 Flops products(const std::vector<GroupedKernel>& kernels) {
   Flops sum;
   for (const GroupedKernel& grouped : kernels) {
@@ -57,6 +84,12 @@ TEST(ModelFlops, BackwardDoesTwiceTheProductsOfForward) {
       EXPECT_DOUBLE_EQ(products(layer.backward).value, 2 * products(layer.forward).value);
       const Block head = head_block(config, options, 1.0);
       EXPECT_DOUBLE_EQ(products(head.backward).value, 2 * products(head.forward).value);
+    }
+  }
+  for (const TransformerConfig& config : expert_styles()) {
+    for (const BlockOptions& options : expert_options()) {
+      const Block layer = layer_block(config, options, LayerKind::kExperts);
+      EXPECT_DOUBLE_EQ(products(layer.backward).value, 2 * products(layer.forward).value);
     }
   }
 }

@@ -1,10 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "model/block.h"
 #include "sample_models.h"
 
 namespace portolan {
 namespace {
+
+using namespace std::string_literals;
 
 struct Published {
   const char* name;
@@ -72,6 +77,68 @@ std::int64_t declared(const Block& block) {
     elements += tensor.role == TensorRole::kParameter && !tensor.tied_to_embedding ? tensor.elements : 0;
   }
   return elements;
+}
+
+TEST(ParameterCount, OfExpertsEqualsTheTensorsOfTheBlocks) {
+  for (const TransformerConfig& config : expert_styles()) {
+    BlockOptions options;
+    options.sequence_length = 8;
+    std::int64_t sum =
+        declared(embedding_block(config, options)) + declared(head_block(config, options, 1.0));
+    for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+      const LayerKind kind = layer_kind(config, layer);
+      const std::int64_t elements = declared(layer_block(config, options, kind));
+      EXPECT_EQ(elements, num_layer_parameters(config, kind));
+      sum += elements;
+    }
+    EXPECT_EQ(sum, num_parameters(config));
+  }
+}
+
+TEST(ParameterCount, OfExpertsAreSumsByHand) {
+  // LLaMA layer without its MLP: 512 + 256 + 32 = 800; an expert of width 24: 3 x 16 x 24 = 1152; router 4
+  // x 16.
+  EXPECT_EQ(num_parameters(small_mixtral()), 2 * (800 + 64 + 4 * 1152) + 16 + 640);
+  EXPECT_EQ(num_active_parameters(small_mixtral()), 2 * (800 + 64 + 2 * 1152) + 16 + 640);
+  // One layer with a dense MLP, three with a shared expert of width 8 (384) and 4 biases of the router.
+  EXPECT_EQ(num_parameters(small_deepseek()), 4 * 800 + 1152 + 3 * (64 + 4 + 4 * 1152 + 384) + 16 + 640);
+  EXPECT_EQ(num_active_parameters(small_deepseek()),
+            4 * 800 + 1152 + 3 * (64 + 4 + 2 * 1152 + 384) + 16 + 640);
+  // GPT layer without its MLP: weights 4 h^2 = 1024, biases 48 + 16, norms 64; its MLP 2128; an expert, which
+  // has no biases, 2 x 16 x 24 = 768.
+  EXPECT_EQ(num_parameters(small_switch()),
+            4 * (1024 + 48 + 16 + 64) + 2 * 2128 + 2 * (64 + 4 * 768) + 32 + 320 + 128);
+  EXPECT_EQ(num_active_parameters(small_opt()), num_parameters(small_opt())) << "all of a dense model";
+}
+
+TEST(LayerKind, FollowsFirstDenseLayersAndPeriod) {
+  const auto kinds = [](std::int64_t layers, std::int64_t first_dense, std::int64_t period) {
+    TransformerConfig config = small_mixtral();
+    config.num_layers = layers;
+    config.experts->first_dense_layers = first_dense;
+    config.experts->layer_period = period;
+    std::string text;
+    for (std::int64_t layer = 0; layer < layers; ++layer) {
+      text += layer_kind(config, layer) == LayerKind::kExperts ? 'e' : 'd';
+    }
+    EXPECT_EQ(num_layers_of(config, LayerKind::kExperts), std::count(text.begin(), text.end(), 'e')) << text;
+    EXPECT_EQ(num_layers_of(config, LayerKind::kDense), std::count(text.begin(), text.end(), 'd')) << text;
+    return text;
+  };
+  EXPECT_EQ(kinds(4, 0, 1), "eeee");
+  EXPECT_EQ(kinds(5, 3, 1), "dddee");
+  EXPECT_EQ(kinds(6, 0, 2), "dedede");
+  EXPECT_EQ(kinds(7, 2, 3), "ddeddedd"s.substr(0, 7));
+  EXPECT_EQ(kinds(7, 3, 3), "dddddedd"s.substr(0, 7));
+  EXPECT_EQ(kinds(3, 3, 1), "ddd");
+  for (std::int64_t first = 0; first <= 9; ++first) {
+    for (std::int64_t period = 1; period <= 9; ++period) {
+      kinds(9, first, period);
+    }
+  }
+  TransformerConfig dense = small_opt();
+  EXPECT_EQ(layer_kind(dense, 0), LayerKind::kDense);
+  EXPECT_EQ(num_layers_of(dense, LayerKind::kExperts), 0);
 }
 
 TEST(ParameterCount, EqualsTheTensorsOfTheBlocksInEveryStyle) {

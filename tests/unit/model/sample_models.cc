@@ -90,6 +90,51 @@ TransformerConfig small_mistral() {
   return config;
 }
 
+TransformerConfig small_mixtral() {
+  TransformerConfig config = small_llama();
+  config.experts = {.num_experts = 4, .experts_per_token = 2, .expert_ffn_size = 24};
+  return config;
+}
+
+TransformerConfig small_deepseek() {
+  TransformerConfig config = small_mixtral();
+  config.num_layers = 4;
+  config.experts->shared_ffn_size = 8;
+  config.experts->first_dense_layers = 1;
+  config.experts->router_bias = true;
+  return config;
+}
+
+TransformerConfig small_switch() {
+  TransformerConfig config = small_gpt();
+  config.num_layers = 4;
+  config.experts = {.num_experts = 4,
+                    .experts_per_token = 1,
+                    .expert_ffn_size = 24,
+                    .layer_period = 2,
+                    .capacity_factor = 1.5};
+  return config;
+}
+
+std::vector<TransformerConfig> expert_styles() { return {small_mixtral(), small_deepseek(), small_switch()}; }
+
+std::vector<BlockOptions> expert_options() {
+  std::vector<BlockOptions> list;
+  for (BlockOptions options : all_options()) {
+    for (const bool divided : {false, true}) {
+      if (divided && options.tensor_parallel == 1) {
+        continue;
+      }
+      options.sequence_parallel = divided;
+      for (const std::int64_t expert_parallel : {1, 2, 4}) {
+        options.expert_parallel = expert_parallel;
+        list.push_back(options);
+      }
+    }
+  }
+  return list;
+}
+
 std::vector<TransformerConfig> all_styles() {
   std::vector<TransformerConfig> styles;
   for (unsigned bits = 0; bits < 64; ++bits) {

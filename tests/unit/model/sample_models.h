@@ -35,6 +35,17 @@ TransformerConfig small_qwen2();    ///< biases of query, key and value only
 TransformerConfig small_qwen3();    ///< norms of queries and keys, heads wider than hidden_size / num_heads
 TransformerConfig small_mistral();  ///< heads narrower than hidden_size / num_heads, a sliding window
 
+/// Models with experts: hidden 16, 4 heads; 4 experts of width 24, 2 a token.
+TransformerConfig small_mixtral();  ///< every layer, nothing shared
+TransformerConfig
+small_deepseek();  ///< shared experts of width 8, a router bias; of 4 layers the first is dense
+TransformerConfig small_switch();  ///< GELU, one expert a token, capacity 1.5, every second of 4 layers
+std::vector<TransformerConfig> expert_styles();
+
+/// all_options(), and with tensor parallelism also divided sequences; each with 1, 2 and 4 expert-parallel
+/// ranks.
+std::vector<BlockOptions> expert_options();
+
 /// All 64 combinations of normalisation, activation, positions, grouped queries, biases and tying, in sizes
 /// of a few, and the published variants.
 std::vector<TransformerConfig> all_styles();

@@ -24,6 +24,12 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        [](Scenario&, Strategy& s) { s.context_parallel = 2; }},
       {R::kNotAvailable, "expert parallelism (ep=4; allowed: 1) is not available yet",
        [](Scenario&, Strategy& s) { s.expert_parallel = 4; }},
+      {R::kNotAvailable, "a model with experts (2 of 8 a token; allowed: none) is not available yet",
+       [](Scenario& c, Strategy&) {
+         c.model.experts = {.num_experts = 8, .experts_per_token = 2, .expert_ffn_size = 64};
+       }},
+      {R::kNotAvailable, "a model with latent attention is not available yet",
+       [](Scenario& c, Strategy&) { c.model.latent.emplace(); }},
       {R::kHeads, "a sequence of 63 tokens is not divisible by tp 2 (sequence parallelism)",
        [](Scenario& c, Strategy& s) {
          c.sequence_length = 63;

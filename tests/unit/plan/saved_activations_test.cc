@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "plan/block_lowering.h"
 #include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/memory.h"
@@ -134,6 +135,74 @@ TEST(SavedActivations, EqualTheBuffersThatSpanForwardAndBackward) {
             }
           }
         }
+      }
+    }
+  }
+}
+
+/// Bytes that a block keeps from forward to backward: what backward or what is recomputed for it reads, and a
+/// kernel made that is not itself recomputed; with the block's input.
+Bytes kept_by(const Block& block, const RecomputeSet& set) {
+  const std::vector<bool> recomputed = kernels_to_recompute(block, set, false);
+  std::vector<bool> made(block.tensors.size(), false);
+  std::vector<bool> read(block.tensors.size(), false);
+  const auto note = [&](const GroupedKernel& grouped, bool is_forward) {
+    for (const Operand& operand : grouped.kernel.operands) {
+      const auto i = static_cast<std::size_t>(operand.tensor);
+      if (is_forward) {
+        made[i] = made[i] || operand.access == Access::kWrite;
+      } else {
+        read[i] = read[i] || operand.access != Access::kWrite;
+      }
+    }
+  };
+  for (std::size_t i = 0; i < block.forward.size(); ++i) {
+    note(block.forward[i], !recomputed[i]);
+  }
+  for (const GroupedKernel& grouped : block.backward) {
+    note(grouped, false);
+  }
+  Bytes sum;
+  for (std::size_t i = 0; i < block.tensors.size(); ++i) {
+    const TensorRole role = block.tensors[i].role;
+    const bool kept = role == TensorRole::kInput || (role == TensorRole::kActivation && made[i] && read[i]);
+    sum += kept ? block.tensors[i].bytes() : Bytes(0);
+  }
+  return sum;
+}
+
+std::vector<TransformerConfig> tiny_expert_models() {
+  std::vector<TransformerConfig> models{tiny_llama(), tiny_llama(), tiny_gpt()};
+  models[0].experts = {.num_experts = 4, .experts_per_token = 2, .expert_ffn_size = 48};
+  models[1].experts = {.num_experts = 8,
+                       .experts_per_token = 3,
+                       .expert_ffn_size = 16,
+                       .shared_ffn_size = 32,
+                       .router_bias = true};
+  models[1].query_key_norm = true;
+  models[2].experts = {
+      .num_experts = 4, .experts_per_token = 1, .expert_ffn_size = 64, .capacity_factor = 1.25};
+  models[2].activation = Activation::kRelu;
+  return models;
+}
+
+TEST(SavedActivations, OfLayersWithExpertsEqualWhatTheBlockKeeps) {
+  for (const TransformerConfig& model : tiny_expert_models()) {
+    for (unsigned bits = 0; bits < 1U << 6; ++bits) {
+      BlockOptions options;
+      options.microbatch_size = 2;
+      options.sequence_length = 16;
+      options.tensor_parallel = bits & 1U ? 2 : 1;
+      options.sequence_parallel = (bits & 3U) == 3U;
+      options.expert_parallel = bits & 4U ? 4 : 1;
+      options.dropout = (bits & 8U) != 0;
+      options.compute_bytes = bits & 16U ? 2 : 4;
+      const LayerKind kind = bits & 32U ? LayerKind::kExperts : LayerKind::kDense;
+      const Block block = layer_block(model, options, kind);
+      for (unsigned groups = 0; groups < 1U << (kNumKernelGroups - 1); ++groups) {
+        ASSERT_EQ(kept_by(block, RecomputeSet(groups)),
+                  saved_layer_activations(model, options, RecomputeSet(groups), kind))
+            << RecomputeSet(groups) << " options " << bits;
       }
     }
   }
