@@ -34,7 +34,7 @@ class StepLog {
     std::int64_t start_ns = 0;
     std::int64_t end_ns = 0;
     double receive_s = 0;
-    std::array<double, 3> collective_s{};
+    std::array<double, kNumCollectiveKinds> collective_s{};
     StepUsage usage;
   };
 

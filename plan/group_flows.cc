@@ -8,7 +8,10 @@ namespace portolan {
 
 FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank) const {
   if (op.kind == OpKind::kCollective) {
-    return ring_collective(cluster_, op.collective, group_of(placement_, rank, op), op.bytes);
+    return collective_flows(cluster_, {.kind = op.collective,
+                                       .algorithm = op.algorithm,
+                                       .members = group_of(placement_, rank, op),
+                                       .payload = op.bytes});
   }
   const std::int32_t peer = peer_of(placement_, rank, op);
   const bool sends = op.kind == OpKind::kSend;

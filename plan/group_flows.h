@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "plan/cost.h"
+#include "plan/collectives/collective_flows.h"
 #include "plan/program.h"
 #include "topology/cluster.h"
 #include "topology/placement.h"

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "plan/collectives/collective_flows.h"
 #include "plan/legality.h"
 
 namespace portolan {
@@ -98,8 +99,9 @@ class OnceAStepPricing {
     for (std::int32_t d = 0; d < ranks; ++d) {
       members.push_back(d);
     }
-    return uncontended_time(context_.cluster,
-                            ring_collective(context_.cluster, kind, std::move(members), bytes));
+    return uncontended_time(
+        context_.cluster,
+        collective_flows(context_.cluster, {.kind = kind, .members = std::move(members), .payload = bytes}));
   }
 
   Seconds time_of(KernelKind kind, std::int64_t elements, std::int64_t bytes) const {

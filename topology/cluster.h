@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,9 +54,40 @@ struct Edge {
   bool operator==(const Edge&) const = default;
 };
 
+/// The links of a route, in order. No route has more than kMaxSize, and none needs memory of its own: whoever
+/// prices a collective asks for a route for each of its flows.
+class LinkList {
+ public:
+  /// NVLink up and down, PCIe, network card, trunk, core trunk, and the last four the other way.
+  static constexpr std::size_t kMaxSize = 10;
+
+  LinkList() = default;
+  LinkList(std::initializer_list<LinkIndex> links) {
+    for (const LinkIndex link : links) {
+      push_back(link);
+    }
+  }
+  /// Precondition: size() < kMaxSize.
+  void push_back(LinkIndex link) { links_[size_++] = link; }
+
+  const LinkIndex* begin() const { return links_.data(); }
+  const LinkIndex* end() const { return links_.data() + size_; }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  /// Precondition: not empty.
+  LinkIndex front() const { return links_.front(); }
+  LinkIndex back() const { return links_[size_ - 1]; }
+
+  bool operator==(const LinkList&) const = default;
+
+ private:
+  std::array<LinkIndex, kMaxSize> links_{};  ///< 0 beyond size_
+  std::size_t size_ = 0;
+};
+
 /// The links that a payload crosses, in order, and the sum of their latencies.
 struct Route {
-  std::vector<LinkIndex> links;
+  LinkList links;
   Seconds latency;
 
   bool operator==(const Route&) const = default;

@@ -4,9 +4,6 @@ namespace portolan {
 
 namespace {
 
-/// NVLink up and down, PCIe, network card, trunk, core trunk, and the last four the other way.
-constexpr std::size_t kMaxLinks = 10;
-
 /// The GPU of the source's node that hands the payload to the destination's rail. Of several on that rail
 /// it is the one in the destination's place: it needs no choice, and spreads the load as the
 /// destinations are spread (NCCL's PXN does alike).
@@ -17,8 +14,7 @@ std::int64_t gateway_gpu(const ClusterLayout& layout, std::int64_t source, std::
   return layout.node_of_gpu(source) * layout.gpus_per_node + destination % layout.gpus_per_node;
 }
 
-void append_nvlink(const ClusterLayout& layout, std::int64_t from, std::int64_t to,
-                   std::vector<LinkIndex>& links) {
+void append_nvlink(const ClusterLayout& layout, std::int64_t from, std::int64_t to, LinkList& links) {
   links.push_back(layout.nvlink_up(from));
   links.push_back(layout.nvlink_down(to));
 }
@@ -27,7 +23,7 @@ void append_nvlink(const ClusterLayout& layout, std::int64_t from, std::int64_t 
 /// its card's number among those of its rail picks the spine; that number and the rail, as the rails share
 /// the spines, the core switch.
 void append_trunks(const ClusterLayout& layout, std::int64_t source_nic, std::int64_t destination_nic,
-                   std::vector<LinkIndex>& links) {
+                   LinkList& links) {
   const std::int64_t source_leaf = layout.leaf_of_nic(source_nic);
   const std::int64_t destination_leaf = layout.leaf_of_nic(destination_nic);
   const std::int64_t source_group = layout.group_of_leaf(source_leaf);
@@ -54,7 +50,6 @@ Route rail_route(const ClusterLayout& layout, DeviceIndex source, DeviceIndex de
   if (source == destination) {
     return route;
   }
-  route.links.reserve(kMaxLinks);
   const std::int64_t source_node = layout.node_of_gpu(source);
   const std::int64_t destination_node = layout.node_of_gpu(destination);
   if (source_node == destination_node) {

@@ -28,7 +28,7 @@ void expect_bijective(int count, Name name, Find find) {
 TEST(Names, AreFoundAgain) {
   expect_bijective<Phase>(8, phase_name, find_phase);
   expect_bijective<OpKind>(4, op_kind_name, find_op_kind);
-  expect_bijective<CollectiveKind>(3, collective_name, find_collective);
+  expect_bijective<CollectiveKind>(kNumCollectiveKinds, collective_name, find_collective);
   expect_bijective<BufferKind>(6, buffer_kind_name, find_buffer_kind);
   expect_bijective<ScheduleKind>(4, schedule_name, find_schedule);
   expect_bijective<Precision>(5, precision_name, find_precision);

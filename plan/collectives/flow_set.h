@@ -1,0 +1,31 @@
+#pragma once
+
+#include <vector>
+
+#include "base/quantity.h"
+#include "topology/cluster.h"
+
+namespace portolan {
+
+/// One payload between two devices.
+struct Flow {
+  DeviceIndex source = 0;
+  DeviceIndex destination = 0;
+  double bytes = 0;
+
+  bool operator==(const Flow&) const = default;
+};
+
+/// A communication as flows that start together, over when all have arrived, after `latency`.
+struct FlowSet {
+  std::vector<Flow> flows;
+  Seconds latency;
+
+  bool operator==(const FlowSet&) const = default;
+};
+
+/// Time of a flow set when nothing else uses its links: the busiest link's bytes over its bandwidth, and the
+/// latency.
+Seconds uncontended_time(const Cluster& cluster, const FlowSet& set);
+
+}  // namespace portolan

@@ -1,0 +1,28 @@
+#include "plan/collectives/link_loads.h"
+
+#include <algorithm>
+
+namespace portolan {
+
+Seconds LinkLoads::busiest(const Cluster& cluster) const {
+  double longest = 0;
+  for (const Slot& slot : slots_) {
+    if (slot.link != kNone) {
+      const BytesPerSecond bandwidth = cluster.links()[static_cast<std::size_t>(slot.link)].bandwidth;
+      longest = std::max(longest, slot.bytes / bandwidth.value);
+    }
+  }
+  return Seconds(longest);
+}
+
+void LinkLoads::grow() {
+  std::vector<Slot> full(slots_.size() * 4);
+  full.swap(slots_);
+  for (const Slot& slot : full) {
+    if (slot.link != kNone) {
+      slots_[place_of(slot.link)] = slot;
+    }
+  }
+}
+
+}  // namespace portolan
