@@ -51,7 +51,7 @@ struct TransformerConfig {
   std::int64_t num_heads = 0;
   std::int64_t num_kv_heads = 0;  ///< grouped-query attention; equals num_heads without it
   /// Width of one head where it is not hidden_size / num_heads (Mistral Nemo, Qwen3).
-  std::optional<std::int64_t> explicit_head_dim;
+  std::optional<std::int64_t> explicit_head_dim = {};
   std::int64_t ffn_size = 0;       ///< width of the MLP; of each of its two halves with SwiGLU
   std::int64_t vocab_size = 0;     ///< before padding
   std::int64_t max_positions = 0;  ///< learned positions, and the longest sequence
@@ -70,12 +70,12 @@ struct TransformerConfig {
   /// Rows of the position table before that of the first token (OPT: 2, left over from padding).
   std::int64_t position_offset = 0;
   /// Columns of each head that rotary positions turn (GPT-NeoX rotary_pct); none: all.
-  std::optional<std::int64_t> rotary_dim;
+  std::optional<std::int64_t> rotary_dim = {};
   /// Tokens that a query looks back on (Mistral). Kept, not priced: attention costs as if causal over the
   /// whole sequence, which is exact for sequences up to the window and too much beyond.
-  std::optional<std::int64_t> sliding_window;
-  std::optional<MixtureOfExperts> experts;
-  std::optional<LatentAttention> latent;
+  std::optional<std::int64_t> sliding_window = {};
+  std::optional<MixtureOfExperts> experts = {};
+  std::optional<LatentAttention> latent = {};
   double norm_epsilon = 1e-5;
   double rotary_theta = 10000;
   double initializer_std = 0.02;

@@ -13,8 +13,10 @@ CollectiveKind collective_of(KernelKind kind) {
       return CollectiveKind::kAllGather;
     case KernelKind::kTensorReduceScatter:
       return CollectiveKind::kReduceScatter;
+    case KernelKind::kExpertAllToAll:
+      return CollectiveKind::kAllToAll;
     default:
-      assert(kind == KernelKind::kTensorAllReduce);  // experts: refused by legality.cc
+      assert(kind == KernelKind::kTensorAllReduce);
       return CollectiveKind::kAllReduce;
   }
 }
@@ -22,10 +24,22 @@ CollectiveKind collective_of(KernelKind kind) {
 Axis axis_of(KernelKind kind) {
   assert(is_communication(kind));
   switch (kind) {
+    case KernelKind::kExpertAllToAll:
+      return Axis::kExpert;
     default:
       return Axis::kTensor;
   }
 }
+
+namespace {
+
+LaneIndex lane_along(Axis axis) {
+  return axis == Axis::kContext  ? LaneIndex::kContext
+         : axis == Axis::kExpert ? LaneIndex::kExpert
+                                 : LaneIndex::kTensor;
+}
+
+}  // namespace
 
 BlockLowering::BlockLowering(Stage& stage, const Block& block, std::string prefix, const BlockPorts& ports)
     : stage_(stage),
@@ -86,7 +100,7 @@ void BlockLowering::make_parameter(std::size_t i, std::vector<StageParameter>& p
   const Tensor& tensor = block_.tensors[i];
   const Tensor& gradient = block_.tensors[i + 1];
   assert(gradient.role == TensorRole::kGradient);
-  const std::int64_t shard = sharding_.shard_of(tensor.elements);
+  const std::int64_t shard = sharding_.shard_of(tensor);
   // A tied head on another stage holds its copy under the embedding's name: the name seeds the initial
   // values.
   const std::string owner = tensor.tied_to_embedding ? "embedding" : prefix_;
@@ -117,29 +131,39 @@ void BlockLowering::make_parameter(std::size_t i, std::vector<StageParameter>& p
                         .gradient = map_[i + 1],
                         .elements = tensor.elements,
                         .tied = word_embedding,
+                        .expert = tensor.expert,
                         .partial_gradient = tensor.partial_gradient});
 }
 
-void BlockLowering::gather(TemplateAssembler& assembler, Op op, std::vector<std::int32_t>& map,
-                           std::string_view suffix) {
-  std::vector<std::int32_t> shards;
-  for (const Owned& owned : owned_) {
-    const Tensor& tensor = block_.tensors[owned.tensor];
-    const std::int32_t whole =
-        add_buffer(stage_, {.name = fmt::format("{} {} (gathered){}", prefix_, tensor.name, suffix),
-                            .kind = BufferKind::kParameter,
-                            .bytes = tensor.bytes(),
-                            .first = {},
-                            .last = {}});
-    map[owned.tensor] = whole;
-    op.buffers.push_back(whole);
-    op.bytes += tensor.bytes();
-    shards.push_back(owned.value);
+void BlockLowering::gather(TemplateAssembler& assembler, const SharersOp& sharers,
+                           std::vector<std::int32_t>& map, std::string_view suffix) {
+  for (const bool expert : {false, true}) {
+    Op op = sharers(expert);
+    std::vector<std::int32_t> shards;
+    for (const Owned& owned : owned_) {
+      const Tensor& tensor = block_.tensors[owned.tensor];
+      if (tensor.expert != expert) {
+        continue;
+      }
+      const std::int32_t whole =
+          add_buffer(stage_, {.name = fmt::format("{} {} (gathered){}", prefix_, tensor.name, suffix),
+                              .kind = BufferKind::kParameter,
+                              .bytes = tensor.bytes(),
+                              .first = {},
+                              .last = {}});
+      map[owned.tensor] = whole;
+      op.buffers.push_back(whole);
+      op.bytes += tensor.bytes();
+      shards.push_back(owned.value);
+    }
+    if (shards.empty()) {
+      continue;
+    }
+    op.buffers.insert(op.buffers.end(), shards.begin(), shards.end());
+    op.collective = CollectiveKind::kAllGather;
+    assembler.add_communication(
+        std::move(op), {.for_compute = false, .after_compute = true, .compute_waits = ComputeWaits::kAtUse});
   }
-  op.buffers.insert(op.buffers.end(), shards.begin(), shards.end());
-  op.collective = CollectiveKind::kAllGather;
-  assembler.add_communication(
-      std::move(op), {.for_compute = false, .after_compute = true, .compute_waits = ComputeWaits::kAtUse});
 }
 
 bool BlockLowering::backward_reads_parameters() const {
@@ -150,29 +174,38 @@ bool BlockLowering::backward_reads_parameters() const {
   });
 }
 
-void BlockLowering::reduce(TemplateAssembler& assembler, Op op) {
-  std::vector<std::int32_t> whole;
-  for (Owned& owned : owned_) {
-    const Tensor& tensor = block_.tensors[owned.tensor];
-    owned.reduced =
-        add_buffer(stage_, {.name = fmt::format("{} {}.gradient (reduced)", prefix_, tensor.name),
-                            .kind = BufferKind::kGradient,
-                            .bytes = Bytes(sharding_.shard_of(tensor.elements) * sharding_.reduce_bytes),
-                            .first = {},
-                            .last = {}});
-    op.buffers.push_back(owned.reduced);
-    op.bytes += Bytes(tensor.elements * sharding_.reduce_bytes);
-    whole.push_back(backward_map_[owned.tensor + 1]);
+void BlockLowering::reduce(TemplateAssembler& assembler, const SharersOp& sharers) {
+  for (const bool expert : {false, true}) {
+    Op op = sharers(expert);
+    std::vector<std::int32_t> whole;
+    for (Owned& owned : owned_) {
+      const Tensor& tensor = block_.tensors[owned.tensor];
+      if (tensor.expert != expert) {
+        continue;
+      }
+      owned.reduced =
+          add_buffer(stage_, {.name = fmt::format("{} {}.gradient (reduced)", prefix_, tensor.name),
+                              .kind = BufferKind::kGradient,
+                              .bytes = Bytes(sharding_.shard_of(tensor) * sharding_.reduce_bytes),
+                              .first = {},
+                              .last = {}});
+      op.buffers.push_back(owned.reduced);
+      op.bytes += Bytes(tensor.elements * sharding_.reduce_bytes);
+      whole.push_back(backward_map_[owned.tensor + 1]);
+    }
+    if (whole.empty()) {
+      continue;
+    }
+    op.buffers.insert(op.buffers.end(), whole.begin(), whole.end());
+    op.collective = CollectiveKind::kReduceScatter;
+    assembler.add_communication(
+        std::move(op), {.for_compute = false, .after_compute = true, .compute_waits = ComputeWaits::kAtUse});
   }
-  op.buffers.insert(op.buffers.end(), whole.begin(), whole.end());
-  op.collective = CollectiveKind::kReduceScatter;
-  assembler.add_communication(
-      std::move(op), {.for_compute = false, .after_compute = true, .compute_waits = ComputeWaits::kAtUse});
 }
 
 void BlockLowering::accumulate(TemplateAssembler& assembler, const Place& place) {
   for (const Owned& owned : owned_) {
-    const std::int64_t elements = sharding_.shard_of(block_.tensors[owned.tensor].elements);
+    const std::int64_t elements = sharding_.shard_of(block_.tensors[owned.tensor]);
     assembler.add_kernel({Phase::kBackward, place.layer},
                          {.kind = KernelKind::kGradientConvert,
                           .shape = {.rows = elements, .columns = 1},
@@ -209,7 +242,7 @@ void BlockLowering::append(TemplateAssembler& assembler, const TemplateAssembler
   }
   Op op;
   op.kind = OpKind::kCollective;
-  op.lane = lane_of(LaneIndex::kTensor);
+  op.lane = lane_of(lane_along(axis_of(placed.kind)));
   op.phase = place.phase;
   op.layer = place.layer;
   op.collective = collective_of(placed.kind);

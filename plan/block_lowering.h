@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,12 +29,16 @@ Axis axis_of(KernelKind kind);
 /// How the ranks of a sharding group divide parameters and gradients (ZeRO stages 2 and 3, FSDP).
 struct Sharding {
   std::int64_t parts = 1;
+  std::int64_t expert_parts = 1;    ///< of experts' parameters, which fewer ranks hold
   bool parameters = false;          ///< gathered for each use
   bool gradients = false;           ///< reduced after each backward
   std::int64_t reduce_bytes = 4;    ///< element size of gradients on the wire
   std::int64_t gradient_bytes = 4;  ///< element size of the accumulated shards
 
-  std::int64_t shard_of(std::int64_t elements) const { return (elements + parts - 1) / parts; }
+  std::int64_t shard_of(const Tensor& tensor) const {
+    const std::int64_t ranks = tensor.expert ? expert_parts : parts;
+    return (tensor.elements + ranks - 1) / ranks;
+  }
 };
 
 /// A parameter of the stage with everything that its update needs.
@@ -66,14 +71,18 @@ class BlockLowering {
   void make_parameters(const Sharding& sharding, std::vector<StageParameter>& parameters);
   bool backward_reads_parameters() const;
 
+  /// An op over the ranks that share parameters; over those that share an expert's.
+  using SharersOp = std::function<Op(bool expert)>;
   /// With sharded parameters: all of them gathered into buffers that live as long as the pass needs them.
-  /// `op` says over which ranks. Before forward(), and between begin_backward() and backward().
-  void gather_for_forward(TemplateAssembler& assembler, Op op) { gather(assembler, std::move(op), map_, ""); }
-  void gather_for_backward(TemplateAssembler& assembler, Op op) {
-    gather(assembler, std::move(op), backward_map_, " (gathered again)");
+  /// Before forward(), and between begin_backward() and backward().
+  void gather_for_forward(TemplateAssembler& assembler, const SharersOp& op) {
+    gather(assembler, op, map_, "");
+  }
+  void gather_for_backward(TemplateAssembler& assembler, const SharersOp& op) {
+    gather(assembler, op, backward_map_, " (gathered again)");
   }
   /// With sharded gradients, after backward(): the sum of all ranks' gradients, a shard to each.
-  void reduce(TemplateAssembler& assembler, Op op);
+  void reduce(TemplateAssembler& assembler, const SharersOp& op);
   /// Adds the reduced shards to the accumulated ones.
   void accumulate(TemplateAssembler& assembler, const Place& place);
 
@@ -91,7 +100,8 @@ class BlockLowering {
 
   void make_parameter(std::size_t tensor, std::vector<StageParameter>& parameters);
   void recompute(TemplateAssembler& assembler, const Place& place);
-  void gather(TemplateAssembler& assembler, Op op, std::vector<std::int32_t>& map, std::string_view suffix);
+  void gather(TemplateAssembler& assembler, const SharersOp& sharers, std::vector<std::int32_t>& map,
+              std::string_view suffix);
 
   /// A parameter that the block uses: its own, or the embedding's.
   struct Owned {

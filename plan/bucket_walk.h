@@ -13,12 +13,13 @@ struct BucketBlocks {
   std::int32_t count = 1;
   Seconds compute;  ///< of one block in that pass
   Bytes payload;    ///< of one block: gradients to be summed after it, or parameters to be there before it
-  Bytes fill;       ///< what counts towards the bucket's size
-  bool closes = false;  ///< the last block of these ends a bucket (and a chunk)
+  Bytes expert_payload;  ///< likewise, of experts
+  Bytes fill;            ///< what counts towards the bucket's size
+  bool closes = false;   ///< the last block of these ends a bucket (and a chunk)
 };
 
 /// How a bucket's payload is priced.
-using BucketCost = std::function<Seconds(Bytes)>;
+using BucketCost = std::function<Seconds(Bytes payload, Bytes expert_payload)>;
 
 /// How much longer than compute the sums take that begin behind each full bucket and run one after another.
 Seconds exposed_sums(const std::vector<BucketBlocks>& blocks, Bytes bucket, const BucketCost& cost);

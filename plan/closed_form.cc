@@ -42,7 +42,7 @@ struct ClosedForm::Pipeline {
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
     : scenario_(scenario), cluster_(cluster) {}
 
-const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute) {
+const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute, LayerKind kind) {
   // Where the ranks of a group sit follows from the degrees of the axes before theirs.
   const Placement placement = placement_of(s);
   const auto stride = [&](Axis axis) {
@@ -52,11 +52,11 @@ const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& reco
     return placement.rank_of(one);
   };
   const BlockKey key{
-      s.tensor_parallel,          s.context_parallel,
-      s.expert_parallel,          {stride(Axis::kTensor), stride(Axis::kContext), stride(Axis::kExpert)},
-      s.sequence_parallel,        s.microbatch_size,
-      recompute.to_ulong(),       s.precision,
-      splits_backward(s.schedule)};
+      s.tensor_parallel,           s.context_parallel,
+      s.expert_parallel,           {stride(Axis::kTensor), stride(Axis::kContext), stride(Axis::kExpert)},
+      s.sequence_parallel,         s.microbatch_size,
+      recompute.to_ulong(),        s.precision,
+      splits_backward(s.schedule), kind};
   const auto found = blocks_.find(key);
   if (found != blocks_.end()) {
     return found->second;
@@ -64,50 +64,66 @@ const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& reco
   const auto [cost, inserted] = kernel_costs_.try_emplace(s.precision, scenario_.hardware, s.precision);
   Strategy alike = s;
   alike.recompute = {.all_layers = recompute, .per_layer = {}};
-  return blocks_.emplace(key, block_costs(scenario_, alike, cluster_, cost->second)).first->second;
+  return blocks_.emplace(key, block_costs(scenario_, alike, kind, cluster_, cost->second)).first->second;
 }
 
-BlockTime ClosedForm::layers_time(const Strategy& s, const BlockCosts& first_layer,
-                                  const LayerRange& layers) {
-  if (s.recompute.per_layer.empty()) {
-    return first_layer.layer * static_cast<double>(layers.count);
-  }
-  BlockTime time;
-  for (std::int32_t i = 0; i < layers.count; ++i) {
-    time = time + blocks(s, s.recompute.of_layer(layers.first + i)).layer;
-  }
-  return time;
+const BlockCosts& ClosedForm::first_blocks(const Strategy& s) {
+  return blocks(s, s.recompute.of_layer(0), layer_kind(scenario_.model, 0));
 }
 
-ClosedForm::LayersMemory ClosedForm::layers_memory(const Strategy& s, const BlockCosts& first_layer,
-                                                   StagePlace place, const LayerRange& layers) {
-  if (s.recompute.per_layer.empty()) {
-    const StageShape& shape = first_layer.stages[static_cast<std::size_t>(place)];
-    const StageShape& layer = first_layer.layer_shape;
-    const std::int64_t others = layers.count - 1;
-    // While one layer runs backward, the others keep what is saved, or what is put off once they are done.
-    return {shape.saved + layer.saved * others, shape.peak + std::max(layer.saved, layer.deferred) * others,
-            shape.deferred + layer.deferred * others};
+std::vector<ClosedForm::LayerRun> ClosedForm::layer_runs(const Strategy& s, const LayerRange& layers) {
+  const bool alike = s.recompute.per_layer.empty() && !scenario_.model.experts;
+  if (alike || layers.count == 0) {
+    return {{layers.count, &first_blocks(s)}};
   }
+  const auto kind_of = [&](std::int32_t layer) { return layer_kind(scenario_.model, layer); };
+  std::vector<LayerRun> runs;
+  for (std::int32_t layer = layers.first; layer < layers.first + layers.count; ++layer) {
+    const bool as_before = layer > layers.first && kind_of(layer) == kind_of(layer - 1) &&
+                           s.recompute.of_layer(layer) == s.recompute.of_layer(layer - 1);
+    if (as_before) {
+      ++runs.back().count;
+    } else {
+      runs.push_back({1, &blocks(s, s.recompute.of_layer(layer), kind_of(layer))});
+    }
+  }
+  return runs;
+}
+
+ClosedForm::LayersMemory ClosedForm::layers_memory(const std::vector<LayerRun>& runs, StagePlace place) {
   LayersMemory memory;
-  Bytes below;  // saved by the layers below, while a layer runs backward; those above are done with
-  for (std::int32_t i = 0; i < layers.count; ++i) {
-    const BlockCosts& costs = blocks(s, s.recompute.of_layer(layers.first + i));
-    const bool at_end = i == 0 || i + 1 == layers.count;
-    const StageShape& shape = costs.stages[static_cast<std::size_t>(at_end ? place : StagePlace::kMiddle)];
-    memory.peak = std::max(memory.peak, below + shape.peak);
-    memory.saved += i == 0 ? shape.saved : costs.layer_shape.saved;
-    memory.deferred += i == 0 ? shape.deferred : costs.layer_shape.deferred;
-    below += costs.layer_shape.saved;
+  Bytes below;  // saved by the layers below, while a layer runs backward
+  Bytes above;  // put off by those above, which are done with
+  for (const LayerRun& run : runs) {
+    above += run.costs->layer_shape.deferred * run.count;
+  }
+  for (const LayerRun& run : runs) {
+    const bool first = &run == &runs.front();
+    const bool at_end = first || &run == &runs.back();
+    const StageShape& layer = run.costs->layer_shape;
+    // A layer at an end of the chunk runs with the block there.
+    const StageShape& shape =
+        run.costs->stages[static_cast<std::size_t>(at_end ? place : StagePlace::kMiddle)];
+    above = above - layer.deferred * run.count;
+    const std::int64_t others = run.count - 1;
+    memory.peak =
+        std::max(memory.peak, below + above + shape.peak + std::max(layer.saved, layer.deferred) * others);
+    const StageShape& placed = first ? run.costs->stages[static_cast<std::size_t>(place)] : layer;
+    memory.saved += placed.saved + layer.saved * others;
+    memory.deferred += placed.deferred + layer.deferred * others;
+    below += layer.saved * run.count;
   }
   return memory;
 }
 
 const MachineCosts& ClosedForm::machine(const Strategy& s) {
   const BoundaryBytes boundary = boundary_bytes(scenario_, s);
-  const MachineKey key{s.tensor_parallel,   s.context_parallel, s.expert_parallel,    s.data_parallel,
-                       s.pipeline_parallel, zero_sharers(s),    s.virtual_stages > 1, boundary.held.value,
-                       boundary.sent.value, s.axis_order};
+  const MachineKey key{s.tensor_parallel,    s.context_parallel,
+                       s.expert_parallel,    s.data_parallel,
+                       s.pipeline_parallel,  zero_sharers(s),
+                       s.virtual_stages > 1, boundary.held.value,
+                       boundary.sent.value,  s.gradient_aggregation.algorithm,
+                       s.axis_order};
   const auto found = machines_.find(key);
   if (found != machines_.end()) {
     return found->second;
@@ -118,7 +134,7 @@ const MachineCosts& ClosedForm::machine(const Strategy& s) {
 /// Blocks of a chunk in forward order, with the elements that a rank computes with: embedding, layers, head.
 std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, const LayerRange& layers,
                                                          std::int32_t virtual_stage) {
-  const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
+  const BlockCosts& costs = first_blocks(s);
   std::vector<BlockRun> runs;
   const StageShape& layer = costs.layer_shape;
   const auto add = [&](const BlockRun& run) { runs.push_back(run); };
@@ -132,14 +148,27 @@ std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, cons
       return costs.stages[static_cast<std::size_t>(other)].parameters;
     };
     const std::int64_t updated = shares ? of(StagePlace::kOnly) - of(StagePlace::kFirst) : parameters;
-    add({1, time, parameters, num_tensors, updated, read_in_backward});
+    add({.count = 1,
+         .time = time,
+         .parameters = parameters,
+         .num_tensors = num_tensors,
+         .updated = updated,
+         .read_in_backward = read_in_backward});
   };
   if (virtual_stage == 0) {
     end_block(costs.embedding, StagePlace::kFirst, false);
   }
-  if (layers.count > 0) {
-    add({layers.count, layers_time(s, costs, layers) * (1.0 / layers.count), layer.parameters,
-         layer.num_tensors, layer.parameters, true});
+  for (const LayerRun& run : layer_runs(s, layers)) {
+    if (run.count == 0) {
+      continue;
+    }
+    const StageShape& shape = run.costs->layer_shape;
+    add({.count = run.count,
+         .time = run.costs->layer,
+         .parameters = shape.parameters,
+         .num_tensors = shape.num_tensors,
+         .updated = shape.parameters,
+         .expert_parameters = shape.expert_parameters});
   }
   if (virtual_stage + 1 == s.pipeline_parallel * s.virtual_stages) {
     end_block(costs.head, StagePlace::kLast, true);
@@ -150,7 +179,7 @@ std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, cons
 void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machine, const LayerRange& layers,
                                    std::int32_t virtual_stage, BlockTime& chunk) {
   const SoftwareProfile& software = scenario_.software;
-  const BlockOptions& options = blocks(s, s.recompute.of_layer(0)).options;
+  const BlockOptions& options = first_blocks(s).options;
   const std::int64_t wire =
       software.reduce_bytes.value == 0 ? options.compute_bytes : software.reduce_bytes.value;
   const std::int64_t width = gradient_width(software, s.precision);
@@ -158,9 +187,12 @@ void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machin
   std::vector<ShardedBlocks> forward, backward;
   for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
     const Seconds gather =
-        gathers ? machine.sharers.all_gather.of(Bytes(run.parameters * options.compute_bytes)) : Seconds(0);
+        gathers ? machine.sharers.all_gather.of(Bytes(run.parameters * options.compute_bytes)) +
+                      machine.expert_data.all_gather.of(Bytes(run.expert_parameters * options.compute_bytes))
+                : Seconds(0);
     // One kernel's time for the mean tensor, as often as there are tensors.
-    const std::int64_t elements = run.parameters / zero_sharers(s) / run.num_tensors;
+    const std::int64_t shard = run.parameters / zero_sharers(s) + run.expert_parameters / expert_sharers(s);
+    const std::int64_t elements = shard / run.num_tensors;
     const Kernel accumulation{.kind = KernelKind::kGradientConvert,
                               .shape = {.rows = elements, .columns = 1},
                               .flops = {},
@@ -175,7 +207,8 @@ void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machin
         {.count = run.count,
          .compute = run.time.whole_backward(),
          .gather = run.read_in_backward && software.reshard_after_forward.value ? gather : Seconds(0),
-         .reduce = machine.sharers.reduce_scatter.of(Bytes(run.parameters * wire)),
+         .reduce = machine.sharers.reduce_scatter.of(Bytes(run.parameters * wire)) +
+                   machine.expert_data.reduce_scatter.of(Bytes(run.expert_parameters * wire)),
          .accumulate =
              kernel_costs_.at(s.precision).time(accumulation) * static_cast<double>(run.num_tensors)});
   }
@@ -194,14 +227,16 @@ void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machin
 
 /// What the widest moment of a chunk's backward holds beside shards: gathered parameters, gradients that are
 /// not reduced yet.
-Bytes ClosedForm::sharded_transients(const Strategy& s, std::int32_t virtual_stage, std::int32_t layers) {
+Bytes ClosedForm::sharded_transients(const Strategy& s, const LayerRange& layers,
+                                     std::int32_t virtual_stage) {
   if (!divides_gradients(s)) {
     return {};
   }
-  const BlockOptions& options = blocks(s, s.recompute.of_layer(0)).options;
+  const BlockOptions& options = first_blocks(s).options;
   std::vector<std::int64_t> sizes;  // of single blocks; the middle of many layers is like its ends
-  for (const BlockRun& run : block_runs(s, {0, layers}, virtual_stage)) {
-    sizes.insert(sizes.end(), static_cast<std::size_t>(std::min(run.count, 8)), run.parameters);
+  for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
+    sizes.insert(sizes.end(), static_cast<std::size_t>(std::min(run.count, 8)),
+                 run.parameters + run.expert_parameters);
   }
   const auto ahead = static_cast<std::size_t>(scenario_.software.gather_prefetch.value) + 1;
   const bool gathers = divides_parameters(s) && scenario_.software.reshard_after_forward.value;
@@ -222,15 +257,18 @@ void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, 
   const bool split = splits_backward(s.schedule);
   std::vector<BucketBlocks> forward, backward;
   for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
-    const Bytes gradients(run.updated * width);
+    const Bytes gradients(run.updated * width), expert_gradients(run.expert_parameters * width);
+    const std::int64_t element = compute_bytes(s.precision);
     forward.push_back({.count = run.count,
                        .compute = run.time.whole_forward(),
-                       .payload = Bytes(run.updated * compute_bytes(s.precision)),
-                       .fill = gradients});
+                       .payload = Bytes(run.updated * element),
+                       .expert_payload = Bytes(run.expert_parameters * element),
+                       .fill = gradients + expert_gradients});
     backward.push_back({.count = run.count,
                         .compute = split ? run.time.weight : run.time.whole_backward(),
                         .payload = gradients,
-                        .fill = gradients});
+                        .expert_payload = expert_gradients,
+                        .fill = gradients + expert_gradients});
   }
   if (forward.empty()) {
     return;
@@ -243,7 +281,7 @@ void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, 
 }
 
 ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine) {
-  const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
+  const BlockCosts& costs = first_blocks(s);
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
   const auto num_virtual = static_cast<std::int32_t>(layers.size());
   StageSums stages(static_cast<std::size_t>(s.pipeline_parallel));
@@ -257,7 +295,19 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
     const std::int32_t count = layers[static_cast<std::size_t>(k)];
     const StageShape& shape = costs.stages[static_cast<std::size_t>(place_of(k, num_virtual))];
     StageSum& stage = stages[static_cast<std::size_t>(k % s.pipeline_parallel)];
-    stage.time = stage.time + layers_time(s, costs, {first_layer, count});
+    // What the end blocks have is what a chunk of one layer there has beside the layer.
+    const StageShape& one = costs.layer_shape;
+    stage.parameters.elements += shape.parameters - one.parameters;
+    stage.parameters.num_tensors += shape.num_tensors - one.num_tensors;
+    stage.parameters.partial_gradients += shape.partial_gradients - one.partial_gradients;
+    for (const LayerRun& run : layer_runs(s, {first_layer, count})) {
+      const StageShape& layer = run.costs->layer_shape;
+      stage.time = stage.time + run.costs->layer * run.count;
+      stage.parameters.elements += layer.parameters * run.count;
+      stage.parameters.expert_elements += layer.expert_parameters * run.count;
+      stage.parameters.num_tensors += layer.num_tensors * run.count;
+      stage.parameters.partial_gradients += layer.partial_gradients * run.count;
+    }
     if (k == 0) {
       stage.time = stage.time + costs.embedding;
     } else {
@@ -268,10 +318,6 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
     } else {
       stage.time.exposed_backward[Axis::kTensor] += machine.gather;
     }
-    stage.parameters.elements += shape.parameters + (count - 1) * costs.layer_shape.parameters;
-    stage.parameters.num_tensors += shape.num_tensors + (count - 1) * costs.layer_shape.num_tensors;
-    stage.parameters.partial_gradients +=
-        shape.partial_gradients + costs.layer_shape.partial_gradients * (count - 1);
     if (sums_beside_backward(s)) {
       add_bucket_blocks(s, {first_layer, count}, k, stage.parameters);
     }
@@ -356,9 +402,10 @@ Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
 }
 
 std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
-  const BlockCosts& costs = blocks(s, s.recompute.of_layer(0));
+  const BlockCosts& costs = first_blocks(s);
   const StageSums stages = stage_sums(s, machine(s));
   const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
+  const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
   const auto num_virtual = static_cast<std::int32_t>(layers.size());
   std::vector<std::vector<LayersMemory>> chunks(stages.size());
@@ -366,25 +413,28 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
   std::int32_t first_layer = 0;
   for (std::int32_t k = 0; k < num_virtual; ++k) {
     const std::int32_t count = layers[static_cast<std::size_t>(k)];
-    LayersMemory chunk = layers_memory(s, costs, place_of(k, num_virtual), {first_layer, count});
+    LayersMemory chunk = layers_memory(layer_runs(s, {first_layer, count}), place_of(k, num_virtual));
     if (divides_parameters(s) && !scenario_.software.reshard_after_forward.value) {
       Bytes kept;  // gathered in forward, given back after backward
       for (const BlockRun& run : block_runs(s, {first_layer, count}, k)) {
-        kept += Bytes(run.read_in_backward ? run.count * run.parameters * costs.options.compute_bytes : 0);
+        const std::int64_t elements = run.parameters + run.expert_parameters;
+        kept += Bytes(run.read_in_backward ? run.count * elements * costs.options.compute_bytes : 0);
       }
       chunk.saved += kept;
       chunk.peak += kept;
     }
     chunks[static_cast<std::size_t>(k % s.pipeline_parallel)].push_back(chunk);
     Bytes& transient = transients[static_cast<std::size_t>(k % s.pipeline_parallel)];
-    transient = std::max(transient, sharded_transients(s, k, count));
+    transient = std::max(transient, sharded_transients(s, {first_layer, count}, k));
     first_layer += count;
   }
   std::vector<StageMemory> memories;
   for (std::size_t i = 0; i < stages.size(); ++i) {
-    const std::int64_t parameters = stages[i].parameters.elements;
+    const StageParameters& held = stages[i].parameters;
+    const std::int64_t parameters = held.elements + held.expert_elements;
     StageMemory memory;
-    const std::int64_t shard = (parameters + shards - 1) / shards;
+    const std::int64_t shard =
+        (held.elements + shards - 1) / shards + (held.expert_elements + expert_shards - 1) / expert_shards;
     memory.parameters =
         Bytes((divides_parameters(s) ? shard : parameters) * costs.options.compute_bytes) + transients[i];
     memory.gradients =

@@ -39,9 +39,10 @@ class ClosedForm {
  private:
   struct Pipeline;
   using BlockKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::array<std::int32_t, 3>, bool,
-                              std::int64_t, unsigned long, Precision, bool>;
-  using MachineKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t,
-                                std::int32_t, bool, std::int64_t, std::int64_t, std::array<Axis, kNumAxes>>;
+                              std::int64_t, unsigned long, Precision, bool, LayerKind>;
+  using MachineKey =
+      std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, bool,
+                 std::int64_t, std::int64_t, CollectiveAlgorithm, std::array<Axis, kNumAxes>>;
 
   struct LayerRange {
     std::int32_t first = 0;
@@ -61,10 +62,16 @@ class ClosedForm {
   };
   using StageSums = std::vector<StageSum>;
 
-  const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute);
-  BlockTime layers_time(const Strategy& strategy, const BlockCosts& first_layer, const LayerRange& layers);
-  LayersMemory layers_memory(const Strategy& strategy, const BlockCosts& first_layer, StagePlace place,
-                             const LayerRange& layers);
+  /// Neighbouring layers that cost the same.
+  struct LayerRun {
+    std::int32_t count = 0;
+    const BlockCosts* costs = nullptr;
+  };
+  const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind);
+  /// Of the first layer: tells of the end blocks, which are the same beside layers of any kind.
+  const BlockCosts& first_blocks(const Strategy& strategy);
+  std::vector<LayerRun> layer_runs(const Strategy& strategy, const LayerRange& layers);
+  static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
   const MachineCosts& machine(const Strategy& strategy);
   struct BlockRun {
     std::int32_t count = 1;
@@ -72,6 +79,7 @@ class ClosedForm {
     std::int64_t parameters = 0;
     std::int64_t num_tensors = 0;
     std::int64_t updated = 0;  ///< parameters without those that another block of the stage has too
+    std::int64_t expert_parameters = 0;
     bool read_in_backward = true;
   };
   std::vector<BlockRun> block_runs(const Strategy& strategy, const LayerRange& layers,
@@ -79,7 +87,7 @@ class ClosedForm {
   /// Adds what passes wait for where parameters or gradients are divided.
   void add_sharded_waits(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
                          std::int32_t virtual_stage, BlockTime& chunk);
-  Bytes sharded_transients(const Strategy& strategy, std::int32_t virtual_stage, std::int32_t layers);
+  Bytes sharded_transients(const Strategy& strategy, const LayerRange& layers, std::int32_t virtual_stage);
   /// What sums and gathers beside the passes meet of the chunk.
   void add_bucket_blocks(const Strategy& strategy, const LayerRange& layers, std::int32_t virtual_stage,
                          StageParameters& stage);

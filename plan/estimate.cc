@@ -9,24 +9,38 @@
 namespace portolan {
 
 Flops recompute_flops(const Scenario& scenario, const Strategy& strategy) {
-  const Block layer = layer_block(scenario.model, block_options(scenario, strategy));
+  const BlockOptions options = block_options(scenario, strategy);
   Flops per_microbatch;
-  for (std::int64_t i = 0; i < scenario.model.num_layers; ++i) {
-    const std::vector<bool> recomputed = kernels_to_recompute(layer, strategy.recompute.of_layer(i),
-                                                              scenario.software.recompute_whole_group.value);
-    for (std::size_t k = 0; k < recomputed.size(); ++k) {
-      if (recomputed[k] && is_gemm(layer.forward[k].kernel.kind)) {
-        per_microbatch += layer.forward[k].kernel.flops;
-      }
+  for (const LayerKind kind : {LayerKind::kDense, LayerKind::kExperts}) {
+    const std::int64_t of_kind = num_layers_of(scenario.model, kind);
+    if (of_kind == 0) {
+      continue;
     }
+    const Block layer = layer_block(scenario.model, options, kind);
+    const auto flops_of = [&](const RecomputeSet& set) {
+      const std::vector<bool> recomputed =
+          kernels_to_recompute(layer, set, scenario.software.recompute_whole_group.value);
+      Flops flops;
+      for (std::size_t k = 0; k < recomputed.size(); ++k) {
+        if (recomputed[k] && is_gemm(layer.forward[k].kernel.kind)) {
+          flops += layer.forward[k].kernel.flops;
+        }
+      }
+      return flops;
+    };
     if (strategy.recompute.per_layer.empty()) {
-      per_microbatch = per_microbatch * static_cast<double>(scenario.model.num_layers);
-      break;
+      per_microbatch += flops_of(strategy.recompute.all_layers) * static_cast<double>(of_kind);
+      continue;
+    }
+    for (std::int64_t i = 0; i < scenario.model.num_layers; ++i) {
+      if (layer_kind(scenario.model, i) == kind) {
+        per_microbatch += flops_of(strategy.recompute.of_layer(i));
+      }
     }
   }
   const double microbatches =
       static_cast<double>(scenario.global_batch) / static_cast<double>(strategy.microbatch_size);
-  return per_microbatch * (microbatches * strategy.tensor_parallel);
+  return per_microbatch * (microbatches * strategy.tensor_parallel * strategy.context_parallel);
 }
 
 void complete_estimate(Estimate& estimate, const Scenario& scenario) {

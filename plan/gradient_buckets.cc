@@ -41,11 +41,12 @@ void StageLowering::gather_buckets(TemplateAssembler& assembler, const Chunk& ch
     }
     const Bytes bucket = context_.strategy.gradient_aggregation.bucket;
     if (end == chunk.blocks.size() || (bucket.value > 0 && held >= bucket)) {
-      Op op = parameter_gather_op(parameters_of(chunk, begin, end));
-      op.lane = lane_of(LaneIndex::kDataGather);
-      op.occurrence = Occurrence::kFirst;
-      assembler.add_communication(std::move(op),
-                                  {.for_compute = false, .compute_waits = ComputeWaits::kAtUse});
+      for (Op& op : parameter_gather_ops(parameters_of(chunk, begin, end))) {
+        op.lane = lane_of(LaneIndex::kDataGather);
+        op.occurrence = Occurrence::kFirst;
+        assembler.add_communication(std::move(op),
+                                    {.for_compute = false, .compute_waits = ComputeWaits::kAtUse});
+      }
       begin = end;
     }
   }

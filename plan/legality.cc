@@ -19,18 +19,11 @@ Found find_unavailable(const TransformerConfig& model, const Strategy& s) {
   const auto unavailable = [](std::string what) {
     return reject(RejectReason::kNotAvailable, std::move(what) + " is not available yet");
   };
-  if (model.experts) {
-    return unavailable(fmt::format("a model with experts ({} of {} a token; allowed: none)",
-                                   model.experts->experts_per_token, model.experts->num_experts));
-  }
   if (model.latent) {
     return unavailable("a model with latent attention");
   }
   if (s.context_parallel != 1) {
     return unavailable(fmt::format("context parallelism (cp={}; allowed: 1)", s.context_parallel));
-  }
-  if (s.expert_parallel != 1) {
-    return unavailable(fmt::format("expert parallelism (ep={}; allowed: 1)", s.expert_parallel));
   }
   if (s.zero_stage >= 2 && splits_backward(s.schedule)) {
     return unavailable(fmt::format("ZeRO stage {} with schedule {} (allowed: gpipe, 1f1b, interleaved)",
@@ -38,10 +31,6 @@ Found find_unavailable(const TransformerConfig& model, const Strategy& s) {
   }
   if (s.gradient_aggregation.compression != "none") {
     return unavailable(fmt::format("compression {} (allowed: none)", s.gradient_aggregation.compression));
-  }
-  if (s.gradient_aggregation.algorithm != CollectiveAlgorithm::kRing) {
-    return unavailable(
-        fmt::format("aggregation {} (allowed: ring)", algorithm_name(s.gradient_aggregation.algorithm)));
   }
   if (s.gradient_aggregation.bucket.value > 0 && !s.gradient_aggregation.overlap) {
     return unavailable("buckets without overlap (allowed: bucket=0, or overlap=true)");
@@ -61,37 +50,75 @@ Found find_unavailable(const TransformerConfig& model, const Strategy& s) {
   return std::nullopt;
 }
 
+/// An expert-parallel group is a part of the data-parallel one: its ranks share all but the experts.
+Found find_expert_problem(const TransformerConfig& model, const Strategy& s) {
+  const std::int32_t ep = s.expert_parallel;
+  if (ep == 1) {
+    return std::nullopt;
+  }
+  if (!model.experts) {
+    return reject(RejectReason::kDegrees,
+                  fmt::format("ep={}: {} has no experts (allowed: 1)", ep, model.name));
+  }
+  if (model.experts->num_experts % ep != 0) {
+    return reject(RejectReason::kHeads,
+                  fmt::format("{} experts are not divisible by ep {}", model.experts->num_experts, ep));
+  }
+  if (s.data_parallel % ep != 0) {
+    return reject(RejectReason::kDegrees,
+                  fmt::format("dp {} is not divisible by ep {}", s.data_parallel, ep));
+  }
+  if (s.zero_group != 0) {
+    return reject(
+        RejectReason::kNotAvailable,
+        fmt::format("zero_group={} with ep {} is not available yet (allowed: 0)", s.zero_group, ep));
+  }
+  return std::nullopt;
+}
+
 Found find_degree_problem(const Scenario& scenario, const Strategy& s) {
-  for (const auto& [word, degree] :
-       {std::pair{"tp", s.tensor_parallel}, {"pp", s.pipeline_parallel}, {"dp", s.data_parallel}}) {
+  for (const auto& [word, degree] : {std::pair{"tp", s.tensor_parallel},
+                                     {"pp", s.pipeline_parallel},
+                                     {"dp", s.data_parallel},
+                                     {"cp", s.context_parallel},
+                                     {"ep", s.expert_parallel}}) {
     if (degree < 1) {
       return reject(RejectReason::kDegrees, fmt::format("{}={} (allowed: 1 or more)", word, degree));
     }
   }
-  for (const auto& [word, degree] :
-       {std::pair{"tp", s.tensor_parallel}, {"pp", s.pipeline_parallel}, {"dp", s.data_parallel}}) {
+  for (const auto& [word, degree] : {std::pair{"tp", s.tensor_parallel},
+                                     {"pp", s.pipeline_parallel},
+                                     {"dp", s.data_parallel},
+                                     {"cp", s.context_parallel}}) {
     if (scenario.num_gpus % degree != 0) {
       return reject(RejectReason::kDegrees,
                     fmt::format("{} GPUs are not divisible by {} {}", scenario.num_gpus, word, degree));
     }
   }
-  // As a real number: three degrees of a user's choosing may overflow 64 bits.
-  const double ranks = static_cast<double>(s.tensor_parallel) * s.pipeline_parallel * s.data_parallel;
+  // As a real number: degrees of a user's choosing may overflow 64 bits.
+  const double ranks =
+      static_cast<double>(s.tensor_parallel) * s.pipeline_parallel * s.data_parallel * s.context_parallel;
   const auto gpus = static_cast<double>(scenario.num_gpus);
   if (ranks != gpus) {
-    return reject(RejectReason::kDegrees,
-                  fmt::format("tp {} x pp {} x dp {} = {:.0f} ranks {} {} GPUs", s.tensor_parallel,
-                              s.pipeline_parallel, s.data_parallel, ranks,
-                              ranks > gpus ? "exceed the" : "leave idle some of the", scenario.num_gpus));
+    return reject(
+        RejectReason::kDegrees,
+        fmt::format("tp {} x pp {} x dp {}{} = {:.0f} ranks {} {} GPUs", s.tensor_parallel,
+                    s.pipeline_parallel, s.data_parallel,
+                    s.context_parallel > 1 ? fmt::format(" x cp {}", s.context_parallel) : "", ranks,
+                    ranks > gpus ? "exceed the" : "leave idle some of the", scenario.num_gpus));
   }
   if (s.zero_stage < 0 || s.zero_stage > 3) {
     return reject(RejectReason::kDegrees, fmt::format("zero={} (allowed: 0 to 3)", s.zero_stage));
   }
-  if (s.zero_group < 0 || (s.zero_group > 0 && s.data_parallel % s.zero_group != 0)) {
+  if (s.zero_group < 0 || (s.zero_group > 0 && num_data_ranks(s) % s.zero_group != 0)) {
     return reject(
         RejectReason::kDegrees,
-        fmt::format("zero_group={} (allowed: 0, the whole data-parallel group, or a divisor of dp {})",
-                    s.zero_group, s.data_parallel));
+        fmt::format("zero_group={} (allowed: 0, the whole data-parallel group, or a divisor of dp {}{})",
+                    s.zero_group, s.data_parallel,
+                    s.context_parallel > 1 ? fmt::format(" x cp {}", s.context_parallel) : ""));
+  }
+  if (Found found = find_expert_problem(scenario.model, s)) {
+    return found;
   }
   if (!scenario.hardware.device.peak.contains(s.precision)) {
     return reject(RejectReason::kNotAvailable,
@@ -143,6 +170,24 @@ Found find_layers_problem(const TransformerConfig& model, const Strategy& s) {
   return std::nullopt;
 }
 
+/// How tokens of a sequence are divided: over context-parallel ranks in two parts each, so that all have as
+/// much of the causal triangle; then over tensor-parallel ranks.
+Found find_sequence_problem(const Scenario& scenario, const Strategy& s) {
+  const std::int64_t cp = s.context_parallel;
+  const std::int64_t tp = s.sequence_parallel ? s.tensor_parallel : 1;
+  if (cp > 1 && scenario.sequence_length % (2 * cp * tp) != 0) {
+    return reject(RejectReason::kHeads,
+                  fmt::format("a sequence of {} tokens is not divisible by 2 x cp {}{} (causal zigzag)",
+                              scenario.sequence_length, cp, tp > 1 ? fmt::format(" x tp {}", tp) : ""));
+  }
+  if (scenario.sequence_length % tp != 0) {
+    return reject(RejectReason::kHeads,
+                  fmt::format("a sequence of {} tokens is not divisible by tp {} (sequence parallelism)",
+                              scenario.sequence_length, tp));
+  }
+  return std::nullopt;
+}
+
 Found find_model_problem(const Scenario& scenario, const Strategy& s) {
   const TransformerConfig& model = scenario.model;
   const std::int64_t tp = s.tensor_parallel;
@@ -158,10 +203,17 @@ Found find_model_problem(const Scenario& scenario, const Strategy& s) {
     return reject(RejectReason::kHeads,
                   fmt::format("MLP width {} is not divisible by tp {}", model.ffn_size, tp));
   }
-  if (s.sequence_parallel && scenario.sequence_length % tp != 0) {
-    return reject(RejectReason::kHeads,
-                  fmt::format("a sequence of {} tokens is not divisible by tp {} (sequence parallelism)",
-                              scenario.sequence_length, tp));
+  if (model.experts) {
+    for (const auto& [what, width] : {std::pair{"expert", model.experts->expert_ffn_size},
+                                      {"shared expert", model.experts->shared_ffn_size}}) {
+      if (width % tp != 0) {
+        return reject(RejectReason::kHeads,
+                      fmt::format("{} width {} is not divisible by tp {}", what, width, tp));
+      }
+    }
+  }
+  if (Found found = find_sequence_problem(scenario, s)) {
+    return found;
   }
   if (Found found = find_layers_problem(model, s)) {
     return found;
@@ -239,6 +291,9 @@ std::int64_t compute_bytes(Precision precision) {
 std::int32_t num_data_ranks(const Strategy& s) { return s.data_parallel * s.context_parallel; }
 std::int32_t zero_sharers(const Strategy& s) { return s.zero_group == 0 ? num_data_ranks(s) : s.zero_group; }
 
+std::int32_t num_expert_data_ranks(const Strategy& s) { return num_data_ranks(s) / s.expert_parallel; }
+std::int32_t expert_sharers(const Strategy& s) { return zero_sharers(s) / s.expert_parallel; }
+
 bool divides_gradients(const Strategy& s) { return s.zero_stage >= 2 && zero_sharers(s) > 1; }
 bool divides_parameters(const Strategy& s) { return s.zero_stage >= 3 && zero_sharers(s) > 1; }
 
@@ -271,6 +326,7 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
   return {.microbatch_size = strategy.microbatch_size,
           .sequence_length = scenario.sequence_length,
           .tensor_parallel = strategy.tensor_parallel,
+          .expert_parallel = strategy.expert_parallel,
           .sequence_parallel = strategy.sequence_parallel,
           .split_backward = splits_backward(strategy.schedule),
           .overlap_tensor = software.tensor_overlap.value,

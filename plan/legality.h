@@ -42,6 +42,9 @@ std::vector<std::int32_t> layers_of_stages(const Scenario& scenario, const Strat
 /// these are gradients and parameters too.
 std::int32_t num_data_ranks(const Strategy& strategy);
 std::int32_t zero_sharers(const Strategy& strategy);
+/// Likewise of an expert's parameters, which the ranks of an expert-parallel group do not share.
+std::int32_t num_expert_data_ranks(const Strategy& strategy);
+std::int32_t expert_sharers(const Strategy& strategy);
 bool divides_gradients(const Strategy& strategy);
 bool divides_parameters(const Strategy& strategy);
 /// Whether gradients are summed while the last microbatch runs backward, bucket by bucket; and whether what

@@ -13,6 +13,8 @@ std::vector<Lane> make_lanes() {
   using Kind = Lane::Kind;
   return {{Kind::kCompute, "compute"},
           {Kind::kCommunication, "tensor"},
+          {Kind::kCommunication, "context"},
+          {Kind::kCommunication, "expert"},
           {Kind::kCommunication, "pipeline receive previous"},
           {Kind::kCommunication, "pipeline send next"},
           {Kind::kCommunication, "pipeline receive next"},
@@ -33,7 +35,7 @@ Program lower(const Scenario& scenario, const Strategy& strategy) {
                                 .strategy = strategy,
                                 .options = options,
                                 .embedding = embedding_block(scenario.model, options),
-                                .layer = layer_block(scenario.model, options),
+                                .layer_kinds = layer_kinds(scenario.model, options),
                                 .head = head_block(scenario.model, options, loss_scale),
                                 .layers = layers_of_stages(scenario, strategy),
                                 .num_microbatches = num_microbatches(scenario, strategy)};

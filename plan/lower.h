@@ -15,6 +15,8 @@ Program lower(const Scenario& scenario, const Strategy& strategy);
 enum class LaneIndex : std::int32_t {
   kCompute,
   kTensor,
+  kContext,
+  kExpert,
   kReceivePrevious,
   kSendNext,
   kReceiveNext,

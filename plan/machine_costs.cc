@@ -16,9 +16,10 @@ class MachinePricing {
 
   MachineCosts run() const {
     MachineCosts costs;
-    costs.data = group(GroupKind::kAxes);
-    costs.sharers = group(GroupKind::kBlock);
-    costs.strides = group(GroupKind::kStride);
+    costs.data = group(kDataAxes, GroupKind::kAxes);
+    costs.expert_data = group(kExpertDataAxes, GroupKind::kAxes);
+    costs.sharers = group(kDataAxes, GroupKind::kBlock);
+    costs.strides = group(kDataAxes, GroupKind::kStride);
     Op ends = collective({Axis::kPipeline}, CollectiveKind::kAllReduce);
     ends.group = GroupKind::kFirstAndLastStage;
     costs.ends = line(ends);
@@ -43,9 +44,10 @@ class MachinePricing {
     return {time.transfer.value / static_cast<double>(kUnit), time.latency};
   }
 
-  GroupCosts group(GroupKind kind) const {
+  GroupCosts group(AxisSet axes, GroupKind kind) const {
     const auto of = [&](CollectiveKind collective_kind) {
-      Op op = collective(kDataAxes, collective_kind);
+      Op op = collective(axes, collective_kind);
+      op.algorithm = strategy_.gradient_aggregation.algorithm;
       op.group = kind;
       op.group_size = zero_sharers(strategy_);
       return line(op);

@@ -33,6 +33,7 @@ struct MachineCosts {
   std::vector<Seconds> sends;  ///< by boundary
   Seconds wrap_send;           ///< from the last stage to the first, with several chunks a stage
   GroupCosts data;             ///< ranks that hold the same parameters
+  GroupCosts expert_data;      ///< ranks that hold the same experts
   GroupCosts sharers;          ///< those of them that share what ZeRO divides
   GroupCosts strides;          ///< those of them with the same shards
   CollectiveLine ends;         ///< all-reduce between first and last stage

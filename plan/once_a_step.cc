@@ -41,15 +41,25 @@ Op StageLowering::gradient_op(Parameters parameters, AxisSet axes, LaneIndex lan
 }
 
 std::vector<Op> StageLowering::data_sums(Parameters parameters) const {
-  const Strategy& s = context_.strategy;
-  const std::int32_t ranks = num_data_ranks(s);
-  const std::int32_t sharers = s.zero_stage == 0 ? ranks : zero_sharers(s);
   std::vector<Op> sums;
-  if (parameters.empty()) {
-    return sums;
+  for (const bool expert : {false, true}) {
+    std::vector<StageParameter> chosen;
+    std::copy_if(parameters.begin(), parameters.end(), std::back_inserter(chosen),
+                 [&](const StageParameter& parameter) { return parameter.expert == expert; });
+    if (!chosen.empty()) {
+      add_data_sums(chosen, expert, sums);
+    }
   }
+  return sums;
+}
+
+void StageLowering::add_data_sums(Parameters parameters, bool expert, std::vector<Op>& sums) const {
+  const Strategy& s = context_.strategy;
+  const std::int32_t ranks = expert ? num_expert_data_ranks(s) : num_data_ranks(s);
+  const std::int32_t sharers = s.zero_stage == 0 ? ranks : expert ? expert_sharers(s) : zero_sharers(s);
+  const AxisSet axes = expert ? kExpertDataAxes : kDataAxes;
   if (sharers > 1 && s.zero_stage <= 1) {
-    Op op = gradient_op(parameters, kDataAxes, LaneIndex::kData);
+    Op op = gradient_op(parameters, axes, LaneIndex::kData);
     op.collective = s.zero_stage == 0 ? CollectiveKind::kAllReduce : CollectiveKind::kReduceScatter;
     op.algorithm = s.gradient_aggregation.algorithm;
     if (sharers < ranks) {
@@ -60,14 +70,13 @@ std::vector<Op> StageLowering::data_sums(Parameters parameters) const {
   }
   if (sharers < ranks) {
     // Each rank has its shard of its own group's sum: the same shards of all groups add up.
-    Op op = gradient_op(parameters, kDataAxes, LaneIndex::kData);
+    Op op = gradient_op(parameters, axes, LaneIndex::kData);
     op.algorithm = s.gradient_aggregation.algorithm;
     op.group = GroupKind::kStride;
     op.group_size = sharers;
     op.bytes = s.zero_stage <= 1 ? Bytes(op.bytes.value / sharers) : op.bytes;
     sums.push_back(std::move(op));
   }
-  return sums;
 }
 
 /// What is left to sum when the last pass is over, one after another.
@@ -119,12 +128,15 @@ void StageLowering::gradient_sync() {
 void StageLowering::optimizer() {
   TemplateAssembler assembler(stage_, "optimizer");
   const std::int64_t state_bytes = context_.scenario.software.optimizer_bytes_per_parameter.value;
-  const std::int64_t shards = context_.strategy.zero_stage >= 1 ? zero_sharers(context_.strategy) : 1;
+  const Strategy& s = context_.strategy;
   const Sharding sharding = context_.sharding();
   assembler.next_compute_waits_for({Predecessor::Kind::kAllOps, 0, 1});
   for (const StageParameter& parameter : parameters_) {
     const Buffer value = stage_.buffers[static_cast<std::size_t>(parameter.value)];
     const Bytes gradient = stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
+    const std::int64_t shards = s.zero_stage == 0  ? 1
+                                : parameter.expert ? expert_sharers(s)
+                                                   : zero_sharers(s);
     const std::int64_t elements = (parameter.elements + shards - 1) / shards;
     Kernel update{.kind = KernelKind::kAdamW,
                   .shape = {.rows = elements},
@@ -155,14 +167,22 @@ void StageLowering::optimizer() {
   closing_templates_.push_back(assembler.template_index());
 }
 
-Op StageLowering::parameter_gather_op(Parameters parameters) const {
-  Op op = zero_op(Phase::kParameterGather, LaneIndex::kData);
-  op.collective = CollectiveKind::kAllGather;
-  for (const StageParameter& parameter : parameters) {
-    op.buffers.push_back(parameter.value);
-    op.bytes += stage_.buffers[static_cast<std::size_t>(parameter.value)].bytes;
+std::vector<Op> StageLowering::parameter_gather_ops(Parameters parameters) const {
+  std::vector<Op> gathers;
+  for (const bool expert : {false, true}) {
+    Op op = zero_op(Phase::kParameterGather, LaneIndex::kData, expert);
+    op.collective = CollectiveKind::kAllGather;
+    for (const StageParameter& parameter : parameters) {
+      if (parameter.expert == expert) {
+        op.buffers.push_back(parameter.value);
+        op.bytes += stage_.buffers[static_cast<std::size_t>(parameter.value)].bytes;
+      }
+    }
+    if (!op.buffers.empty() && (!expert || expert_sharers(context_.strategy) > 1)) {
+      gathers.push_back(std::move(op));
+    }
   }
-  return op;
+  return gathers;
 }
 
 void StageLowering::parameter_gather() {
@@ -172,9 +192,10 @@ void StageLowering::parameter_gather() {
   }
   TemplateAssembler assembler(stage_, "parameter_gather");
   closing_templates_.push_back(assembler.template_index());
-  Op op = parameter_gather_op(parameters_);
-  op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
-  assembler.add_communication(std::move(op), {.for_compute = false, .compute_waits = ComputeWaits::kNever});
+  for (Op& op : parameter_gather_ops(parameters_)) {
+    op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
+    assembler.add_communication(std::move(op), {.for_compute = false, .compute_waits = ComputeWaits::kNever});
+  }
 }
 
 }  // namespace portolan

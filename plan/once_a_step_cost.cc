@@ -16,16 +16,19 @@ class OnceAStepPricing {
         strategy_(context.strategy),
         stage_(stage),
         shards_(strategy_.zero_stage >= 1 ? zero_sharers(strategy_) : 1),
+        expert_shards_(strategy_.zero_stage >= 1 ? expert_sharers(strategy_) : 1),
         gradient_bytes_(gradient_width(context.scenario.software, strategy_.precision)) {}
 
   OnceAStepCost run() const {
     OnceAStepCost cost;
     cost.sync = sync();
     const std::int64_t state = context_.scenario.software.optimizer_bytes_per_parameter.value;
-    const std::int64_t updated = stage_.elements / shards_;
+    const std::int64_t updated = stage_.elements / shards_ + stage_.expert_elements / expert_shards_;
     cost.update = per_tensor(KernelKind::kAdamW, updated,
                              updated * (2 * parameter_bytes() + gradient_bytes_ + 2 * state));
-    const std::int64_t zeroed = gradients().value / (divides_gradients(strategy_) ? shards_ : 1);
+    const bool divided = divides_gradients(strategy_);
+    const std::int64_t zeroed = gradients().value / (divided ? shards_ : 1) +
+                                expert_gradients().value / (divided ? expert_shards_ : 1);
     cost.zeroing = per_tensor(KernelKind::kFillZero, zeroed, zeroed);
     if (stage_.holds_loss) {
       cost.zeroing += time_of(KernelKind::kFillZero, 8, 8);
@@ -37,16 +40,18 @@ class OnceAStepPricing {
  private:
   std::int64_t parameter_bytes() const { return compute_bytes(strategy_.precision); }
   Bytes gradients() const { return Bytes(stage_.elements * gradient_bytes_); }
+  Bytes expert_gradients() const { return Bytes(stage_.expert_elements * gradient_bytes_); }
   bool whole_group() const { return shards_ == num_data_ranks(strategy_); }
 
   Seconds sync() const {
     // Where every rank has a shard of the gradients only, that is what is summed.
     const double shard = divides_gradients(strategy_) ? static_cast<double>(shards_) : 1.0;
-    const Seconds data =
-        sums_beside_backward(strategy_)
-            ? exposed_sums(stage_.backward_blocks, strategy_.gradient_aggregation.bucket,
-                           [&](Bytes gradients_of_bucket) { return data_sum(gradients_of_bucket); })
-            : data_sum(gradients());
+    const Seconds data = sums_beside_backward(strategy_)
+                             ? exposed_sums(stage_.backward_blocks, strategy_.gradient_aggregation.bucket,
+                                            [&](Bytes bucket, Bytes experts) {
+                                              return data_sum(bucket) + expert_sum(experts);
+                                            })
+                             : data_sum(gradients()) + expert_sum(expert_gradients());
     return context_.machine.tensor.of(stage_.partial_gradients) / shard + data +
            context_.machine.ends.of(Bytes(stage_.tied * gradient_bytes_)) / shard;
   }
@@ -66,15 +71,26 @@ class OnceAStepPricing {
     return time;
   }
 
+  /// Over the ranks that hold the same experts.
+  Seconds expert_sum(Bytes bytes) const {
+    const GroupCosts& group = context_.machine.expert_data;
+    return strategy_.zero_stage == 0      ? group.all_reduce.of(bytes)
+           : divides_gradients(strategy_) ? Seconds(0)
+                                          : group.reduce_scatter.of(bytes);
+  }
+
   Seconds gather(Seconds zeroing) const {
     if (strategy_.zero_stage == 0 || shards_ == 1 || divides_parameters(strategy_)) {
       return {};
     }
-    const auto gather_of = [&](Bytes bytes) { return within(CollectiveKind::kAllGather, bytes); };
+    const auto gather_of = [&](Bytes bytes, Bytes experts) {
+      return within(CollectiveKind::kAllGather, bytes) + context_.machine.expert_data.all_gather.of(experts);
+    };
     return gathers_beside_forward(context_.scenario, strategy_)
                ? exposed_gathers(stage_.forward_blocks, strategy_.gradient_aggregation.bucket, gather_of,
                                  stage_.fill + zeroing)
-               : gather_of(Bytes(stage_.elements * parameter_bytes()));
+               : gather_of(Bytes(stage_.elements * parameter_bytes()),
+                           Bytes(stage_.expert_elements * parameter_bytes()));
   }
 
   static const CollectiveLine& line(const GroupCosts& group, CollectiveKind kind) {
@@ -121,6 +137,7 @@ class OnceAStepPricing {
   const Strategy& strategy_;
   const StageParameters& stage_;
   std::int64_t shards_;
+  std::int64_t expert_shards_;
   std::int64_t gradient_bytes_;
 };
 

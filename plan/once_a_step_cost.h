@@ -21,6 +21,7 @@ struct StageParameters {
   Seconds fill;
 
   std::int64_t elements = 0;
+  std::int64_t expert_elements = 0;
   std::int64_t num_tensors = 0;
   Bytes partial_gradients;  ///< to be summed over the tensor-parallel group
   std::int64_t tied = 0;    ///< elements of a word embedding that the other end stage holds too; else 0

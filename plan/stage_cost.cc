@@ -147,19 +147,37 @@ Bytes partial_gradients_of(const Stage& stage) {
   return bytes;
 }
 
-void count_parameters(const Stage& stage, std::int64_t element_bytes, StageShape& shape) {
+/// expert_parameters: those of the stage's one layer.
+void count_parameters(const Stage& stage, std::int64_t element_bytes, std::int64_t expert_parameters,
+                      StageShape& shape) {
   for (const Buffer& buffer : stage.buffers) {
     if (buffer.kind == BufferKind::kParameter) {
       shape.parameters += buffer.bytes.value / element_bytes;
       ++shape.num_tensors;
     }
   }
+  shape.parameters -= expert_parameters;
+  shape.expert_parameters = expert_parameters;
 }
 
-/// Lowers a model of `num_layers` layers, one a stage, for one microbatch: enough to see each kind of stage.
-Program miniature(const Scenario& scenario, const Strategy& strategy, std::int32_t num_layers) {
+std::int64_t num_expert_parameters(const Block& layer) {
+  std::int64_t elements = 0;
+  for (const Tensor& tensor : layer.tensors) {
+    elements += tensor.role == TensorRole::kParameter && tensor.expert ? tensor.elements : 0;
+  }
+  return elements;
+}
+
+/// Lowers a model of `num_layers` layers of one kind, one a stage, for one microbatch: enough to see each
+/// kind of stage.
+Program miniature(const Scenario& scenario, const Strategy& strategy, LayerKind kind,
+                  std::int32_t num_layers) {
   Scenario small = scenario;
   small.model.num_layers = num_layers;
+  if (small.model.experts) {
+    small.model.experts->layer_period = 1;
+    small.model.experts->first_dense_layers = kind == LayerKind::kDense ? num_layers : 0;
+  }
   Strategy alike = strategy;
   alike.pipeline_parallel = num_layers;
   alike.data_parallel = strategy.expert_parallel;
@@ -177,12 +195,12 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, std::int32
 
 }  // namespace
 
-BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster,
-                       const KernelCost& cost) {
+BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, LayerKind kind,
+                       const Cluster& cluster, const KernelCost& cost) {
   BlockCosts costs;
   costs.options = block_options(scenario, strategy);
   const Block embedding = embedding_block(scenario.model, costs.options);
-  const Block layer = layer_block(scenario.model, costs.options);
+  const Block layer = layer_block(scenario.model, costs.options, kind);
   const Block head = head_block(scenario.model, costs.options, 1.0);
   const bool whole = scenario.software.recompute_whole_group.value;
   const std::vector<bool> recomputed = kernels_to_recompute(layer, strategy.recompute.all_layers, whole);
@@ -197,12 +215,12 @@ BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, const
     }
   }
   const std::int64_t element = costs.options.compute_bytes;
-  const Program three = miniature(scenario, strategy, 3);
-  const Program one = miniature(scenario, strategy, 1);
+  const Program three = miniature(scenario, strategy, kind, 3);
+  const Program one = miniature(scenario, strategy, kind, 1);
   const auto set = [&](StagePlace place, const Stage& stage) {
     StageShape shape = shape_of(stage);
     shape.partial_gradients = partial_gradients_of(stage);
-    count_parameters(stage, element, shape);
+    count_parameters(stage, element, num_expert_parameters(layer), shape);
     costs.stages[static_cast<std::size_t>(place)] = shape;
   };
   set(StagePlace::kFirst, three.stages[0]);

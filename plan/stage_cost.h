@@ -38,7 +38,8 @@ struct BlockTime {
 
 /// Memory of a chunk that holds one layer, for one microbatch in flight.
 struct StageShape {
-  std::int64_t parameters = 0;  ///< elements on a rank
+  std::int64_t parameters = 0;         ///< elements on a rank, experts' aside
+  std::int64_t expert_parameters = 0;  ///< of experts, which fewer ranks hold
   std::int64_t num_tensors = 0;
   Bytes saved;     ///< from forward to backward
   Bytes deferred;  ///< of a split backward: until the weight gradients, after the input gradients are made
@@ -49,8 +50,8 @@ struct StageShape {
 /// Where a chunk stands decides which end blocks it has.
 enum class StagePlace : std::uint8_t { kMiddle, kFirst, kLast, kOnly };
 
-/// All that the closed form needs of a block, for one choice of tensor parallelism, microbatch, recomputation
-/// and precision.
+/// All that the closed form needs of the blocks, with layers of one kind, for one choice of degrees within
+/// kernels, microbatch, recomputation and precision.
 struct BlockCosts {
   BlockTime embedding, layer, head;
   Flops recompute_flops_per_layer;   ///< matrix products, on one rank
@@ -59,8 +60,9 @@ struct BlockCosts {
   BlockOptions options;
 };
 
-/// Precondition: `strategy` recomputes alike in all layers and breaks no rule of find_rejection.
-BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster,
-                       const KernelCost& cost);
+/// Precondition: `strategy` recomputes alike in all layers and breaks no rule of find_rejection; the model
+/// has layers of that kind.
+BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, LayerKind kind,
+                       const Cluster& cluster, const KernelCost& cost);
 
 }  // namespace portolan

@@ -8,6 +8,14 @@
 
 namespace portolan {
 
+std::vector<Block> layer_kinds(const TransformerConfig& model, const BlockOptions& options) {
+  std::vector<Block> blocks{layer_block(model, options, LayerKind::kDense)};
+  if (model.experts) {
+    blocks.push_back(layer_block(model, options, LayerKind::kExperts));
+  }
+  return blocks;
+}
+
 BlockLowering::Place StageLowering::place_of_layer(std::int32_t layer) const {
   return {.layer = layer,
           .recompute = context_.strategy.recompute.of_layer(layer),
@@ -76,7 +84,9 @@ void StageLowering::make_blocks(Chunk& chunk) {
       gradient = hidden_buffer(fmt::format("layer {} output_gradient", layer));
     }
     ports.hidden_gradient = gradient;
-    add_block(chunk, context_.layer, fmt::format("layer {}", layer), ports, place_of_layer(layer));
+    const auto kind = static_cast<std::size_t>(layer_kind(context_.scenario.model, layer));
+    add_block(chunk, context_.layer_kinds[kind], fmt::format("layer {}", layer), ports,
+              place_of_layer(layer));
   }
   if (has_head(chunk)) {
     BlockPorts ports = head_ports(hidden);
@@ -149,17 +159,21 @@ void StageLowering::wait_for_sends(TemplateAssembler& assembler) const {
   }
 }
 
-Op StageLowering::zero_op(Phase phase, LaneIndex lane) const {
+Op StageLowering::zero_op(Phase phase, LaneIndex lane, bool expert) const {
   Op op;
   op.kind = OpKind::kCollective;
   op.lane = lane_of(lane);
   op.phase = phase;
-  op.axes = kDataAxes;
-  if (zero_sharers(context_.strategy) < num_data_ranks(context_.strategy)) {
+  op.axes = expert ? kExpertDataAxes : kDataAxes;
+  if (!expert && zero_sharers(context_.strategy) < num_data_ranks(context_.strategy)) {
     op.group = GroupKind::kBlock;
     op.group_size = zero_sharers(context_.strategy);
   }
   return op;
+}
+
+BlockLowering::SharersOp StageLowering::sharers_op(Phase phase, LaneIndex lane) const {
+  return [this, phase, lane](bool expert) { return zero_op(phase, lane, expert); };
 }
 
 void StageLowering::forward(Chunk& chunk) {
@@ -178,7 +192,7 @@ void StageLowering::forward(Chunk& chunk) {
     for (; context_.sharding().parameters && gathered <= i + prefetch && gathered < chunk.blocks.size();
          ++gathered) {
       chunk.blocks[gathered].gather_for_forward(assembler,
-                                                zero_op(Phase::kParameterGather, LaneIndex::kDataGather));
+                                                sharers_op(Phase::kParameterGather, LaneIndex::kDataGather));
     }
     chunk.blocks[i].forward(assembler, chunk.places[i]);
   }
@@ -201,14 +215,14 @@ void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) 
     for (; gathers && gathered <= done + prefetch && gathered < count; ++gathered) {
       BlockLowering& block = chunk.blocks[count - 1 - gathered];
       if (block.backward_reads_parameters()) {
-        block.gather_for_backward(assembler, zero_op(Phase::kParameterGather, LaneIndex::kDataGather));
+        block.gather_for_backward(assembler, sharers_op(Phase::kParameterGather, LaneIndex::kDataGather));
       }
     }
     const std::size_t i = count - 1 - done;
     chunk.blocks[i].backward(assembler, chunk.places[i],
                              context_.options.split_backward ? Phase::kBackwardInput : Phase::kBackward);
     if (sharding.gradients) {
-      chunk.blocks[i].reduce(assembler, zero_op(Phase::kGradientSync, LaneIndex::kData));
+      chunk.blocks[i].reduce(assembler, sharers_op(Phase::kGradientSync, LaneIndex::kData));
       // By now the gradients of the block before are reduced, beside this block's backward.
       if (i + 1 < count) {
         chunk.blocks[i + 1].accumulate(assembler, chunk.places[i + 1]);

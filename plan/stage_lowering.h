@@ -21,7 +21,7 @@ struct LoweringContext {
   const Strategy& strategy;
   BlockOptions options;
   Block embedding;
-  Block layer;
+  std::vector<Block> layer_kinds;  ///< by LayerKind
   Block head;
   std::vector<std::int32_t> layers;  ///< of each virtual stage
   std::int32_t num_microbatches = 0;
@@ -32,6 +32,7 @@ struct LoweringContext {
   Sharding sharding() const {
     const std::int64_t wire = scenario.software.reduce_bytes.value;
     return {.parts = divides_gradients(strategy) ? zero_sharers(strategy) : 1,
+            .expert_parts = divides_gradients(strategy) ? expert_sharers(strategy) : 1,
             .parameters = divides_parameters(strategy),
             .gradients = divides_gradients(strategy),
             .reduce_bytes = wire == 0 ? options.compute_bytes : wire,
@@ -40,6 +41,9 @@ struct LoweringContext {
   /// Whether pipeline sends carry one tensor-parallel shard, which the receiver's group gathers.
   bool scatters_sends() const { return boundary().sent < boundary().held; }
 };
+
+/// The block of each kind of layer that the model has.
+std::vector<Block> layer_kinds(const TransformerConfig& model, const BlockOptions& options);
 
 /// Builds one stage: its chunks one after another (buffers and templates), what is done once a step, and the
 /// order list. Chunk c of stage s is virtual stage c p + s.
@@ -96,20 +100,22 @@ class StageLowering {
   void receive(TemplateAssembler& assembler, const Chunk& chunk, Direction direction, std::int32_t buffer);
   void send(TemplateAssembler& assembler, const Chunk& chunk, Direction direction, std::int32_t buffer);
   void wait_for_sends(TemplateAssembler& assembler) const;
-  /// A collective of the ranks that share what ZeRO divides.
-  Op zero_op(Phase phase, LaneIndex lane) const;
+  /// A collective of the ranks that share what ZeRO divides, or what it divides of an expert.
+  Op zero_op(Phase phase, LaneIndex lane, bool expert) const;
+  BlockLowering::SharersOp sharers_op(Phase phase, LaneIndex lane) const;
   using Parameters = std::span<const StageParameter>;
   /// Of the parameters that the blocks from `first_block` up to `end_block` made.
   Parameters parameters_of(const Chunk& chunk, std::size_t first_block, std::size_t end_block) const;
   Op gradient_op(Parameters parameters, AxisSet axes, LaneIndex lane) const;
   /// Sums of gradients over the ranks that hold the same parameters, one after another.
   std::vector<Op> data_sums(Parameters parameters) const;
+  void add_data_sums(Parameters parameters, bool expert, std::vector<Op>& sums) const;
   std::vector<Op> gradient_sums() const;
   /// Whether the gradients of the blocks from `first_block` up to `end_block` fill a bucket.
   bool fills_bucket(const Chunk& chunk, std::size_t first_block, std::size_t end_block) const;
   void sum_bucket(TemplateAssembler& assembler, Parameters parameters) const;
   void gather_buckets(TemplateAssembler& assembler, const Chunk& chunk) const;
-  Op parameter_gather_op(Parameters parameters) const;
+  std::vector<Op> parameter_gather_ops(Parameters parameters) const;
 
   const LoweringContext& context_;
   std::int32_t index_;

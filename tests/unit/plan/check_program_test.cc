@@ -91,7 +91,7 @@ TEST(CheckProgram, NoticesMalformedFrames) {
 
 TEST(CheckProgram, NoticesMalformedOps) {
   expect_refused({
-      {"a lane beyond", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 9; },
+      {"a lane beyond", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 99; },
        "stages[0].templates[1].ops"},
       {"a lane below", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = -1; },
        ".lane: -1 (allowed: 0 to 8)"},

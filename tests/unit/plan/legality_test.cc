@@ -22,11 +22,21 @@ TEST(Legality, EachRejectionHasItsNumbers) {
   const std::vector<Row> table = {
       {R::kNotAvailable, "context parallelism (cp=2; allowed: 1) is not available yet",
        [](Scenario&, Strategy& s) { s.context_parallel = 2; }},
-      {R::kNotAvailable, "expert parallelism (ep=4; allowed: 1) is not available yet",
+      {R::kDegrees, "ep=4: tiny-gpt has no experts (allowed: 1)",
        [](Scenario&, Strategy& s) { s.expert_parallel = 4; }},
-      {R::kNotAvailable, "a model with experts (2 of 8 a token; allowed: none) is not available yet",
-       [](Scenario& c, Strategy&) {
+      {R::kHeads, "8 experts are not divisible by ep 3",
+       [](Scenario& c, Strategy& s) {
          c.model.experts = {.num_experts = 8, .experts_per_token = 2, .expert_ffn_size = 64};
+         s.expert_parallel = 3;
+       }},
+      {R::kDegrees, "dp 2 is not divisible by ep 4",
+       [](Scenario& c, Strategy& s) {
+         c.model.experts = {.num_experts = 8, .experts_per_token = 2, .expert_ffn_size = 64};
+         s.expert_parallel = 4;
+       }},
+      {R::kHeads, "expert width 65 is not divisible by tp 2",
+       [](Scenario& c, Strategy&) {
+         c.model.experts = {.num_experts = 8, .experts_per_token = 2, .expert_ffn_size = 65};
        }},
       {R::kNotAvailable, "a model with latent attention is not available yet",
        [](Scenario& c, Strategy&) { c.model.latent.emplace(); }},
@@ -43,8 +53,6 @@ TEST(Legality, EachRejectionHasItsNumbers) {
          s.gradient_aggregation.overlap = true;
          s.zero_stage = 2;
        }},
-      {R::kNotAvailable, "aggregation tree (allowed: ring) is not available yet",
-       [](Scenario&, Strategy& s) { s.gradient_aggregation.algorithm = CollectiveAlgorithm::kTree; }},
       {R::kNotAvailable, "offload cpu (allowed: none) is not available yet",
        [](Scenario&, Strategy& s) { s.offload = "cpu"; }},
       {R::kNotAvailable, "precision fp8 (allowed: fp32, tf32, fp16, bf16) is not available yet",
