@@ -20,6 +20,53 @@ void optional_size(DocumentSection& section, std::string_view key, std::optional
   }
 }
 
+void read_experts(DocumentSection& section, MixtureOfExperts& experts) {
+  const WholeRange count{0, kSize.most};
+  section.required("num_experts", experts.num_experts, kSize);
+  section.required("experts_per_token", experts.experts_per_token, kSize);
+  section.required("expert_ffn_size", experts.expert_ffn_size, kSize);        // of one expert
+  section.optional("shared_ffn_size", experts.shared_ffn_size, count);        // default 0: none
+  section.optional("first_dense_layers", experts.first_dense_layers, count);  // default 0
+  section.optional("layer_period", experts.layer_period, kSize);              // default 1: every layer
+  double capacity_factor = 0;
+  if (section.optional("capacity_factor", capacity_factor)) {  // default: dropless
+    experts.capacity_factor = capacity_factor;
+  }
+  section.optional("router_bias", experts.router_bias);  // default false
+}
+
+JsonValue to_json(const MixtureOfExperts& experts) {
+  NotatedObject object(Notation::kNumbers);
+  object.set("num_experts", experts.num_experts)
+      .set("experts_per_token", experts.experts_per_token)
+      .set("expert_ffn_size", experts.expert_ffn_size)
+      .set("shared_ffn_size", experts.shared_ffn_size)
+      .set("first_dense_layers", experts.first_dense_layers)
+      .set("layer_period", experts.layer_period);
+  if (experts.capacity_factor) {
+    object.set("capacity_factor", *experts.capacity_factor);
+  }
+  return object.set("router_bias", experts.router_bias).take();
+}
+
+void read_latent_attention(DocumentSection& section, LatentAttention& latent) {
+  section.optional("q_lora_rank", latent.q_lora_rank, WholeRange{0, kSize.most});  // default 0: direct
+  section.required("kv_lora_rank", latent.kv_lora_rank, kSize);
+  section.required("qk_nope_head_dim", latent.qk_nope_head_dim, kSize);
+  section.required("qk_rope_head_dim", latent.qk_rope_head_dim, kSize);
+  section.required("v_head_dim", latent.v_head_dim, kSize);
+}
+
+JsonValue to_json(const LatentAttention& latent) {
+  return NotatedObject(Notation::kNumbers)
+      .set("q_lora_rank", latent.q_lora_rank)
+      .set("kv_lora_rank", latent.kv_lora_rank)
+      .set("qk_nope_head_dim", latent.qk_nope_head_dim)
+      .set("qk_rope_head_dim", latent.qk_rope_head_dim)
+      .set("v_head_dim", latent.v_head_dim)
+      .take();
+}
+
 void read_config(DocumentSection& section, TransformerConfig& config) {
   if (config.name.empty()) {
     section.required("name", config.name);
@@ -51,10 +98,16 @@ void read_config(DocumentSection& section, TransformerConfig& config) {
   section.optional("query_key_norm", config.query_key_norm);                               // default false
   section.optional("embedding_norm", config.embedding_norm);                               // default false
   section.optional("parallel_residual", config.parallel_residual);                         // default false
-  section.optional("tied_embeddings", config.tied_embeddings);                             // default true
-  section.optional("norm_epsilon", config.norm_epsilon);                                   // default 1e-5
-  section.optional("rotary_theta", config.rotary_theta);                                   // default 10000
-  section.optional("initializer_std", config.initializer_std);                             // default 0.02
+  section.optional_section("experts", [&](DocumentSection& inner) {                        // default: none
+    read_experts(inner, config.experts.emplace());
+  });
+  section.optional_section("latent_attention", [&](DocumentSection& inner) {  // default: none
+    read_latent_attention(inner, config.latent.emplace());
+  });
+  section.optional("tied_embeddings", config.tied_embeddings);  // default true
+  section.optional("norm_epsilon", config.norm_epsilon);        // default 1e-5
+  section.optional("rotary_theta", config.rotary_theta);        // default 10000
+  section.optional("initializer_std", config.initializer_std);  // default 0.02
 }
 
 }  // namespace
@@ -81,12 +134,18 @@ JsonValue to_json(const TransformerConfig& config) {
   set_if_there("rotary_dim", config.rotary_dim);
   object.set("position_offset", config.position_offset);
   set_if_there("sliding_window", config.sliding_window);
-  return object.set("linear_bias", config.linear_bias)
+  object.set("linear_bias", config.linear_bias)
       .set("qkv_bias", config.qkv_bias)
       .set("query_key_norm", config.query_key_norm)
       .set("embedding_norm", config.embedding_norm)
-      .set("parallel_residual", config.parallel_residual)
-      .set("tied_embeddings", config.tied_embeddings)
+      .set("parallel_residual", config.parallel_residual);
+  if (config.experts) {
+    object.set_json("experts", to_json(*config.experts));
+  }
+  if (config.latent) {
+    object.set_json("latent_attention", to_json(*config.latent));
+  }
+  return object.set("tied_embeddings", config.tied_embeddings)
       .set("norm_epsilon", config.norm_epsilon)
       .set("rotary_theta", config.rotary_theta)
       .set("initializer_std", config.initializer_std)

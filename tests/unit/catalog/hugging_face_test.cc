@@ -128,10 +128,15 @@ TEST(HuggingFace, SaysWhereAndWhatIsWrongInOneLine) {
       {std::string("\0\1", 2), "c.json:1: is not text: byte 0x00 (allowed: UTF-8)"},
       {"{\"a\": 1e999}", "c.json:1:11: is not JSON: number overflow parsing '1e999'"},
       {"[]", "c.json:1: is not a mapping (allowed: lines of \"key: value\")"},
-      {"{}", "c.json:1: key \"model_type\" is missing or empty (allowed: gpt2, llama)"},
+      {"{}",
+       "c.json:1: key \"model_type\" is missing or empty (allowed: gpt2, gpt_neox, opt, bloom, llama, "
+       "mistral, qwen2, mixtral, "
+       "qwen3_moe, deepseek_v3)"},
       {"{\"model_type\": 7}", "c.json:1: model_type: \"7\" is not a text (put it in quotes)"},
       {"{\"model_type\":\n \"bert\"}",
-       "c.json:1: model_type: \"bert\" is not supported (allowed: gpt2, llama)"},
+       "c.json:1: model_type: \"bert\" is not supported (allowed: gpt2, gpt_neox, opt, bloom, llama, "
+       "mistral, qwen2, mixtral, "
+       "qwen3_moe, deepseek_v3)"},
       {"{\"model_type\": \"gpt2\", \"model_type\": \"llama\"}", "c.json:1: model_type: is there twice"},
       {replaced(kGpt2, "768", "\"768\""),
        "c.json:10: n_embd: \"768\" is a text, not a whole number (leave the quotes out)"},
@@ -146,9 +151,8 @@ TEST(HuggingFace, SaysWhereAndWhatIsWrongInOneLine) {
       {replaced(kLlama, "\"mlp_bias\": false", "\"mlp_bias\": true"),
        "c.json:10: mlp_bias: \"true\" is not supported (allowed: false)"},
       {replaced(kLlama, "silu", "gelu"), "c.json:5: hidden_act: \"gelu\" is not supported (allowed: silu)"},
-      {replaced(kLlama, "\"head_dim\": 128", "\"head_dim\": 64"),
-       "c.json:4: head_dim: \"64\" is not supported (allowed: hidden_size / num_attention_heads = 4096 / "
-       "32)"},
+      {replaced(kLlama, "\"head_dim\": 128", "\"head_dim\": 63"),
+       "c.json:4: head_dim: 63 is odd (allowed with rotary positions: even)"},
       {replaced(kLlama, "\"num_key_value_heads\": 8", "\"num_key_value_heads\": 5"),
        "c.json:14: num_key_value_heads: 5 does not divide num_attention_heads 32"},
       {"{\"a\":" + std::string(1000000, '['), "c.json:1: nested more than 64 levels deep"},

@@ -47,12 +47,14 @@ TEST(MalformedYaml, IsOneLineWithItsPlace) {
        "m.yaml:1: a?b: unknown key (allowed: name, num_layers, hidden_size, num_heads, num_kv_heads, "
        "head_dim, activation, ffn_size, vocab_size, max_positions, normalization, position, rotary_dim, "
        "position_offset, sliding_window, linear_bias, qkv_bias, query_key_norm, embedding_norm, "
-       "parallel_residual, tied_embeddings, norm_epsilon, rotary_theta, initializer_std)"},
+       "parallel_residual, experts, latent_attention, tied_embeddings, norm_epsilon, rotary_theta, "
+       "initializer_std)"},
       {"<<: {name: x}\n",
        "m.yaml:1: <<: unknown key (allowed: name, num_layers, hidden_size, num_heads, num_kv_heads, "
        "head_dim, activation, ffn_size, vocab_size, max_positions, normalization, position, rotary_dim, "
        "position_offset, sliding_window, linear_bias, qkv_bias, query_key_norm, embedding_norm, "
-       "parallel_residual, tied_embeddings, norm_epsilon, rotary_theta, initializer_std)"},
+       "parallel_residual, experts, latent_attention, tied_embeddings, norm_epsilon, rotary_theta, "
+       "initializer_std)"},
   };
   for (const Malformed& malformed : table) {
     EXPECT_EQ(error_of(malformed.text), malformed.message);

@@ -25,6 +25,30 @@ TEST(ModelYaml, WritesAPositionTableAsItReadsIt) {
   EXPECT_EQ(*again, model);
 }
 
+TEST(ModelYaml, WritesExpertsAndLatentAttentionAsItReadsThem) {
+  TransformerConfig model = sample_model();
+  model.parallel_residual = false;
+  model.experts = {.num_experts = 16,
+                   .experts_per_token = 3,
+                   .expert_ffn_size = 40,
+                   .shared_ffn_size = 80,
+                   .first_dense_layers = 1,
+                   .layer_period = 2,
+                   .capacity_factor = 1.25 / 3,
+                   .router_bias = true};
+  model.latent = {
+      .q_lora_rank = 24, .kv_lora_rank = 16, .qk_nope_head_dim = 12, .qk_rope_head_dim = 6, .v_head_dim = 10};
+  std::string text = write_model(model);
+  Result<TransformerConfig> again = read_model_text(text, "again.yaml");
+  ASSERT_TRUE(again) << again.error().message << "\n" << text;
+  EXPECT_EQ(*again, model);
+  model.experts->capacity_factor.reset();
+  text = write_model(model);
+  again = read_model_text(text, "again.yaml");
+  ASSERT_TRUE(again) << again.error().message << "\n" << text;
+  EXPECT_EQ(*again, model);
+}
+
 TEST(ModelYaml, PointsToTheKeyThatCannotBe) {
   const std::string head = "name: a\nnum_layers: 2\nvocab_size: 10\nmax_positions: 4\n";
   EXPECT_EQ(read_model_text(head + "hidden_size: 10\nnum_heads: 3\n", "m.yaml").error().message,

@@ -128,7 +128,7 @@ TEST(PlanJson, SaysWhereAndWhatIsWrongInOneLine) {
       {replaced(text, "\"kind\": \"compute\"", "\"kind\": \"commute\""),
        "program.lanes[0].kind: \"commute\" is not known (allowed: compute, copy, communication)"},
       {replaced(text, "\"num_heads\": 8", "\"num_heads\": 7"),
-       "scenario.model.hidden_size: 64 is not divisible by num_heads 7"},
+       "scenario.model.num_kv_heads: 2 does not divide num_heads 7"},
       {replaced(text, "\"memory_bytes\": {\"value\": 85899345921", "\"memory_bytes\": {\"value\": 0"),
        "scenario.hardware.device.memory: 0 B is not allowed (must be above zero)"},
       {replaced(text, "\"access\": [\"", "\"access\": [\"reads"), ""},

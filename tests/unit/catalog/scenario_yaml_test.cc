@@ -181,9 +181,12 @@ TEST(ScenarioYaml, SaysWhatIsWrongWithItsParts) {
   const std::string tail = "software: portolan\nsequence_length: 4096\nglobal_batch: 0\n";
   const std::vector<Wrong> table = {
       {"model: gpt3\nhardware: dgx-a100-80g-hdr\nsoftware: portolan\nsequence_length: 1\nglobal_batch: 1\n",
-       "folder/what.yaml:1: model: \"gpt3\" is not in any models/ folder (there are: gpt2-124m, gpt3-175b, "
-       "llama2-70b, "
-       "llama2-7b, megatron-18.4b, megatron-1t, megatron-39.1b, megatron-530b; or name a file)"},
+       "folder/what.yaml:1: model: \"gpt3\" is not in any models/ folder (there are: bloom-176b, "
+       "deepseek-v3, "
+       "gpt-neox-20b, gpt2-124m, gpt3-175b, llama2-70b, llama2-7b, megatron-18.4b, megatron-1t, "
+       "megatron-39.1b, "
+       "megatron-530b, mistral-7b, mixtral-8x7b, opt-175b, opt-66b, qwen2-72b, qwen3-235b-a22b; or name a "
+       "file)"},
       {"model: gone.yaml\nhardware: dgx-a100-80g-hdr\nsoftware: portolan\nsequence_length: 1\nglobal_batch: "
        "1\n",
        "folder/what.yaml:1: model: folder/gone.yaml: no such file"},

@@ -37,7 +37,7 @@ int read_folder(const fs::path& folder, Read read) {
 }
 
 TEST(ShippedFiles, AllRead) {
-  EXPECT_GE(read_folder(kScenarios / "models", read_model), 8);
+  EXPECT_GE(read_folder(kScenarios / "models", read_model), 17);
   EXPECT_GE(read_folder(kScenarios / "hardware", read_hardware), 18);
   EXPECT_GE(read_folder(kScenarios / "software", read_software), 2);
 }
