@@ -139,6 +139,49 @@ TEST(Gradient, OfGptEqualsDifferences) { expect_differences(tiny_gpt()); }
 
 TEST(Gradient, OfLlamaEqualsDifferences) { expect_differences(tiny_llama()); }
 
+/// Heads wider than hidden_size / num_heads, a norm behind the embedding, biases of query, key and value
+/// only.
+TransformerConfig wide_gpt() {
+  TransformerConfig model = tiny_gpt();
+  model.name = "wide gpt";
+  model.explicit_head_dim = 12;
+  model.embedding_norm = true;
+  model.qkv_bias = true;
+  model.linear_bias = false;
+  return model;
+}
+
+TEST(Gradient, OfWideHeadsEqualsDifferences) { expect_differences(wide_gpt()); }
+
+TEST(Gradient, OfBloomEqualsDifferences) {
+  TransformerConfig model = tiny_gpt();
+  model.position = PositionEncoding::kAlibi;
+  model.embedding_norm = true;
+  expect_differences(model);
+}
+
+TEST(Gradient, OfGptNeoxEqualsDifferences) {
+  TransformerConfig model = tiny_gpt();
+  model.position = PositionEncoding::kRotary;
+  model.rotary_dim = 2;
+  model.parallel_residual = true;
+  model.tied_embeddings = false;
+  expect_differences(model);
+}
+
+TEST(Gradient, OfQwen3EqualsDifferences) {
+  TransformerConfig model = tiny_llama();
+  model.query_key_norm = true;
+  model.explicit_head_dim = 6;
+  expect_differences(model);
+}
+
+TEST(Gradient, OfReluEqualsDifferences) {
+  TransformerConfig model = tiny_gpt();
+  model.activation = Activation::kRelu;
+  expect_differences(model);
+}
+
 struct ExecutorStep {
   double loss = 0;
   std::vector<NamedTensors> gradients;  ///< of each rank
@@ -194,6 +237,8 @@ void expect_executor_agrees(const TransformerConfig& model) {
 TEST(Gradient, OfGptIsTheExecutors) { expect_executor_agrees(tiny_gpt()); }
 
 TEST(Gradient, OfLlamaIsTheExecutors) { expect_executor_agrees(tiny_llama()); }
+
+TEST(Gradient, OfWideHeadsIsTheExecutors) { expect_executor_agrees(wide_gpt()); }
 
 }  // namespace
 }  // namespace portolan

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <utility>
+#include <vector>
 
 #include "kernels/reference/activation.h"
 #include "kernels/reference/attention.h"
@@ -13,7 +15,7 @@
 #include "kernels/reference/linear.h"
 #include "kernels/reference/normalization.h"
 #include "kernels/reference/residual.h"
-#include "kernels/reference/rotary.h"
+#include "reference_variants.h"
 
 namespace portolan {
 
@@ -175,29 +177,37 @@ void bias_backward(const Call& call) {
       {.rows = call.shape().rows, .columns = call.shape().columns, .dy = dy, .dbias = dbias});
 }
 
-void rotary_forward(const Call& call) {
-  const auto [qkv] = call.unpack<1>();
-  reference::rotary_forward<double>({.shape = call.attention(), .theta = call.kernel.scalar, .qkv = qkv});
+void rotate(const Call& call, Turn turn) {
+  const auto [rows] = call.unpack<1>();
+  std::vector<double> qkv = with_values(call.attention(), rows.buffer->numbers);
+  const std::int64_t columns = call.shape().columns == 0 ? call.shape().head_dim : call.shape().columns;
+  rotate_part(call.attention(), columns, call.kernel.scalar, turn, qkv);
+  copy_back(call.attention(), qkv, rows.buffer->numbers);
 }
 
-void rotary_backward(const Call& call) {
-  const auto [dqkv] = call.unpack<1>();
-  reference::rotary_backward<double>({.shape = call.attention(), .theta = call.kernel.scalar, .qkv = dqkv});
-}
+void rotary_forward(const Call& call) { rotate(call, Turn::kForward); }
+
+void rotary_backward(const Call& call) { rotate(call, Turn::kBackward); }
 
 void attention_scores_forward(const Call& call) {
-  const auto [scores, qkv] = call.unpack<2>();
-  reference::attention_scores_forward<double>({.shape = call.attention(), .qkv = qkv, .scores = scores});
+  const auto [scores, rows] = call.unpack<2>();
+  const std::vector<double> qkv = with_values(call.attention(), rows.buffer->numbers);
+  reference::attention_scores_forward<double>(
+      {.shape = call.attention(), .qkv = qkv.data(), .scores = scores});
 }
 
 void attention_scores_backward(const Call& call) {
-  const auto [dqkv, dscores, qkv] = call.unpack<3>();
+  const auto [dqkv, dscores, rows] = call.unpack<3>();
+  const std::vector<double> qkv = with_values(call.attention(), rows.buffer->numbers);
   reference::attention_scores_backward<double>(
-      {.shape = call.attention(), .qkv = qkv, .dscores = dscores, .dqkv = dqkv});
+      {.shape = call.attention(), .qkv = qkv.data(), .dscores = dscores, .dqkv = dqkv});
 }
 
 void attention_softmax_forward(const Call& call) {
   const auto [scores] = call.unpack<1>();
+  if (call.kernel.scalar != 0) {
+    add_alibi(call.attention(), call.kernel.scalar, scores.buffer->numbers);
+  }
   reference::attention_softmax_forward<double>({.shape = call.attention(), .scores = scores});
 }
 
@@ -243,6 +253,48 @@ void swiglu_backward(const Call& call) {
   const auto [dx, dy, x] = call.unpack<3>();
   reference::swiglu_backward<double>(
       {.rows = call.shape().rows, .features = call.shape().columns, .u = x, .dg = dy, .du = dx});
+}
+
+void relu_forward(const Call& call) {
+  const auto [y, x] = call.unpack<2>();
+  std::ranges::transform(x.buffer->numbers, y.buffer->numbers.begin(),
+                         [](double value) { return std::max(value, 0.0); });
+}
+
+void relu_backward(const Call& call) {
+  const auto [dy_to_dx, y] = call.unpack<2>();
+  std::ranges::transform(dy_to_dx.buffer->numbers, y.buffer->numbers, dy_to_dx.buffer->numbers.begin(),
+                         [](double gradient, double value) { return value > 0 ? gradient : 0.0; });
+}
+
+void branch_sum(const Call& call) {
+  const auto [sum, attention, mlp, attention_bias, mlp_bias] = call.unpack<5>(2);
+  std::ranges::fill(sum.buffer->numbers, 0.0);
+  for (const auto& [x, bias] : {std::pair{attention, attention_bias}, {mlp, mlp_bias}}) {
+    reference::residual_add<double>(
+        {.rows = call.shape().rows, .columns = call.shape().columns, .x = x, .bias = bias, .y = sum});
+  }
+}
+
+void query_key_norm_forward(const Call& call) {
+  const auto [qk, rstd, qkv, query_gain, key_gain] = call.unpack<5>();
+  head_norm_forward({.kernel = call.kernel,
+                     .qkv = qkv.buffer->numbers,
+                     .query_gain = query_gain.buffer->numbers,
+                     .key_gain = key_gain.buffer->numbers},
+                    qk.buffer->numbers, rstd.buffer->numbers);
+}
+
+void query_key_norm_backward(const Call& call) {
+  const auto [dqkv, dquery_gain, dkey_gain, qkv, rstd, query_gain, key_gain] = call.unpack<7>();
+  head_norm_backward({.kernel = call.kernel,
+                      .qkv = qkv.buffer->numbers,
+                      .query_gain = query_gain.buffer->numbers,
+                      .key_gain = key_gain.buffer->numbers},
+                     rstd.buffer->numbers,
+                     {.dqkv = dqkv.buffer->numbers,
+                      .dquery_gain = dquery_gain.buffer->numbers,
+                      .dkey_gain = dkey_gain.buffer->numbers});
 }
 
 void residual_add(const Call& call) {
@@ -307,6 +359,11 @@ constexpr Entry kTable[] = {
     {KernelKind::kGeluBackward, gelu_backward},
     {KernelKind::kSwiGluForward, swiglu_forward},
     {KernelKind::kSwiGluBackward, swiglu_backward},
+    {KernelKind::kReluForward, relu_forward},
+    {KernelKind::kReluBackward, relu_backward},
+    {KernelKind::kBranchSum, branch_sum},
+    {KernelKind::kQueryKeyNormForward, query_key_norm_forward},
+    {KernelKind::kQueryKeyNormBackward, query_key_norm_backward},
     {KernelKind::kResidualAdd, residual_add},
     {KernelKind::kCrossEntropyForward, cross_entropy_forward},
     {KernelKind::kCrossEntropyBackward, cross_entropy_backward},

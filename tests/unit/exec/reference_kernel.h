@@ -15,7 +15,7 @@ struct ReferenceBuffer {
 };
 
 /// Runs one kernel by the formulas of kernels/reference. `operands` are in the order that model/kernel.cc
-/// documents. All kernels that a program for the host has, but load_tokens and adamw; fails for any other.
+/// documents. All kernels of dense models without dropout, but load_tokens and adamw; fails for any other.
 void run_reference_kernel(const Kernel& kernel, std::span<ReferenceBuffer* const> operands);
 
 }  // namespace portolan
