@@ -16,6 +16,14 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("logits_in_fp32", software.logits_in_fp32);
   section.optional("fused_gradient_accumulation", software.fused_gradient_accumulation);
   section.optional("fused_softmax", software.fused_softmax);
+  section.optional("fused_norms", software.fused_norms);
+  section.optional("fused_activation", software.fused_activation);
+  section.optional("fused_dropout_add", software.fused_dropout_add);
+  section.optional("fused_rotary", software.fused_rotary);
+  section.optional("fused_residual_gradient", software.fused_residual_gradient);
+  section.optional("fused_logits_conversion", software.fused_logits_conversion);
+  section.optional("cross_entropy_passes", software.cross_entropy_passes, WholeRange{2, 16});
+  section.optional("host_launch", software.host_launch);
   section.optional("gradient_bytes", software.gradient_bytes, WholeRange{0, 4});
   section.optional("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter,
                    WholeRange{0, 64});
@@ -47,6 +55,14 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("logits_in_fp32", software.logits_in_fp32)
       .set("fused_gradient_accumulation", software.fused_gradient_accumulation)
       .set("fused_softmax", software.fused_softmax)
+      .set("fused_norms", software.fused_norms)
+      .set("fused_activation", software.fused_activation)
+      .set("fused_dropout_add", software.fused_dropout_add)
+      .set("fused_rotary", software.fused_rotary)
+      .set("fused_residual_gradient", software.fused_residual_gradient)
+      .set("fused_logits_conversion", software.fused_logits_conversion)
+      .set("cross_entropy_passes", software.cross_entropy_passes)
+      .set("host_launch", software.host_launch)
       .set("gradient_bytes", software.gradient_bytes)
       .set("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter)
       .set("recompute_whole_group", software.recompute_whole_group)

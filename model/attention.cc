@@ -37,6 +37,14 @@ KernelShape context_shape(const BlockBuilder& b, std::int64_t products) {
   return shape;
 }
 
+/// Where softmax does not do it: the scores, or their gradient, are scaled and masked by a kernel each.
+void scale_and_mask(BlockBuilder& b, int scores) {
+  if (!b.options().fused_softmax) {
+    b.elementwise({{scores, Access::kUpdate}});
+    b.elementwise({{scores, Access::kUpdate}});
+  }
+}
+
 void attention_core_forward(BlockBuilder& b, LayerTensors& t) {
   const BlockOptions& o = b.options();
   const std::int64_t heads = b.config().num_heads / o.tensor_parallel;
@@ -46,15 +54,14 @@ void attention_core_forward(BlockBuilder& b, LayerTensors& t) {
   b.launch({.kind = KernelKind::kAttentionScoresForward,
             .operands = {{t.probabilities, Access::kWrite}, {t.query_key, Access::kRead}},
             .shape = scores_shape(b, 1)});
-  const Bytes pass = Bytes(2 * score_elements * o.compute_bytes);
+  scale_and_mask(b, t.probabilities);
   // ALiBi is a product and a sum more for each score, from a slope a head: no bytes.
   const bool alibi = b.config().position == PositionEncoding::kAlibi;
   b.launch({.kind = KernelKind::kAttentionSoftmaxForward,
             .operands = {{t.probabilities, Access::kUpdate}},
             .shape = attention_shape(b),
             .scalar = alibi ? kAlibiExponent : 0,
-            .flops_per_element = alibi ? 8.0 : 6.0,
-            .bytes = o.fused_softmax ? pass : pass * 3});
+            .flops_per_element = alibi ? 8.0 : 6.0});
   int weights = t.probabilities;
   if (o.dropout) {
     t.dropped = b.activation("attention.dropped", score_elements);
@@ -98,6 +105,7 @@ int attention_core_backward(BlockBuilder& b, const LayerTensors& t, int context_
             .operands = {{scores_gradient, Access::kUpdate}, {t.probabilities, Access::kRead}},
             .shape = attention_shape(b),
             .flops_per_element = 5});
+  scale_and_mask(b, scores_gradient);
   b.launch({.kind = KernelKind::kAttentionScoresBackward,
             .operands = {{qkv_gradient, Access::kUpdate},
                          {scores_gradient, Access::kRead},
@@ -106,7 +114,8 @@ int attention_core_backward(BlockBuilder& b, const LayerTensors& t, int context_
   return qkv_gradient;
 }
 
-/// Turns queries and keys by their positions, in place.
+/// Turns queries and keys by their positions, in place. Eager code converts them to fp32, multiplies, and
+/// converts back, as LLaMA's reference code does (meta-llama/llama, apply_rotary_emb in llama/model.py).
 void rotate(BlockBuilder& b, KernelKind kind, int tensor) {
   const TransformerConfig& c = b.config();
   if (c.position != PositionEncoding::kRotary) {
@@ -118,6 +127,14 @@ void rotate(BlockBuilder& b, KernelKind kind, int tensor) {
   if (turned < c.head_dim()) {
     shape.columns = turned;
     bytes = Bytes(2 * b.rows() * (shape.heads + shape.kv_heads) * turned * b.options().compute_bytes);
+  }
+  if (!b.options().fused_rotary) {
+    const std::int64_t elements = b.rows() * (shape.heads + shape.kv_heads) * turned;
+    const std::int64_t narrow = b.options().compute_bytes;
+    for (const std::int64_t width : {narrow + 4, std::int64_t{8}, 4 + narrow}) {
+      b.elementwise({{tensor, Access::kUpdate}}, Bytes(elements * width));
+    }
+    return;
   }
   b.launch({.kind = kind,
             .operands = {{tensor, Access::kUpdate}},

@@ -33,8 +33,15 @@ struct BlockOptions {
   /// The weight-gradient product accumulates into the gradient buffer itself; otherwise a further pass adds
   /// it.
   bool fused_gradient_accumulation = true;
-  /// Scale, mask and softmax are one kernel; otherwise three passes over the scores.
+  // Features of SoftwareProfile: one kernel where eager code runs one for each tensor operation.
   bool fused_softmax = true;
+  bool fused_norms = true;
+  bool fused_activation = true;
+  bool fused_dropout_add = true;
+  bool fused_rotary = true;
+  bool fused_residual_gradient = true;
+  bool fused_logits_conversion = true;
+  std::int64_t cross_entropy_passes = 2;  ///< over the logits in forward, reads and writes
 
   bool operator==(const BlockOptions&) const = default;
 };

@@ -124,6 +124,9 @@ void BlockBuilder::sum_parts(int part, int sum, Overlap overlap) {
 }
 
 NormTensors BlockBuilder::norm_forward(const std::string& name, int input, std::optional<int> output) {
+  if (eager_norms()) {
+    return eager_rms_norm_forward(name, input, output);
+  }
   const std::int64_t h = config_.hidden_size;
   const bool layernorm = config_.normalization == Normalization::kLayerNorm;
   NormTensors norm;
@@ -162,6 +165,23 @@ NormTensors BlockBuilder::norm_forward(const std::string& name, int input, std::
 
 void BlockBuilder::norm_backward(const NormTensors& norm, int input, int output_gradient,
                                  Operand input_gradient, std::optional<int> added) {
+  const bool adds = added || input_gradient.access == Access::kUpdate;
+  if (adds && (eager_norms() || !options_.fused_residual_gradient)) {
+    // Autograd adds up the gradients of a tensor with two uses in a kernel of its own.
+    const std::string name = block_.tensors[static_cast<std::size_t>(norm.output)].name;
+    const int own = activation(name + ".input_gradient", hidden_rows() * config_.hidden_size);
+    norm_backward(norm, input, output_gradient, {own, Access::kWrite});
+    std::vector<Operand> sum{input_gradient, {own, Access::kRead}};
+    if (added) {
+      sum.push_back({*added, Access::kRead});
+    }
+    elementwise(std::move(sum));
+    return;
+  }
+  if (eager_norms()) {
+    eager_rms_norm_backward(norm, output_gradient, input_gradient);
+    return;
+  }
   const bool layernorm = norm.mean.has_value();
   std::vector<Operand> operands{input_gradient, {norm.gain.gradient, gradient_access()}};
   if (layernorm) {

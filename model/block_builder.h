@@ -19,6 +19,8 @@ struct NormTensors {
   int output = 0;
   int rstd = 0;
   std::optional<int> mean;
+  std::optional<int> wide;    ///< of eager code: the input in fp32 ...
+  std::optional<int> narrow;  ///< ... and what is multiplied by the gain
   ParameterPair gain;
   std::optional<ParameterPair> bias;
 };
@@ -68,6 +70,12 @@ class BlockBuilder {
     std::optional<Bytes> bytes = {};  ///< where not each operand is touched whole
   };
   void launch(Launch launch);
+
+  std::int64_t elements_of(int tensor) const {
+    return block_.tensors[static_cast<std::size_t>(tensor)].elements;
+  }
+  /// One tensor operation of eager code, in the operands' order; the first is written or updated.
+  void elementwise(std::vector<Operand> operands, std::optional<Bytes> bytes = std::nullopt);
 
   /// Without `output`: into an activation of its own.
   NormTensors norm_forward(const std::string& name, int input, std::optional<int> output = std::nullopt);
@@ -123,10 +131,17 @@ class BlockBuilder {
   /// How backward touches a parameter's gradient.
   Access gradient_access() const { return options_.accumulate_gradients ? Access::kUpdate : Access::kWrite; }
 
+  /// Whether norms are the tensor operations of eager code.
+  bool eager_norms() const {
+    return !options_.fused_norms && config_.normalization == Normalization::kRmsNorm;
+  }
+
   Block finish() { return std::move(block_); }
 
  private:
   int add(Tensor tensor);
+  NormTensors eager_rms_norm_forward(const std::string& name, int input, std::optional<int> output);
+  void eager_rms_norm_backward(const NormTensors& norm, int output_gradient, Operand input_gradient);
   std::int64_t rows_of(const LinearTensors& linear) const { return linear.rows.value_or(rows()); }
   /// Rows of each expert's product, rounded up.
   std::int64_t gemm_rows(const LinearTensors& linear) const {

@@ -96,15 +96,21 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
                                .init_std = config.initializer_std,
                                .weight_decay = true,
                                .tied_to_embedding = config.tied_embeddings});
-  const int logits =
-      b.activation("logits", b.rows() * vocab, options.logits_in_fp32 ? 4 : options.compute_bytes);
+  const std::int64_t logit_bytes = options.logits_in_fp32 ? 4 : options.compute_bytes;
+  const int logits = b.activation("logits", b.rows() * vocab, logit_bytes);
+  // What products write and read: the logits themselves, or a narrow copy that is converted.
+  const bool converts = !options.fused_logits_conversion && logit_bytes != options.compute_bytes;
   const KernelShape shape{.rows = b.rows(),
                           .columns = vocab,
                           .batch = options.microbatch_size,
                           .sequence = options.sequence_length};
   b.in_forward(KernelGroup::kOther);
   const NormTensors norm = b.norm_forward("norm", input);
-  b.linear_forward(linear, logits, b.whole_rows("norm.gathered", norm.output), false);
+  const int product = converts ? b.activation("logits.narrow", b.rows() * vocab) : logits;
+  b.linear_forward(linear, product, b.whole_rows("norm.gathered", norm.output), false);
+  if (converts) {
+    b.elementwise({{logits, Access::kWrite}, {product, Access::kRead}});
+  }
   b.launch({.kind = KernelKind::kLoadTokens,
             .operands = {{targets, Access::kWrite}},
             .shape = shape,
@@ -113,6 +119,11 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
             .operands = {{logits, Access::kUpdate}, {loss, Access::kUpdate}, {targets, Access::kRead}},
             .shape = shape,
             .flops_per_element = 5});
+  for (std::int64_t pass = 2; pass < options.cross_entropy_passes; pass += 2) {
+    // A kernel that reads and writes all logits, or reads only.
+    const std::int64_t passes = std::min<std::int64_t>(options.cross_entropy_passes - pass, 2);
+    b.elementwise({{logits, Access::kUpdate}}, Bytes(passes * b.rows() * vocab * logit_bytes));
+  }
   // Vocabulary-parallel cross-entropy: maximum, target logit and sum of each row (Shoeybi et al. 2019,
   // section 3).
   b.tensor_all_reduce(logits, Bytes(3 * 4 * b.rows()));
@@ -122,7 +133,11 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
             .shape = shape,
             .scalar = loss_scale,
             .flops_per_element = 2});
-  const int norm_gradient = b.column_parallel_backward("norm", linear, logits, norm.output);
+  const int product_gradient = converts ? b.activation("logits.narrow_gradient", b.rows() * vocab) : logits;
+  if (converts) {
+    b.elementwise({{product_gradient, Access::kWrite}, {logits, Access::kRead}});
+  }
+  const int norm_gradient = b.column_parallel_backward("norm", linear, product_gradient, norm.output);
   b.norm_backward(norm, input, norm_gradient, {hidden_gradient, Access::kWrite});
   return b.finish();
 }

@@ -163,7 +163,7 @@ void compute_experts(BlockBuilder& b, ExpertTensors& e) {
                                .rows = rows,
                                .experts = local});
   const int part = hidden_states(b, "experts.part", rows);
-  b.linear_forward(e.fc2, part, e.activated, false);
+  b.linear_forward(e.fc2, part, e.activated.output, false);
   e.returned = exchange(b, "experts.returned", sum_expert_parts(b, "experts.output", part));
 }
 
@@ -210,10 +210,10 @@ int experts_backward(BlockBuilder& b, const ExpertTensors& e, int returned_gradi
       gather(b, "experts.gathered_gradient", exchange(b, "experts.received_gradient", returned_gradient));
   const int activated_gradient = b.activation("experts.activation.gradient", sizes.rows * sizes.ffn);
   b.linear_backward_input(e.fc2, activated_gradient, output_gradient);
-  b.linear_backward_weight(e.fc2, output_gradient, e.activated);
+  b.linear_backward_weight(e.fc2, output_gradient, e.activated.output);
   const int fc1_gradient = activation_backward(
       b, "experts.", sizes,
-      {.input = e.fc1_output, .output = e.activated, .output_gradient = activated_gradient});
+      {.input = e.fc1_output, .made = e.activated, .output_gradient = activated_gradient});
   const int part = hidden_states(b, "experts.input_gradient_part", sizes.rows);
   b.linear_backward_input(e.fc1, part, fc1_gradient);
   b.linear_backward_weight(e.fc1, fc1_gradient, e.input);
@@ -252,7 +252,7 @@ void experts_branch_forward(BlockBuilder& b, LayerTensors& t) {
   }
   e.shared = mlp_forward(b, "shared.", shared_ffn_size, b.whole_rows("norm2.gathered", t.norm2.output));
   const int part = b.part_of("shared.fc2.part", t.output);
-  b.linear_forward(e.shared->fc2, part, e.shared->activated, false);
+  b.linear_forward(e.shared->fc2, part, e.shared->activated.output, false);
   b.sum_parts(part, t.output);
   const int combined = hidden_states(b, "experts.combined", b.hidden_rows());
   combine(b, e, combined);

@@ -53,6 +53,7 @@ enum class KernelKind : std::uint8_t {
   kUnpermuteTokensForward,
   kUnpermuteTokensBackward,
   kGradientConvert,
+  kElementwise,
   kFillZero,
   kAdamW,
   // Communication over the tensor-parallel group, and one over the expert-parallel group. Lowering makes ops

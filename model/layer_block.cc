@@ -8,14 +8,23 @@ namespace portolan {
 
 std::optional<int> residual_add(BlockBuilder& b, const std::string& name, int y, int x,
                                 const std::optional<ParameterPair>& bias) {
+  const bool fused = b.options().fused_dropout_add;
   std::vector<Operand> operands{{y, Access::kUpdate}, {x, Access::kRead}};
-  if (bias) {
+  if (bias && fused) {
     operands.push_back({bias->value, Access::kRead});
   }
   std::optional<int> mask;
   if (b.options().dropout) {
     mask = b.activation(name + ".dropout_mask", b.hidden_rows() * b.config().hidden_size, 1);
+  }
+  if (mask && fused) {
     operands.push_back({*mask, Access::kWrite});
+  }
+  if (bias && !fused) {
+    b.elementwise({{y, Access::kUpdate}, {bias->value, Access::kRead}});
+  }
+  if (mask && !fused) {
+    b.elementwise({{y, Access::kUpdate}, {*mask, Access::kWrite}});
   }
   b.launch({.kind = KernelKind::kResidualAdd,
             .operands = std::move(operands),
@@ -48,7 +57,7 @@ void add_norm_backward(BlockBuilder& b, const NormTensors& norm, int input, int 
 void branch_sum(BlockBuilder& b, LayerTensors& t) {
   const std::int64_t elements = b.rows() * b.config().hidden_size;
   const int mlp_part = b.activation("fc2.part", elements);
-  b.linear_forward(t.mlp.fc2, mlp_part, t.mlp.activated, false);
+  b.linear_forward(t.mlp.fc2, mlp_part, t.mlp.activated.output, false);
   const int part = b.part_of("sum.part", t.output);
   std::vector<Operand> operands{
       {part, Access::kWrite}, {t.attention_part, Access::kRead}, {mlp_part, Access::kRead}};

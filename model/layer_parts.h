@@ -17,10 +17,15 @@ struct QueryKeyNorm {
   ParameterPair key_gain;
 };
 
+struct ActivatedTensors {
+  int output = 0;
+  std::optional<int> silu;  ///< of eager SwiGLU: the activated half, before the product
+};
+
 struct MlpTensors {
   LinearTensors fc1;
   int fc1_output = 0;
-  int activated = 0;
+  ActivatedTensors activated;
   LinearTensors fc2;
 };
 
@@ -33,7 +38,7 @@ struct ExpertTensors {
   int input = 0;          ///< rows in the order of experts
   LinearTensors fc1;
   int fc1_output = 0;
-  int activated = 0;
+  ActivatedTensors activated;
   LinearTensors fc2;
   int returned = 0;  ///< what experts made of the rows that the rank dispatched
   std::optional<MlpTensors> shared;
@@ -90,10 +95,11 @@ struct MlpSizes {
   std::int64_t ffn = 0;  ///< of this rank; of each of SwiGLU's halves
 };
 /// The model's activation. Names begin with `name`: "" for the dense MLP.
-int activation_forward(BlockBuilder& b, const std::string& name, const MlpSizes& sizes, int input);
+ActivatedTensors activation_forward(BlockBuilder& b, const std::string& name, const MlpSizes& sizes,
+                                    int input);
 struct ActivationTensors {
   int input = 0;
-  int output = 0;
+  ActivatedTensors made;
   int output_gradient = 0;  ///< turned in place where the input is as wide
 };
 /// Returns the gradient of the input.

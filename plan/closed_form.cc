@@ -61,7 +61,8 @@ const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& reco
   if (found != blocks_.end()) {
     return found->second;
   }
-  const auto [cost, inserted] = kernel_costs_.try_emplace(s.precision, scenario_.hardware, s.precision);
+  const auto [cost, inserted] = kernel_costs_.try_emplace(s.precision, scenario_.hardware, s.precision,
+                                                          scenario_.software.host_launch.value);
   Strategy alike = s;
   alike.recompute = {.all_layers = recompute, .per_layer = {}};
   return blocks_.emplace(key, block_costs(scenario_, alike, kind, cluster_, cost->second)).first->second;

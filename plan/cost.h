@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -8,6 +9,9 @@
 #include "topology/hardware.h"
 
 namespace portolan {
+
+/// The layout under which a matrix product of `kind` was measured. Precondition: is_gemm(kind).
+GemmLayout gemm_layout(KernelKind kind);
 
 /// Times of kernels on one device. Pure: the same kernel always costs the same.
 ///
@@ -18,9 +22,15 @@ namespace portolan {
 class KernelCost {
  public:
   /// Precondition: hardware.device.peak has `precision`.
-  KernelCost(const Hardware& hardware, Precision precision);
+  /// `host_launch`: SoftwareProfile::host_launch.
+  KernelCost(const Hardware& hardware, Precision precision, Seconds host_launch = Seconds(0));
 
   Seconds time(const Kernel& kernel) const;
+  /// What a run of `num_kernels` kernels takes beyond their `device_time`: the host launches one after
+  /// another and ahead of the device, which stands still where the host is slower.
+  Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
+    return std::max(host_launch_ * static_cast<double>(num_kernels) - device_time, Seconds(0));
+  }
 
  private:
   Seconds gemm_time(const Kernel& kernel) const;
@@ -28,6 +38,7 @@ class KernelCost {
 
   DeviceSpec device_;
   FlopsPerSecond peak_;
+  Seconds host_launch_;
   std::vector<std::vector<KernelRate>> rates_;  ///< by kernel kind, ascending size
 };
 

@@ -172,6 +172,9 @@ Seconds compute_time(const Op& op, const KernelCost& cost) {
   for (const Kernel& kernel : op.kernels) {
     time += cost.time(kernel);
   }
+  if (op.phase != Phase::kOptimizer) {
+    time += cost.host_excess(time, std::ssize(op.kernels));
+  }
   return time;
 }
 

@@ -9,19 +9,6 @@ namespace portolan {
 
 namespace {
 
-GemmLayout layout_of(KernelKind kind) {
-  switch (kind) {
-    case KernelKind::kLinearForward:
-      return GemmLayout::kForward;
-    case KernelKind::kLinearBackwardInput:
-      return GemmLayout::kBackwardInput;
-    case KernelKind::kLinearBackwardWeight:
-      return GemmLayout::kBackwardWeight;
-    default:
-      return GemmLayout::kAttention;
-  }
-}
-
 double log_size(std::int64_t size) { return std::log2(static_cast<double>(std::max<std::int64_t>(size, 1))); }
 
 /// Squared distance of two products in doublings of each size; how many of them a batch holds hardly matters.
@@ -59,8 +46,24 @@ std::optional<FlopsPerSecond> measured_rate(const std::vector<GemmPoint>& points
 
 }  // namespace
 
-KernelCost::KernelCost(const Hardware& hardware, Precision precision)
-    : device_(hardware.device), peak_(device_.peak.at(precision).value), rates_(kNumKernelKinds) {
+GemmLayout gemm_layout(KernelKind kind) {
+  switch (kind) {
+    case KernelKind::kLinearForward:
+      return GemmLayout::kForward;
+    case KernelKind::kLinearBackwardInput:
+      return GemmLayout::kBackwardInput;
+    case KernelKind::kLinearBackwardWeight:
+      return GemmLayout::kBackwardWeight;
+    default:
+      return GemmLayout::kAttention;
+  }
+}
+
+KernelCost::KernelCost(const Hardware& hardware, Precision precision, Seconds host_launch)
+    : device_(hardware.device),
+      peak_(device_.peak.at(precision).value),
+      host_launch_(host_launch),
+      rates_(kNumKernelKinds) {
   for (const KernelRate& rate : device_.kernel_rates) {
     if (const auto kind = find_kernel(rate.kernel)) {
       rates_[static_cast<std::size_t>(*kind)].push_back(rate);
@@ -73,7 +76,7 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision)
 }
 
 Seconds KernelCost::gemm_time(const Kernel& kernel) const {
-  if (const auto rate = measured_rate(device_.gemm_points, layout_of(kernel.kind), kernel.shape)) {
+  if (const auto rate = measured_rate(device_.gemm_points, gemm_layout(kernel.kind), kernel.shape)) {
     return kernel.flops / *rate;
   }
   const double efficiency = is_attention_gemm(kernel.kind) ? device_.attention_gemm_efficiency.value

@@ -337,7 +337,14 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
           .dropout = software.dropout.value,
           .logits_in_fp32 = software.logits_in_fp32.value,
           .fused_gradient_accumulation = software.fused_gradient_accumulation.value,
-          .fused_softmax = software.fused_softmax.value};
+          .fused_softmax = software.fused_softmax.value,
+          .fused_norms = software.fused_norms.value,
+          .fused_activation = software.fused_activation.value,
+          .fused_dropout_add = software.fused_dropout_add.value,
+          .fused_rotary = software.fused_rotary.value,
+          .fused_residual_gradient = software.fused_residual_gradient.value,
+          .fused_logits_conversion = software.fused_logits_conversion.value,
+          .cross_entropy_passes = software.cross_entropy_passes.value};
 }
 
 }  // namespace portolan

@@ -13,7 +13,8 @@ Result<Simulation> simulate_program(const SimulationRequest& request, const Grap
     return infeasible(fmt::format("{} ranks exceed the {} GPUs of {}", request.program.num_ranks(),
                                   request.cluster.num_devices(), request.cluster.hardware().name));
   }
-  const KernelCost cost(request.scenario.hardware, request.strategy.precision);
+  const KernelCost cost(request.scenario.hardware, request.strategy.precision,
+                        request.scenario.software.host_launch.value);
   const CostedProgram costed = coalesce(fold(request.program, cost, request.cluster, request.fidelity));
   PORTOLAN_TRY(const UnfoldedProgram unfolded, unfold(costed, request.cluster));
   PORTOLAN_TRY(const ActivityTimes times, runner(unfolded.graph));

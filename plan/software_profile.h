@@ -15,7 +15,19 @@ struct SoftwareProfile {
   Sourced<bool> dropout{false, ""};            ///< masks of attention and hidden dropout are made and kept
   Sourced<bool> logits_in_fp32{true, ""};      ///< cross-entropy on fp32 logits
   Sourced<bool> fused_gradient_accumulation{true, ""};
-  Sourced<bool> fused_softmax{true, ""};
+  // What is one kernel where eager PyTorch runs one for each tensor operation, each a pass over memory:
+  Sourced<bool> fused_softmax{true, ""};            ///< scale, mask and softmax of the scores
+  Sourced<bool> fused_norms{true, ""};              ///< RMS norm; layer norm is one kernel in PyTorch too
+  Sourced<bool> fused_activation{true, ""};         ///< bias and GELU; SwiGLU's activation and product
+  Sourced<bool> fused_dropout_add{true, ""};        ///< bias, dropout and residual addition
+  Sourced<bool> fused_rotary{true, ""};             ///< rotation without conversions to fp32 and back
+  Sourced<bool> fused_residual_gradient{true, ""};  ///< a norm's backward adds the gradient that passes it by
+  Sourced<bool> fused_logits_conversion{true, ""};  ///< products write fp32 logits, read their fp32 gradient
+  /// Reads and writes of all logits in cross-entropy's forward.
+  Sourced<std::int64_t> cross_entropy_passes{2, ""};
+  /// What the host takes to launch one kernel of a pass: compute takes the longer of device and host. Updates
+  /// of the optimizer launch many tensors at once and are left out.
+  Sourced<Seconds> host_launch{Seconds(0), ""};
   /// Accumulated parameter gradients; 0: as wide as the parameters are in compute.
   Sourced<std::int64_t> gradient_bytes{4, ""};
   /// fp32 master copy (when compute is narrower than fp32) and the two moments of Adam.

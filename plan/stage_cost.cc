@@ -32,6 +32,9 @@ class BlockPricing {
     op.bytes = kernel.bytes;
     return flows_.time_of(op, 0);
   }
+  Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
+    return cost_.host_excess(device_time, num_kernels);
+  }
 
  private:
   GroupFlows flows_;
@@ -51,13 +54,18 @@ class BlockWalk {
     if (!is_communication(kernel.kind)) {
       for (const Operand& operand : kernel.operands) {
         if (const auto found = ready_.find(operand.tensor); found != ready_.end()) {
+          end_op(compute);
           wait_until(found->second, waiting);
+          ready_.erase(found);
         }
       }
       compute += time;
       clock_ += time;
+      device_ += time;
+      ++num_kernels_;
       return;
     }
+    end_op(compute);
     const Axis axis = axis_of(kernel.kind);
     lanes_[axis] = std::max(lanes_[axis], clock_) + time;
     if (!grouped.overlapped) {
@@ -67,6 +75,15 @@ class BlockWalk {
     for (const Operand& operand : kernel.operands) {
       ready_[operand.tensor] = {lanes_[axis], axis};
     }
+  }
+
+  /// Ends a run of kernels that the host launches one after another: what it takes longer than they do.
+  void end_op(Seconds& compute) {
+    const Seconds excess = pricing_.host_excess(device_, num_kernels_);
+    compute += excess;
+    clock_ += excess;
+    device_ = {};
+    num_kernels_ = 0;
   }
 
  private:
@@ -84,6 +101,8 @@ class BlockWalk {
 
   const BlockPricing& pricing_;
   Seconds clock_;
+  Seconds device_;  ///< of the kernels since the last communication
+  std::int64_t num_kernels_ = 0;
   AxisSeconds lanes_;             ///< when the last communication along each axis is over
   std::map<int, Arrival> ready_;  ///< of tensors in communication under way
 };
@@ -95,12 +114,14 @@ BlockTime block_time(const Block& block, const std::vector<bool>& recomputed, bo
   for (const GroupedKernel& grouped : block.forward) {
     forward.run(grouped, time.forward, time.exposed_forward);
   }
+  forward.end_op(time.forward);
   BlockWalk backward(pricing);
   for (std::size_t i = 0; i < block.forward.size(); ++i) {
     if (recomputed[i]) {
       backward.run(block.forward[i], time.recompute, time.exposed_backward);
     }
   }
+  backward.end_op(time.recompute);
   const std::vector<bool> put_off =
       split_backward ? weight_gradient_kernels(block) : std::vector<bool>(block.backward.size(), false);
   BlockWalk weight(pricing);
@@ -112,6 +133,8 @@ BlockTime block_time(const Block& block, const std::vector<bool>& recomputed, bo
       backward.run(block.backward[i], time.backward, time.exposed_backward);
     }
   }
+  backward.end_op(time.backward);
+  weight.end_op(time.weight);
   time.weight += weight_waits.total();
   return time;
 }

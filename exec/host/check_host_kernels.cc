@@ -163,6 +163,7 @@ bool is_absent(KernelKind kind) {
     case KernelKind::kReluForward:
     case KernelKind::kReluBackward:
     case KernelKind::kBranchSum:
+    case KernelKind::kElementwise:
     case KernelKind::kRouterTopKForward:
     case KernelKind::kRouterTopKBackward:
     case KernelKind::kPermuteTokensForward:

@@ -310,6 +310,7 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
     case KernelKind::kPermuteTokensBackward:
     case KernelKind::kUnpermuteTokensForward:
     case KernelKind::kUnpermuteTokensBackward:
+    case KernelKind::kElementwise:
     case KernelKind::kExpertAllToAll:
     case KernelKind::kTensorAllReduce:
     case KernelKind::kTensorAllGather:

@@ -25,7 +25,13 @@ std::vector<Scenario> small_scenarios() {
     unfused.software.dropout.value = true;
     unfused.software.fused_softmax.value = false;
     unfused.software.fused_gradient_accumulation.value = false;
-    scenarios.insert(scenarios.end(), {plain, gathering, blocking, narrow, unfused});
+    Scenario eager = narrow;
+    eager.software.fused_norms.value = eager.software.fused_activation.value =
+        eager.software.fused_dropout_add.value = eager.software.fused_rotary.value =
+            eager.software.fused_residual_gradient.value = eager.software.fused_logits_conversion.value =
+                false;
+    eager.software.cross_entropy_passes.value = 8;
+    scenarios.insert(scenarios.end(), {plain, gathering, blocking, narrow, unfused, eager});
   }
   return scenarios;
 }

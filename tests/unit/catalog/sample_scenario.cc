@@ -78,6 +78,14 @@ SoftwareProfile sample_software() {
   software.logits_in_fp32 = {false, "~"};
   software.fused_gradient_accumulation = {false, "true"};
   software.fused_softmax = {false, "- d"};
+  software.fused_norms = {false, "norms", true};
+  software.fused_activation = {false, "activation"};
+  software.fused_dropout_add = {false, "dropout"};
+  software.fused_rotary = {false, "rotary"};
+  software.fused_residual_gradient = {false, "residual"};
+  software.fused_logits_conversion = {false, "logits"};
+  software.cross_entropy_passes = {7, "passes"};
+  software.host_launch = {Seconds(1e-5), "host", true};
   software.gradient_bytes = {2, "[e]"};
   software.optimizer_bytes_per_parameter = {8, "{f}"};
   software.recompute_whole_group = {false, "\"g\""};

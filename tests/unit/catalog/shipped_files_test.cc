@@ -2,9 +2,12 @@
 
 #include <array>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
+#include "catalog/document/json_parser.h"
 #include "catalog/hardware_yaml.h"
 #include "catalog/model_yaml.h"
 #include "catalog/scenario_yaml.h"
@@ -39,7 +42,7 @@ int read_folder(const fs::path& folder, Read read) {
 TEST(ShippedFiles, AllRead) {
   EXPECT_GE(read_folder(kScenarios / "models", read_model), 17);
   EXPECT_GE(read_folder(kScenarios / "hardware", read_hardware), 18);
-  EXPECT_GE(read_folder(kScenarios / "software", read_software), 2);
+  EXPECT_GE(read_folder(kScenarios / "software", read_software), 12);
 }
 
 /// Every hardware file, the template of a fabric filled in.
@@ -79,6 +82,30 @@ void expect_sources(const Hardware& hardware, const LinkSpec& link) {
   expect_source(hardware, link.bandwidth);
   expect_source(hardware, link.latency);
   expect_source(hardware, link.efficiency);
+}
+
+// Each feature has a line in the table of features, and each shipped profile one in the table of profiles.
+TEST(ShippedFiles, ProfilesAndTheirFeaturesAreDocumented) {
+  std::ifstream file(fs::path(PORTOLAN_SOURCE_DIR) / "docs/software-profiles.md");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::string features = write_json(to_json(SoftwareProfile{}, Notation::kUnits));
+  const DocumentNode listed = parse_json(features, "features", Notation::kUnits).value();
+  for (const DocumentEntry& entry : listed.entries) {
+    EXPECT_TRUE(entry.key == "name" || text.find("`" + entry.key + "`") != std::string::npos) << entry.key;
+  }
+  for (const auto& entry : fs::directory_iterator(kScenarios / "software")) {
+    EXPECT_NE(text.find("| `" + entry.path().stem().string() + "` |"), std::string::npos) << entry.path();
+  }
+}
+
+// A feature that is written down says where it is from.
+TEST(ShippedFiles, EveryFeatureOfTheSoftwareHasASource) {
+  for (const auto& entry : fs::directory_iterator(kScenarios / "software")) {
+    const SoftwareProfile software = read_software(entry.path()).value();
+    const std::string text = write_json(to_json(software, Notation::kUnits));
+    EXPECT_EQ(text.find(entry.path().filename().string()), std::string::npos)
+        << entry.path() << " has a figure without a source";
+  }
 }
 
 // A figure without a source has the file's name as source.

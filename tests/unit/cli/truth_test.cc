@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,38 @@ TEST_F(PublishedMeasurements, OneTrillionParametersWithinAQuarter) {
     }
   }
   FAIL() << "no row K22-T5-1T-full";
+}
+
+// Every framework and every machine that a row names has a description: a GPT-2 on one of its GPUs is
+// predicted.
+TEST_F(PublishedMeasurements, SoftwareAndClustersOfAllRowsAreDescribed) {
+  const ScratchFolder scratch;
+  std::set<std::string> software{"generic"};
+  std::set<std::string> clusters;
+  for (const Row& row : rows_of("training.csv")) {
+    software.insert(row.at("software"));
+    clusters.insert(row.at("cluster"));
+  }
+  software.erase("");
+  clusters.erase("");
+  EXPECT_GE(software.size(), 11U);
+  EXPECT_GE(clusters.size(), 14U);
+  const auto expect_predicted = [&](const std::string& hardware, const std::string& profile) {
+    const CommandResult result = portolan_command(
+        "simulate --json --fidelity closed-form --strategy "
+        "tp=1,pp=1,dp=1,microbatch=1,zero=0,recompute=none " +
+        scratch.write("what-if.yaml",
+                      "model: gpt2-124m\nhardware: " + hardware + "\nsoftware: " + profile +
+                          "\nsequence_length: 1024\nglobal_batch: 1\nnum_gpus: 1\n"
+                          "hardware_overrides: {nic: {bandwidth: 25 GB/s, efficiency: 0.9}}\n"));
+    EXPECT_EQ(result.exit_code, 0) << hardware << ", " << profile << ": " << result.err;
+  };
+  for (const std::string& name : software) {
+    expect_predicted("a100-node", name);
+  }
+  for (const std::string& name : clusters) {
+    expect_predicted(name, "generic");
+  }
 }
 
 // The efficiencies in the hardware file are medians of published rows, as its sources say, and nothing else.

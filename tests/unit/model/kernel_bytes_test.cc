@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "model/block.h"
 #include "sample_models.h"
 
@@ -30,6 +33,12 @@ Bytes bytes_of(const std::vector<GroupedKernel>& kernels, KernelKind kind, int w
   return Bytes(0);
 }
 
+int count_of(const std::vector<GroupedKernel>& kernels, KernelKind kind) {
+  return static_cast<int>(std::count_if(kernels.begin(), kernels.end(), [&](const GroupedKernel& grouped) {
+    return grouped.kernel.kind == kind;
+  }));
+}
+
 TEST(KernelBytes, OfALayerCountEachOperandOnceAndUpdatedOnesTwice) {
   const Block layer = layer_block(small(), narrow_options());
   // y 8x16x2, mean and rstd 8x4 each, x 8x16x2, gain and bias 16x2 each.
@@ -50,11 +59,17 @@ TEST(KernelBytes, OfALayerCountEachOperandOnceAndUpdatedOnesTwice) {
   EXPECT_EQ(bytes_of(layer.backward, KernelKind::kLayerNormBackward).value, 512 + 256 + 512 + 64 + 32);
 }
 
-TEST(KernelBytes, OfUnfusedSoftmaxAreThreePasses) {
+TEST(KernelBytes, OfUnfusedSoftmaxAreThreePassesEachWay) {
   BlockOptions options = narrow_options();
   options.fused_softmax = false;
-  EXPECT_EQ(bytes_of(layer_block(small(), options).forward, KernelKind::kAttentionSoftmaxForward).value,
-            3 * 512);
+  const Block layer = layer_block(small(), options);
+  for (const auto& [list, softmax] : {std::pair{layer.forward, KernelKind::kAttentionSoftmaxForward},
+                                      std::pair{layer.backward, KernelKind::kAttentionSoftmaxBackward}}) {
+    EXPECT_EQ(count_of(list, KernelKind::kElementwise), 2);
+    EXPECT_EQ(bytes_of(list, KernelKind::kElementwise, 0).value, 512);
+    EXPECT_EQ(bytes_of(list, KernelKind::kElementwise, 1).value, 512);
+    EXPECT_EQ(count_of(list, softmax), 1);
+  }
 }
 
 TEST(KernelBytes, OfDropoutAddMasksOfOneByte) {

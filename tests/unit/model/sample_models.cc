@@ -156,7 +156,7 @@ std::vector<TransformerConfig> all_styles() {
 
 std::vector<BlockOptions> all_options() {
   std::vector<BlockOptions> list;
-  for (unsigned bits = 0; bits < 32; ++bits) {
+  for (unsigned bits = 0; bits < 64; ++bits) {
     BlockOptions options;
     options.microbatch_size = 2;
     options.sequence_length = 4;
@@ -165,6 +165,11 @@ std::vector<BlockOptions> all_options() {
     options.fused_softmax = (bits & 4U) != 0;
     options.fused_gradient_accumulation = (bits & 8U) != 0;
     options.compute_bytes = bits & 16U ? 2 : 4;
+    // As eager code has all of it.
+    const bool fused = (bits & 32U) == 0;
+    options.fused_norms = options.fused_activation = options.fused_dropout_add = options.fused_rotary =
+        options.fused_residual_gradient = options.fused_logits_conversion = fused;
+    options.cross_entropy_passes = fused ? 2 : 5;
     list.push_back(options);
   }
   return list;
