@@ -64,11 +64,16 @@ std::string verdict_json(const Verdict& verdict, const std::vector<std::string>&
   return object.dump(2);
 }
 
-std::string simulation_json(const Simulation& simulation, const std::string& fidelity, double wall_s) {
+std::string simulation_json(const Simulation& simulation, const SimulationOutput& output) {
+  Json unvalidated = Json::array();
+  for (const UnvalidatedFigure& figure : output.unvalidated) {
+    unvalidated.push_back({{"figure", figure.figure}, {"source", figure.source}});
+  }
   const Json object = {{"estimate", estimate_object(simulation.estimate)},
-                       {"fidelity", fidelity},
+                       {"fidelity", output.fidelity},
                        {"activities", simulation.num_activities},
-                       {"wall_s", wall_s}};
+                       {"wall_s", output.wall_s},
+                       {"unvalidated", unvalidated}};
   return object.dump(2);
 }
 

@@ -7,6 +7,7 @@
 #include "plan/run_record.h"
 #include "plan/search.h"
 #include "plan/simulate.h"
+#include "plan/unvalidated.h"
 
 namespace portolan {
 
@@ -19,7 +20,12 @@ struct SearchOutput {
 std::string search_json(const SearchResult& result, const SearchOutput& output);
 std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons,
                          const Estimate* winner);
-std::string simulation_json(const Simulation& simulation, const std::string& fidelity, double wall_s);
+struct SimulationOutput {
+  std::string fidelity;
+  double wall_s = 0;
+  std::vector<UnvalidatedFigure> unvalidated;
+};
+std::string simulation_json(const Simulation& simulation, const SimulationOutput& output);
 std::string run_json(const RunRecord& record);
 std::string divergence_json(const Divergence& divergence, const RunRecord& record);
 

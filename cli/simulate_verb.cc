@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "plan/search.h"
 #include "report/plan_report.h"
+#include "report/unvalidated_report.h"
 
 namespace portolan {
 
@@ -72,8 +73,10 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
     return infeasible(fmt::format("{}: {}", plan.scenario.name, rejection->message));
   }
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::vector<UnvalidatedFigure> unvalidated =
+      unvalidated_figures(plan.scenario, plan.strategy, plan.program, cluster);
   if (session.json()) {
-    session.print_json(simulation_json(simulation, arguments.fidelity, wall_s));
+    session.print_json(simulation_json(simulation, {arguments.fidelity, wall_s, unvalidated}));
     return {};
   }
   const Estimate& estimate = simulation.estimate;
@@ -84,6 +87,9 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   session.print(fmt::format("MFU {:.1f}%, HFU {:.1f}%, {:.0f} tokens/s\n\n", estimate.mfu_pct,
                             estimate.hfu_pct, estimate.tokens_per_s));
   session.print(memory_table(estimate, session.width()));
+  if (!unvalidated.empty()) {
+    session.print("\n" + unvalidated_list(unvalidated, session.width()));
+  }
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
 
 #include "tests/unit/cli/command.h"
@@ -20,6 +21,40 @@ TEST(Plan, OneTrillionParametersWithinAQuarterOfThePublishedStep) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const double step_s = result.json()["estimate"]["step_time_s"];
   EXPECT_NEAR(step_s / 94.42, 1, 0.25);
+}
+
+std::set<std::string> unvalidated_figures_of(const CommandResult& result) {
+  std::set<std::string> names;
+  const nlohmann::json answer = result.json();
+  for (const auto& figure : answer["unvalidated"]) {
+    names.insert(figure["figure"].get<std::string>());
+    EXPECT_FALSE(figure["source"].get<std::string>().empty()) << figure;
+  }
+  return names;
+}
+
+// What the prediction rests on and nothing supports is said: on a machine of many nodes, and on one GPU,
+// which uses no link.
+TEST(Plan, FiguresThatNoMeasurementSupportsAreListed) {
+  const std::set<std::string> many = unvalidated_figures_of(portolan_command(kOneTrillion));
+  for (const char* name : {"device.kernel_launch", "software.host_launch", "collective.send_receive",
+                           "kernel.layernorm_forward", "trunk.efficiency"}) {
+    EXPECT_TRUE(many.contains(name)) << name;
+  }
+  EXPECT_FALSE(many.contains("core_trunk.efficiency")) << "one group of pods";
+  const ScratchFolder scratch;
+  const std::string one_gpu =
+      scratch.write("one.yaml",
+                    "model: gpt2-124m\nhardware: dgx-a100-80g-hdr\nsoftware: llm.c\nsequence_length: 1024\n"
+                    "global_batch: 8\nnum_gpus: 1\nstrategy: {microbatch: 8, zero: 0, recompute: none}\n");
+  const std::set<std::string> one = unvalidated_figures_of(portolan_command("simulate --json " + one_gpu));
+  EXPECT_TRUE(one.contains("device.kernel_launch"));
+  for (const std::string& name : one) {
+    EXPECT_TRUE(name.starts_with("device.") || name.starts_with("kernel.") || name.starts_with("software."))
+        << name;
+  }
+  const CommandResult table = portolan_command("simulate " + one_gpu);
+  EXPECT_NE(table.out.find("figures that no measurement supports"), std::string::npos) << table.out;
 }
 
 TEST(Plan, RungsAgreeOnTheCommandLine) {

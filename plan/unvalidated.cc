@@ -1,0 +1,283 @@
+#include "plan/unvalidated.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "plan/cost.h"
+#include "plan/group_flows.h"
+#include "plan/legality.h"
+#include "plan/rank_place.h"
+#include "topology/cluster_layout.h"
+
+namespace portolan {
+
+namespace {
+
+/// Links that payloads cross, and what moves them.
+struct Traffic {
+  bool nvlink = false, pcie = false, nic = false, trunk = false, core_trunk = false;
+
+  void add(const Traffic& other) {
+    nvlink |= other.nvlink;
+    pcie |= other.pcie;
+    nic |= other.nic;
+    trunk |= other.trunk;
+    core_trunk |= other.core_trunk;
+  }
+};
+
+/// By the rail policy (Cluster::route).
+Traffic traffic_of(const FlowSet& set, const ClusterLayout& layout) {
+  Traffic traffic;
+  for (const Flow& flow : set.flows) {
+    const std::int64_t from = layout.node_of_gpu(flow.source);
+    const std::int64_t to = layout.node_of_gpu(flow.destination);
+    if (from == to) {
+      traffic.nvlink = true;
+      continue;
+    }
+    const std::int64_t from_pod = layout.pod_of_node(from);
+    const std::int64_t to_pod = layout.pod_of_node(to);
+    traffic.nic = true;
+    traffic.nvlink |= layout.rail_of_gpu(flow.source) != layout.rail_of_gpu(flow.destination);
+    traffic.pcie |= layout.pcie_switches_per_node > 0;
+    traffic.trunk |= from_pod != to_pod;
+    traffic.core_trunk |= layout.group_of_pod(from_pod) != layout.group_of_pod(to_pod);
+  }
+  return traffic;
+}
+
+/// What a Program asks of the machine.
+struct Use {
+  std::set<KernelKind> kernels;
+  std::set<CollectiveKind> collectives;
+  bool sends = false;
+  bool recomputes = false;
+  Traffic ring;  ///< of collectives that are not measured whole
+  Traffic send;  ///< likewise, of sends
+};
+
+bool has_points(const Hardware& hardware, std::string_view collective) {
+  return std::any_of(hardware.collective_points.begin(), hardware.collective_points.end(),
+                     [&](const CollectivePoint& point) { return point.collective == collective; });
+}
+
+/// What points of it are called: a shift is a send to the next rank.
+std::string_view measured_name(CollectiveKind kind) {
+  return kind == CollectiveKind::kShift ? "send_receive" : collective_name(kind);
+}
+
+class UseOfProgram {
+ public:
+  UseOfProgram(const Program& program, const Cluster& cluster)
+      : program_(program),
+        hardware_(cluster.hardware()),
+        layout_(cluster.hardware()),
+        flows_(placement_of(program), cluster) {}
+
+  Use find() {
+    for (std::size_t s = 0; s < program_.stages.size(); ++s) {
+      for (const Template& t : program_.stages[s].templates) {
+        for (const Op& op : t.ops) {
+          see(op, static_cast<std::int32_t>(s));
+        }
+      }
+    }
+    return use_;
+  }
+
+ private:
+  void see(const Op& op, std::int32_t stage) {
+    use_.recomputes |= op.phase == Phase::kRecompute;
+    if (op.kind == OpKind::kCompute) {
+      for (const Kernel& kernel : op.kernels) {
+        use_.kernels.insert(kernel.kind);
+      }
+      return;
+    }
+    const bool is_collective = op.kind == OpKind::kCollective;
+    if (is_known(op, stage)) {
+      return;
+    }
+    Traffic traffic;
+    for (const FlowSet& set : flows_.all_groups(op, stage)) {
+      traffic.add(traffic_of(set, layout_));
+    }
+    if (!traffic.nvlink && !traffic.nic) {
+      return;  // to itself
+    }
+    if (is_collective) {
+      use_.collectives.insert(op.collective);
+    } else {
+      use_.sends = true;
+    }
+    if (!has_points(hardware_, is_collective ? measured_name(op.collective) : "send_receive")) {
+      (is_collective ? use_.ring : use_.send).add(traffic);
+    }
+  }
+
+  /// Whether an op with the same flows, but for their sizes, was seen on the stage.
+  bool is_known(const Op& op, std::int32_t stage) {
+    const auto alike = [&](const std::pair<std::int32_t, const Op*>& known) {
+      const Op& other = *known.second;
+      return known.first == stage && other.kind == op.kind && other.collective == op.collective &&
+             other.algorithm == op.algorithm && other.group == op.group && other.axes == op.axes &&
+             other.group_size == op.group_size && other.peer_offset == op.peer_offset;
+    };
+    if (std::any_of(known_.begin(), known_.end(), alike)) {
+      return true;
+    }
+    known_.emplace_back(stage, &op);
+    return false;
+  }
+
+  const Program& program_;
+  const Hardware& hardware_;
+  ClusterLayout layout_;
+  GroupFlows flows_;
+  Use use_;
+  std::vector<std::pair<std::int32_t, const Op*>> known_;  ///< by stage: a handful of each
+};
+
+/// Collects what is marked.
+class FigureList {
+ public:
+  template <typename T>
+  void note(std::string figure, const Sourced<T>& sourced, bool used) {
+    if (used && sourced.unvalidated) {
+      list_.push_back({std::move(figure), sourced.source});
+    }
+  }
+  void add(std::string figure, std::string source) {
+    list_.push_back({std::move(figure), std::move(source)});
+  }
+  std::vector<UnvalidatedFigure> take() { return std::move(list_); }
+
+ private:
+  std::vector<UnvalidatedFigure> list_;
+};
+
+bool has_gemm_points(const DeviceSpec& device, KernelKind kind) {
+  const GemmLayout layout = gemm_layout(kind);
+  return std::any_of(device.gemm_points.begin(), device.gemm_points.end(),
+                     [&](const GemmPoint& point) { return point.layout == layout; });
+}
+
+bool has_rate(const DeviceSpec& device, KernelKind kind) {
+  return std::any_of(device.kernel_rates.begin(), device.kernel_rates.end(),
+                     [&](const KernelRate& rate) { return rate.kernel == kernel_name(kind); });
+}
+
+void note_device(const DeviceSpec& device, Precision precision, const Use& use, FigureList& list) {
+  bool large = false, attention = false, by_bytes = false;
+  for (const KernelKind kind : use.kernels) {
+    const bool by_efficiency = is_gemm(kind) && !has_gemm_points(device, kind);
+    large |= by_efficiency && !is_attention_gemm(kind);
+    attention |= by_efficiency && is_attention_gemm(kind);
+    by_bytes |= by_efficiency || (!is_gemm(kind) && !has_rate(device, kind));
+  }
+  list.note("device.memory", device.memory, true);
+  list.note(std::string("device.peak.") + std::string(precision_name(precision)), device.peak.at(precision),
+            large || attention);
+  list.note("device.memory_bandwidth", device.memory_bandwidth, by_bytes);
+  list.note("device.gemm_efficiency", device.gemm_efficiency, large);
+  list.note("device.attention_gemm_efficiency", device.attention_gemm_efficiency, attention);
+  list.note("device.memory_efficiency", device.memory_efficiency, by_bytes);
+  list.note("device.kernel_launch", device.kernel_launch, by_bytes);
+  const bool energy = device.power_busy.value.value > 0;
+  list.note("device.power_busy", device.power_busy, energy);
+  list.note("device.power_idle", device.power_idle, energy);
+}
+
+void note_links(const Hardware& hardware, const Use& use, FigureList& list) {
+  const auto link = [&](const std::string& name, const LinkSpec& spec, bool Traffic::*crossed) {
+    const bool used = use.ring.*crossed || use.send.*crossed;
+    list.note(name + ".bandwidth", spec.bandwidth, used);
+    list.note(name + ".latency", spec.latency, use.send.*crossed);
+    list.note(name + ".efficiency", spec.efficiency, used);
+  };
+  link("nvlink", hardware.nvlink, &Traffic::nvlink);
+  if (hardware.pcie) {
+    link("pcie", *hardware.pcie, &Traffic::pcie);
+  }
+  link("nic", hardware.nic, &Traffic::nic);
+  link("trunk", hardware.trunk, &Traffic::trunk);
+  link("core_trunk", hardware.core_trunk, &Traffic::core_trunk);
+  list.note("intra_node_step", hardware.intra_node_step, use.ring.nvlink);
+  list.note("inter_node_step", hardware.inter_node_step, use.ring.nic);
+}
+
+void add_what_was_not_measured(const Hardware& hardware, const Use& use, FigureList& list) {
+  for (const CollectiveKind kind : use.collectives) {
+    if (kind != CollectiveKind::kAllReduce && kind != CollectiveKind::kShift &&
+        !has_points(hardware, measured_name(kind))) {
+      list.add(std::string("collective.") + std::string(measured_name(kind)),
+               "links at the efficiency of all-reduce; none was measured");
+    }
+  }
+  if ((use.sends || use.collectives.contains(CollectiveKind::kShift)) &&
+      !has_points(hardware, "send_receive")) {
+    list.add("collective.send_receive", "links at the efficiency of all-reduce; none was measured");
+  }
+  for (const KernelKind kind : use.kernels) {
+    if (!is_gemm(kind) && !has_rate(hardware.device, kind)) {
+      list.add(std::string("kernel.") + std::string(kernel_name(kind)),
+               "its bytes at device.memory_efficiency; no rate of it was measured");
+    }
+  }
+}
+
+void note_software(const Scenario& scenario, const Strategy& strategy, const Use& use, FigureList& list) {
+  const SoftwareProfile& s = scenario.software;
+  const TransformerConfig& model = scenario.model;
+  const bool scores = use.kernels.contains(KernelKind::kAttentionSoftmaxForward);
+  const bool pipeline = strategy.pipeline_parallel > 1;
+  const bool tensor = strategy.tensor_parallel > 1;
+  const bool swiglu = model.activation == Activation::kSwiGlu;
+  list.note("software.vocab_padding", s.vocab_padding, true);
+  list.note("software.dropout", s.dropout, true);
+  list.note("software.logits_in_fp32", s.logits_in_fp32, compute_bytes(strategy.precision) != 4);
+  list.note("software.fused_gradient_accumulation", s.fused_gradient_accumulation,
+            !divides_gradients(strategy));
+  list.note("software.fused_softmax", s.fused_softmax, scores);
+  list.note("software.fused_norms", s.fused_norms, model.normalization == Normalization::kRmsNorm);
+  list.note("software.fused_activation", s.fused_activation, swiglu || model.linear_bias);
+  list.note("software.fused_dropout_add", s.fused_dropout_add, s.dropout.value || model.linear_bias);
+  list.note("software.fused_rotary", s.fused_rotary, model.position == PositionEncoding::kRotary);
+  list.note("software.fused_residual_gradient", s.fused_residual_gradient, true);
+  list.note("software.fused_logits_conversion", s.fused_logits_conversion,
+            s.logits_in_fp32.value && compute_bytes(strategy.precision) != 4);
+  list.note("software.cross_entropy_passes", s.cross_entropy_passes, true);
+  list.note("software.host_launch", s.host_launch, true);
+  list.note("software.gradient_bytes", s.gradient_bytes, true);
+  list.note("software.optimizer_bytes_per_parameter", s.optimizer_bytes_per_parameter, true);
+  list.note("software.recompute_whole_group", s.recompute_whole_group, use.recomputes);
+  list.note("software.tensor_overlap", s.tensor_overlap, tensor);
+  list.note("software.scatter_gather_pipeline", s.scatter_gather_pipeline,
+            pipeline && tensor && !strategy.sequence_parallel);
+  list.note("software.blocking_sends", s.blocking_sends, pipeline);
+  list.note("software.receive_prefetch", s.receive_prefetch, pipeline);
+  list.note("software.gather_prefetch", s.gather_prefetch, divides_parameters(strategy));
+  list.note("software.reshard_after_forward", s.reshard_after_forward, divides_parameters(strategy));
+  list.note("software.reduce_bytes", s.reduce_bytes, divides_gradients(strategy));
+  list.note("software.parameter_gather_overlap", s.parameter_gather_overlap,
+            gathers_beside_forward(scenario, strategy));
+  list.note("software.framework_memory", s.framework_memory, true);
+}
+
+}  // namespace
+
+std::vector<UnvalidatedFigure> unvalidated_figures(const Scenario& scenario, const Strategy& strategy,
+                                                   const Program& program, const Cluster& cluster) {
+  const Use use = UseOfProgram(program, cluster).find();
+  FigureList list;
+  note_device(scenario.hardware.device, strategy.precision, use, list);
+  note_links(scenario.hardware, use, list);
+  add_what_was_not_measured(scenario.hardware, use, list);
+  note_software(scenario, strategy, use, list);
+  return list.take();
+}
+
+}  // namespace portolan

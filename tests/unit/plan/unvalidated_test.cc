@@ -1,0 +1,198 @@
+#include "plan/unvalidated.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "plan/lower.h"
+#include "sample_scenarios.h"
+
+namespace portolan {
+namespace {
+
+template <typename T>
+void mark(Sourced<T>& figure) {
+  figure.unvalidated = true;
+}
+void mark(LinkSpec& link) {
+  mark(link.bandwidth);
+  mark(link.latency);
+  mark(link.efficiency);
+}
+
+/// Every figure of the hardware and none of the software is marked. Rates of no kernel and no collective are
+/// known.
+Scenario nothing_measured(std::int64_t num_gpus) {
+  Scenario scenario = tiny_scenario(num_gpus);
+  Hardware& hardware = scenario.hardware;
+  mark(hardware.device.memory);
+  for (auto& [precision, peak] : hardware.device.peak) {
+    mark(peak);
+  }
+  mark(hardware.device.memory_bandwidth);
+  mark(hardware.device.gemm_efficiency);
+  mark(hardware.device.attention_gemm_efficiency);
+  mark(hardware.device.memory_efficiency);
+  mark(hardware.device.kernel_launch);
+  mark(hardware.device.power_busy);
+  mark(hardware.device.power_idle);
+  hardware.pcie = hardware.nvlink;
+  for (LinkSpec* link :
+       {&hardware.nvlink, &*hardware.pcie, &hardware.nic, &hardware.trunk, &hardware.core_trunk}) {
+    mark(*link);
+  }
+  mark(hardware.intra_node_step);
+  mark(hardware.inter_node_step);
+  return scenario;
+}
+
+std::vector<UnvalidatedFigure> figures(const Scenario& scenario, const Strategy& strategy) {
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  return unvalidated_figures(scenario, strategy, lower(scenario, strategy), cluster);
+}
+
+/// Names, kernels left out.
+std::set<std::string> names(const Scenario& scenario, const Strategy& strategy) {
+  std::set<std::string> names;
+  for (const UnvalidatedFigure& figure : figures(scenario, strategy)) {
+    if (!figure.figure.starts_with("kernel.")) {
+      names.insert(figure.figure);
+    }
+  }
+  return names;
+}
+
+std::set<std::string> with(std::set<std::string> names, const std::set<std::string>& more) {
+  names.insert(more.begin(), more.end());
+  return names;
+}
+
+const std::set<std::string> kDevice = {"device.memory",
+                                       "device.peak.fp32",
+                                       "device.memory_bandwidth",
+                                       "device.gemm_efficiency",
+                                       "device.attention_gemm_efficiency",
+                                       "device.memory_efficiency",
+                                       "device.kernel_launch"};
+
+// small_hardware: nodes of 4 GPUs with a card each, one pod.
+TEST(UnvalidatedFigures, AreTheOnesThatThePlanUses) {
+  // One GPU uses no link.
+  EXPECT_EQ(names(nothing_measured(1), sample_strategy(nothing_measured(1), {})), kDevice);
+  // Replicas in a node: NVLink and its ring; latencies of links are in sends only.
+  const std::set<std::string> node =
+      with(kDevice, {"nvlink.bandwidth", "nvlink.efficiency", "intra_node_step"});
+  EXPECT_EQ(names(nothing_measured(4), sample_strategy(nothing_measured(4), {.data = 4})), node);
+  // Replicas in both nodes: PCIe, cards, and the ring between nodes.
+  EXPECT_EQ(names(nothing_measured(8), sample_strategy(nothing_measured(8), {.data = 8})),
+            with(node, {"pcie.bandwidth", "pcie.efficiency", "nic.bandwidth", "nic.efficiency",
+                        "inter_node_step"}));
+  // A stage a node, replicas within: sends cross the cards, rings do not. The end stages of a tied model sum
+  // up the word embedding over both nodes; without that no ring crosses them.
+  Scenario untied = nothing_measured(8);
+  untied.model.tied_embeddings = false;
+  EXPECT_EQ(names(untied, sample_strategy(untied, {.pipeline = 2, .data = 4})),
+            with(node, {"pcie.bandwidth", "pcie.latency", "pcie.efficiency", "nic.bandwidth", "nic.latency",
+                        "nic.efficiency", "collective.send_receive"}));
+}
+
+TEST(UnvalidatedFigures, CountTrunksWhereAGroupSpansPods) {
+  Scenario scenario = nothing_measured(8);
+  scenario.hardware.nodes_per_pod = 1;
+  scenario.hardware.spines = 1;
+  scenario.hardware.trunk.bandwidth.value = BytesPerSecond(10e9);
+  scenario.hardware.trunk.efficiency.value = 1;
+  const std::set<std::string> found = names(scenario, sample_strategy(scenario, {.data = 8}));
+  EXPECT_TRUE(found.contains("trunk.bandwidth"));
+  EXPECT_FALSE(found.contains("core_trunk.bandwidth"));
+  const std::set<std::string> within = names(scenario, sample_strategy(scenario, {.tensor = 4, .data = 2}));
+  EXPECT_TRUE(within.contains("trunk.bandwidth"));
+}
+
+TEST(UnvalidatedFigures, EnergyCountsWhereItIsComputed) {
+  Scenario scenario = nothing_measured(1);
+  scenario.hardware.device.power_busy.value = Watts(400);
+  EXPECT_EQ(names(scenario, sample_strategy(scenario, {})),
+            with(kDevice, {"device.power_busy", "device.power_idle"}));
+}
+
+TEST(UnvalidatedFigures, CollectivesOfTheirOwnMeasurementAreLeftOut) {
+  Scenario scenario = nothing_measured(4);
+  Strategy strategy = sample_strategy(scenario, {.data = 4});
+  strategy.zero_stage = 1;
+  const std::set<std::string> derived = {"collective.reduce_scatter", "collective.all_gather"};
+  const std::set<std::string> ring = {"nvlink.bandwidth", "nvlink.efficiency", "intra_node_step"};
+  EXPECT_EQ(names(scenario, strategy), with(with(kDevice, ring), derived));
+  const auto point = [](const char* collective) {
+    return CollectivePoint{
+        .collective = collective, .num_ranks = 4, .size = Bytes(1000), .time = Seconds(1e-5)};
+  };
+  scenario.hardware.collective_points = {point("all_gather")};
+  EXPECT_EQ(names(scenario, strategy), with(with(kDevice, ring), {"collective.reduce_scatter"}));
+  scenario.hardware.collective_points = {point("all_gather"), point("reduce_scatter")};
+  EXPECT_EQ(names(scenario, strategy), kDevice) << "all is measured: no figure of a link enters";
+}
+
+TEST(UnvalidatedFigures, KernelsOfTheirOwnMeasurementAreLeftOut) {
+  Scenario scenario = nothing_measured(1);
+  const Strategy strategy = sample_strategy(scenario, {});
+  std::set<std::string> kernels;
+  for (const UnvalidatedFigure& figure : figures(scenario, strategy)) {
+    if (figure.figure.starts_with("kernel.")) {
+      kernels.insert(figure.figure.substr(7));
+    }
+  }
+  EXPECT_EQ(kernels, (std::set<std::string>{
+                         "load_tokens", "embedding_forward", "embedding_backward", "layernorm_forward",
+                         "layernorm_backward", "bias_backward", "attention_softmax_forward",
+                         "attention_softmax_backward", "gelu_forward", "gelu_backward", "residual_add",
+                         "cross_entropy_forward", "cross_entropy_backward", "fill_zero", "adamw"}));
+  for (const std::string& kernel : kernels) {
+    scenario.hardware.device.kernel_rates.push_back(
+        {.kernel = kernel, .elements = 1000, .rate = BytesPerSecond(1e11)});
+  }
+  for (const GemmLayout layout : {GemmLayout::kForward, GemmLayout::kBackwardInput,
+                                  GemmLayout::kBackwardWeight, GemmLayout::kAttention}) {
+    scenario.hardware.device.gemm_points.push_back(
+        {.layout = layout, .batch = 1, .m = 8, .n = 8, .k = 8, .rate = FlopsPerSecond(1e12)});
+  }
+  EXPECT_EQ(figures(scenario, strategy),
+            (std::vector<UnvalidatedFigure>{{"device.memory", scenario.hardware.device.memory.source}}));
+}
+
+// A feature counts where the model and the strategy meet it.
+TEST(UnvalidatedFigures, OfTheSoftwareAreThoseThatThePlanMeets) {
+  Scenario scenario = tiny_scenario(8);
+  SoftwareProfile& software = scenario.software;
+  mark(software.fused_norms);
+  mark(software.host_launch);
+  mark(software.blocking_sends);
+  mark(software.tensor_overlap);
+  mark(software.gather_prefetch);
+  mark(software.recompute_whole_group);
+  mark(software.zero_stages);
+  const auto of_software = [&](const Strategy& strategy) {
+    std::set<std::string> found;
+    for (const std::string& name : names(scenario, strategy)) {
+      if (name.starts_with("software.")) {
+        found.insert(name.substr(9));
+      }
+    }
+    return found;
+  };
+  using Names = std::set<std::string>;
+  EXPECT_EQ(of_software(sample_strategy(scenario, {.data = 8})), (Names{"host_launch"}));
+  EXPECT_EQ(of_software(sample_strategy(scenario, {.tensor = 4, .pipeline = 2})),
+            (Names{"host_launch", "blocking_sends", "tensor_overlap"}));
+  Strategy sharded = sample_strategy(scenario, {.data = 8});
+  sharded.zero_stage = 3;
+  sharded.recompute.all_layers = recompute_full();
+  EXPECT_EQ(of_software(sharded), (Names{"host_launch", "gather_prefetch", "recompute_whole_group"}));
+  scenario.model = tiny_llama();
+  EXPECT_EQ(of_software(sample_strategy(scenario, {.data = 8})), (Names{"host_launch", "fused_norms"}));
+}
+
+}  // namespace
+}  // namespace portolan
