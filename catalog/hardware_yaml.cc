@@ -121,6 +121,7 @@ void read_device(DocumentSection& section, DeviceSpec& device) {
   section.required("memory_bandwidth", device.memory_bandwidth);
   section.required("gemm_efficiency", device.gemm_efficiency);
   section.required("attention_gemm_efficiency", device.attention_gemm_efficiency);
+  section.optional("flash_attention_efficiency", device.flash_attention_efficiency);  // default 0: as above
   section.required("memory_efficiency", device.memory_efficiency);
   section.optional("kernel_launch", device.kernel_launch);  // default 0 s
   section.optional_list("gemm_points",
@@ -147,6 +148,7 @@ JsonValue write_device(const DeviceSpec& device, Notation notation) {
       .set("memory_bandwidth", device.memory_bandwidth)
       .set("gemm_efficiency", device.gemm_efficiency)
       .set("attention_gemm_efficiency", device.attention_gemm_efficiency)
+      .set("flash_attention_efficiency", device.flash_attention_efficiency)
       .set("memory_efficiency", device.memory_efficiency)
       .set("kernel_launch", device.kernel_launch)
       .set_json("gemm_points", write_list(device.gemm_points, &write_gemm_point, notation))

@@ -24,6 +24,8 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("fused_logits_conversion", software.fused_logits_conversion);
   section.optional("cross_entropy_passes", software.cross_entropy_passes, WholeRange{2, 16});
   section.optional("host_launch", software.host_launch);
+  section.optional("flash_attention", software.flash_attention);
+  section.optional("flash_skips_masked", software.flash_skips_masked);
   section.optional("gradient_bytes", software.gradient_bytes, WholeRange{0, 4});
   section.optional("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter,
                    WholeRange{0, 64});
@@ -63,6 +65,8 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("fused_logits_conversion", software.fused_logits_conversion)
       .set("cross_entropy_passes", software.cross_entropy_passes)
       .set("host_launch", software.host_launch)
+      .set("flash_attention", software.flash_attention)
+      .set("flash_skips_masked", software.flash_skips_masked)
       .set("gradient_bytes", software.gradient_bytes)
       .set("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter)
       .set("recompute_whole_group", software.recompute_whole_group)

@@ -42,6 +42,11 @@ struct BlockOptions {
   bool fused_residual_gradient = true;
   bool fused_logits_conversion = true;
   std::int64_t cross_entropy_passes = 2;  ///< over the logits in forward, reads and writes
+  /// Scores, softmax, dropout and context are one kernel, which keeps neither scores nor a mask: backward
+  /// makes the scores again (Dao et al. 2022, arXiv 2205.14135).
+  bool flash_attention = false;
+  /// That kernel leaves out the scores above the diagonal (Dao 2023, arXiv 2307.08691, section 3.1.1).
+  bool flash_skips_masked = false;
 
   bool operator==(const BlockOptions&) const = default;
 };

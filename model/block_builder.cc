@@ -60,7 +60,9 @@ void BlockBuilder::launch(Launch launch) {
                 .bytes = {},
                 .operands = {},
                 .scalar = launch.scalar};
-  if (is_gemm(launch.kind)) {
+  if (launch.flops) {
+    kernel.flops = *launch.flops;
+  } else if (is_gemm(launch.kind)) {
     const KernelShape& s = launch.shape;
     kernel.flops = Flops(2.0 * static_cast<double>(s.gemm_batch) * static_cast<double>(s.gemm_m) *
                          static_cast<double>(s.gemm_n) * static_cast<double>(s.gemm_k));

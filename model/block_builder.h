@@ -68,6 +68,7 @@ class BlockBuilder {
     double scalar = 0;
     double flops_per_element = 1;     ///< of memory-bound kernels: per element of the first operand
     std::optional<Bytes> bytes = {};  ///< where not each operand is touched whole
+    std::optional<Flops> flops = {};  ///< of products that the shape alone does not give
   };
   void launch(Launch launch);
 

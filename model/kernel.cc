@@ -32,6 +32,8 @@ constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "attention_dropout_backward",  // dprobabilities u, mask
     "attention_context_forward",   // context w, probabilities, qkv
     "attention_context_backward",  // dprobabilities w, dqkv w, dcontext, probabilities, qkv
+    "flash_attention_forward",     // context w, lse w, qkv; where queries and keys are a copy: qk, qkv
+    "flash_attention_backward",    // dqkv w, dcontext, context, lse, qkv; or as above
     "gelu_forward",                // y w, x
     "gelu_backward",               // dy to dx u, x
     "swiglu_forward",              // y w, x
@@ -79,7 +81,12 @@ bool is_communication(KernelKind kind) {
 
 bool is_attention_gemm(KernelKind kind) {
   return kind == KernelKind::kAttentionScoresForward || kind == KernelKind::kAttentionScoresBackward ||
-         kind == KernelKind::kAttentionContextForward || kind == KernelKind::kAttentionContextBackward;
+         kind == KernelKind::kAttentionContextForward || kind == KernelKind::kAttentionContextBackward ||
+         is_flash_attention(kind);
+}
+
+bool is_flash_attention(KernelKind kind) {
+  return kind == KernelKind::kFlashAttentionForward || kind == KernelKind::kFlashAttentionBackward;
 }
 
 bool is_gemm(KernelKind kind) {

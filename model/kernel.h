@@ -35,6 +35,8 @@ enum class KernelKind : std::uint8_t {
   kAttentionDropoutBackward,
   kAttentionContextForward,
   kAttentionContextBackward,
+  kFlashAttentionForward,
+  kFlashAttentionBackward,
   kGeluForward,
   kGeluBackward,
   kSwiGluForward,
@@ -73,13 +75,16 @@ std::optional<KernelKind> find_kernel(std::string_view name);
 bool is_communication(KernelKind kind);
 /// A matrix product: its time is looked up by shape.gemm_*. All others but communication are memory-bound.
 bool is_gemm(KernelKind kind);
-/// A product within the attention core: many small matrices, slower than one large one.
+/// Products within the attention core: many small matrices, slower than one large one.
 bool is_attention_gemm(KernelKind kind);
+/// All products of the attention core and its softmax in one kernel, no matrix of scores in memory.
+bool is_flash_attention(KernelKind kind);
 
 /// Sizes of one kernel on one rank. A field that a kind does not use is 0.
 struct KernelShape {
   std::int64_t rows = 0;     ///< microbatch x sequence, rows of experts, or elements of a flat kernel
-  std::int64_t columns = 0;  ///< output features, hidden size, vocabulary; rotated columns where not all are
+  std::int64_t columns = 0;  ///< output features, hidden size, vocabulary; rotated columns where not all are;
+                             ///< of flash attention: width of a head's value
   std::int64_t inner = 0;    ///< input features of a linear layer, experts of a token
   std::int64_t batch = 0;    ///< sequences in the microbatch
   std::int64_t sequence = 0;
@@ -112,7 +117,8 @@ struct Operand {
 struct Kernel {
   KernelKind kind = KernelKind::kFillZero;
   KernelShape shape;
-  Flops flops;  ///< what is executed, masked attention products counted whole
+  /// What is executed: masked attention products counted whole, unless a flash kernel skips them.
+  Flops flops;
   Bytes bytes;  ///< read and written, each operand once; payload of a collective
   std::vector<Operand> operands;
   double scalar = 0;  ///< norm epsilon, rotary theta, loss scale or kAlibiExponent, by kind

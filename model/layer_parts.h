@@ -22,6 +22,13 @@ struct ActivatedTensors {
   std::optional<int> silu;  ///< of eager SwiGLU: the activated half, before the product
 };
 
+/// Tensors that hold queries, keys and values: one and the same where they are fused.
+struct QueryKeyValue {
+  int query = 0;
+  int key = 0;
+  int value = 0;
+};
+
 struct MlpTensors {
   LinearTensors fc1;
   int fc1_output = 0;
@@ -56,10 +63,12 @@ struct LayerTensors {
   int qkv_output = 0;
   int query_key = 0;  ///< what scores read: qkv_output, or a copy of its queries and keys with norms of heads
   std::optional<QueryKeyNorm> query_key_norm;
-  int probabilities = 0;
+  QueryKeyValue attended;      ///< what the attention core reads
+  int probabilities = 0;       ///< none with flash attention
   std::optional<int> dropped;  ///< probabilities after dropout
   std::optional<int> attention_mask;
   int context = 0;
+  int lse = 0;  ///< with flash attention: log-sum-exp of each row's scores
   LinearTensors projection;
   int residual = 0;        ///< hidden states that the MLP's branch begins with
   int attention_part = 0;  ///< with a parallel residual: attention's share of the sum

@@ -16,9 +16,10 @@ GemmLayout gemm_layout(KernelKind kind);
 /// Times of kernels on one device. Pure: the same kernel always costs the same.
 ///
 /// A matrix product takes its FLOPs at the rate of the nearest measured products, or at peak times
-/// efficiency; never less than its bytes at the achieved memory bandwidth (roofline: Williams et al., CACM
-/// 2009). A memory-bound kernel takes its bytes at the kernel's measured rate, or at bandwidth times
-/// efficiency. Each launch adds a fixed cost, unless the rate was measured with it.
+/// efficiency (a flash-attention kernel its own, where the hardware file has it); never less than its bytes
+/// at the achieved memory bandwidth (roofline: Williams et al., CACM 2009). A memory-bound kernel takes its
+/// bytes at the kernel's measured rate, or at bandwidth times efficiency. Each launch adds a fixed cost,
+/// unless the rate was measured with it.
 class KernelCost {
  public:
   /// Precondition: hardware.device.peak has `precision`.
@@ -33,6 +34,7 @@ class KernelCost {
   }
 
  private:
+  double gemm_efficiency(KernelKind kind) const;
   Seconds gemm_time(const Kernel& kernel) const;
   Seconds memory_bound_time(const Kernel& kernel) const;
 

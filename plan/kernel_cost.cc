@@ -75,12 +75,22 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision, Seconds ho
   }
 }
 
-Seconds KernelCost::gemm_time(const Kernel& kernel) const {
-  if (const auto rate = measured_rate(device_.gemm_points, gemm_layout(kernel.kind), kernel.shape)) {
-    return kernel.flops / *rate;
+double KernelCost::gemm_efficiency(KernelKind kind) const {
+  if (is_flash_attention(kind) && device_.flash_attention_efficiency.value > 0) {
+    return device_.flash_attention_efficiency.value;
   }
-  const double efficiency = is_attention_gemm(kernel.kind) ? device_.attention_gemm_efficiency.value
-                                                           : device_.gemm_efficiency.value;
+  return is_attention_gemm(kind) ? device_.attention_gemm_efficiency.value : device_.gemm_efficiency.value;
+}
+
+Seconds KernelCost::gemm_time(const Kernel& kernel) const {
+  // A flash kernel's own share says more of it than single products do.
+  const bool has_own_share = is_flash_attention(kernel.kind) && device_.flash_attention_efficiency.value > 0;
+  if (!has_own_share) {
+    if (const auto rate = measured_rate(device_.gemm_points, gemm_layout(kernel.kind), kernel.shape)) {
+      return kernel.flops / *rate;
+    }
+  }
+  const double efficiency = gemm_efficiency(kernel.kind);
   const Seconds arithmetic = kernel.flops / (peak_ * efficiency);
   const Seconds memory = kernel.bytes / (device_.memory_bandwidth.value * device_.memory_efficiency.value);
   return std::max(arithmetic, memory) + device_.kernel_launch.value;

@@ -344,7 +344,9 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
           .fused_rotary = software.fused_rotary.value,
           .fused_residual_gradient = software.fused_residual_gradient.value,
           .fused_logits_conversion = software.fused_logits_conversion.value,
-          .cross_entropy_passes = software.cross_entropy_passes.value};
+          .cross_entropy_passes = software.cross_entropy_passes.value,
+          .flash_attention = software.flash_attention.value,
+          .flash_skips_masked = software.flash_skips_masked.value};
 }
 
 }  // namespace portolan

@@ -68,7 +68,13 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
   const auto keep = [&](KernelGroup group, std::int64_t size) { bytes += recomputes(set, group) ? 0 : size; };
   keep(KernelGroup::kNorm1, element * hidden + statistics);
   keep(KernelGroup::kQkv, element * qkv + query_key);
-  keep(KernelGroup::kAttentionCore, scores * (element + mask * (element + 1)));
+  const std::int64_t context = element * tokens * model.context_size() / t;
+  if (options.flash_attention) {  // context and the log-sum-exp of each row and head; no scores, no mask
+    keep(KernelGroup::kAttentionCore, context + 4 * tokens * model.num_heads / t);
+  } else {
+    keep(KernelGroup::kAttentionCore, scores * (element + mask * (element + 1)));
+    keep(KernelGroup::kAttentionContext, context);
+  }
   if (!model.parallel_residual) {  // the hidden state between attention and MLP
     keep(KernelGroup::kProjection, element * hidden + mask * hidden);
   }
@@ -76,7 +82,6 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
   keep(KernelGroup::kMlp,
        mask * hidden + (kind == LayerKind::kExperts ? saved_by_experts(model, options, rows)
                                                     : element * kept_widths(model.activation) * ffn));
-  keep(KernelGroup::kAttentionContext, element * tokens * model.context_size() / t);
   return Bytes(bytes);
 }
 

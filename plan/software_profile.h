@@ -15,6 +15,8 @@ struct SoftwareProfile {
   Sourced<bool> dropout{false, ""};            ///< masks of attention and hidden dropout are made and kept
   Sourced<bool> logits_in_fp32{true, ""};      ///< cross-entropy on fp32 logits
   Sourced<bool> fused_gradient_accumulation{true, ""};
+  Sourced<bool> flash_attention{false, ""};     ///< the attention core is one kernel that keeps no scores
+  Sourced<bool> flash_skips_masked{false, ""};  ///< it leaves out what the causal mask hides
   // What is one kernel where eager PyTorch runs one for each tensor operation, each a pass over memory:
   Sourced<bool> fused_softmax{true, ""};            ///< scale, mask and softmax of the scores
   Sourced<bool> fused_norms{true, ""};              ///< RMS norm; layer norm is one kernel in PyTorch too

@@ -179,6 +179,9 @@ void check_device(const DeviceSpec& device, ProblemFinder& finder) {
   finder.positive("device.memory_bandwidth", device.memory_bandwidth.value.value, " B/s");
   finder.share("device.gemm_efficiency", device.gemm_efficiency.value);
   finder.share("device.attention_gemm_efficiency", device.attention_gemm_efficiency.value);
+  if (device.flash_attention_efficiency.value != 0) {
+    finder.share("device.flash_attention_efficiency", device.flash_attention_efficiency.value);
+  }
   finder.share("device.memory_efficiency", device.memory_efficiency.value);
   finder.not_negative("device.kernel_launch", device.kernel_launch.value.value, " s");
   check_gemm_points(device.gemm_points, finder);

@@ -58,9 +58,11 @@ struct DeviceSpec {
   Sourced<BytesPerSecond> memory_bandwidth;
   Sourced<double> gemm_efficiency;            ///< achieved share of peak, large products
   Sourced<double> attention_gemm_efficiency;  ///< of batches of small products
-  Sourced<double> memory_efficiency;          ///< achieved share of memory_bandwidth, memory-bound kernels
-  Sourced<Seconds> kernel_launch;             ///< added to each kernel
-  std::vector<GemmPoint> gemm_points;         ///< when present, used instead of the efficiencies
+  /// Of flash-attention kernels, forward and backward together; 0: as attention_gemm_efficiency.
+  Sourced<double> flash_attention_efficiency;
+  Sourced<double> memory_efficiency;     ///< achieved share of memory_bandwidth, memory-bound kernels
+  Sourced<Seconds> kernel_launch;        ///< added to each kernel
+  std::vector<GemmPoint> gemm_points;    ///< when present, used instead of the efficiencies
   std::vector<KernelRate> kernel_rates;  ///< when present for a kernel, used instead of memory_efficiency
   Sourced<Watts> power_busy;
   Sourced<Watts> power_idle;

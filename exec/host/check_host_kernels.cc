@@ -157,6 +157,8 @@ bool is_absent(KernelKind kind) {
   switch (kind) {
     case KernelKind::kAttentionDropoutForward:
     case KernelKind::kAttentionDropoutBackward:
+    case KernelKind::kFlashAttentionForward:
+    case KernelKind::kFlashAttentionBackward:
     case KernelKind::kDropoutBackward:
     case KernelKind::kQueryKeyNormForward:
     case KernelKind::kQueryKeyNormBackward:

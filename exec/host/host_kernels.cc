@@ -298,6 +298,8 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
       return {};
     case KernelKind::kAttentionDropoutForward:
     case KernelKind::kAttentionDropoutBackward:
+    case KernelKind::kFlashAttentionForward:
+    case KernelKind::kFlashAttentionBackward:
     case KernelKind::kDropoutBackward:
     case KernelKind::kQueryKeyNormForward:
     case KernelKind::kQueryKeyNormBackward:

@@ -21,6 +21,7 @@ DeviceSpec device() {
   device.memory_bandwidth = {BytesPerSecond(2039e9 / 7), "m\xC3\xBCssig"};
   device.gemm_efficiency = {0.7300000000000001, ""};
   device.attention_gemm_efficiency = {1.0 / 3, "a", true};
+  device.flash_attention_efficiency = {0.375, "flash"};
   device.memory_efficiency = {0.9, " b "};
   device.kernel_launch = {Seconds(1e-6 / 3), "c"};
   device.gemm_points = {{.layout = GemmLayout::kForward,
@@ -86,6 +87,8 @@ SoftwareProfile sample_software() {
   software.fused_logits_conversion = {false, "logits"};
   software.cross_entropy_passes = {7, "passes"};
   software.host_launch = {Seconds(1e-5), "host", true};
+  software.flash_attention = {true, "flash"};
+  software.flash_skips_masked = {true, "skips"};
   software.gradient_bytes = {2, "[e]"};
   software.optimizer_bytes_per_parameter = {8, "{f}"};
   software.recompute_whole_group = {false, "\"g\""};

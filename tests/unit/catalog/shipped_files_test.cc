@@ -121,6 +121,9 @@ TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
          {device.gemm_efficiency, device.attention_gemm_efficiency, device.memory_efficiency}) {
       expect_source(hardware, share);
     }
+    if (device.flash_attention_efficiency.value != 0) {
+      expect_source(hardware, device.flash_attention_efficiency);
+    }
     expect_source(hardware, device.kernel_launch);
     expect_source(hardware, device.power_busy);
     expect_source(hardware, device.power_idle);

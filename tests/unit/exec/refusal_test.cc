@@ -24,6 +24,11 @@ TEST(Refusal, WhatTheHostCannotDoIsFoundBeforeAnythingRuns) {
          s.software.dropout = {true, ""};
        },
        ErrorKind::kInfeasible, "host device cannot run attention_dropout_forward"},
+      {"flash attention",
+       [](Scenario& s, Strategy&) {
+         s.software.flash_attention = {true, ""};
+       },
+       ErrorKind::kInfeasible, "host device cannot run flash_attention_forward"},
       {"tensor parallelism", [](Scenario&, Strategy& s) { s.tensor_parallel = 2; }, ErrorKind::kInfeasible,
        "collectives along axis tensor are not available on the host device yet"},
       {"sharded optimizer",

@@ -137,7 +137,7 @@ std::vector<BlockOptions> expert_options() {
 
 std::vector<TransformerConfig> all_styles() {
   std::vector<TransformerConfig> styles;
-  for (unsigned bits = 0; bits < 64; ++bits) {
+  for (unsigned bits = 0; bits < 128; ++bits) {
     TransformerConfig config = gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8});
     config.normalization = bits & 1U ? Normalization::kRmsNorm : Normalization::kLayerNorm;
     config.activation = bits & 2U ? Activation::kSwiGlu : Activation::kGelu;
@@ -156,7 +156,7 @@ std::vector<TransformerConfig> all_styles() {
 
 std::vector<BlockOptions> all_options() {
   std::vector<BlockOptions> list;
-  for (unsigned bits = 0; bits < 64; ++bits) {
+  for (unsigned bits = 0; bits < 128; ++bits) {
     BlockOptions options;
     options.microbatch_size = 2;
     options.sequence_length = 4;
@@ -170,6 +170,8 @@ std::vector<BlockOptions> all_options() {
     options.fused_norms = options.fused_activation = options.fused_dropout_add = options.fused_rotary =
         options.fused_residual_gradient = options.fused_logits_conversion = fused;
     options.cross_entropy_passes = fused ? 2 : 5;
+    options.flash_attention = (bits & 64U) != 0;
+    options.flash_skips_masked = options.flash_attention && options.fused_softmax;
     list.push_back(options);
   }
   return list;

@@ -50,7 +50,8 @@ std::vector<BlockOptions> expert_options();
 /// of a few, and the published variants.
 std::vector<TransformerConfig> all_styles();
 
-/// All combinations of dropout, fusions and tensor-parallel degrees 1 and 2, for 2 sequences of 4 tokens.
+/// All combinations of dropout, fusions, flash attention and tensor-parallel degrees 1 and 2, for 2 sequences
+/// of 4 tokens.
 std::vector<BlockOptions> all_options();
 
 }  // namespace portolan

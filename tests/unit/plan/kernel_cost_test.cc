@@ -42,6 +42,23 @@ TEST(KernelCost, OfProductsIsTheRoofline) {
       81e-6);
 }
 
+TEST(KernelCost, OfFlashAttentionIsAtItsOwnShareWhereTheDeviceHasOne) {
+  Hardware hardware = small_hardware();
+  const Kernel flash = product(1000, 1000, 1000, Bytes(6'000'000), KernelKind::kFlashAttentionForward);
+  const Kernel scores = product(1000, 1000, 1000, Bytes(6'000'000), KernelKind::kAttentionScoresForward);
+  // 2e9 FLOPs at 100e12: as attention products, 0.25 of it; then at 0.4: 50 us. Launch 1 us.
+  EXPECT_DOUBLE_EQ(time_s(hardware, flash), 81e-6);
+  hardware.device.flash_attention_efficiency.value = 0.4;
+  EXPECT_DOUBLE_EQ(time_s(hardware, flash), 51e-6);
+  EXPECT_DOUBLE_EQ(time_s(hardware, scores), 81e-6);
+  // Measured attention products speak for a flash kernel only where it has no share of its own.
+  hardware.device.gemm_points = {{GemmLayout::kAttention, 1, 1000, 1000, 1000, FlopsPerSecond(20e12)}};
+  EXPECT_DOUBLE_EQ(time_s(hardware, scores), 100e-6);
+  EXPECT_DOUBLE_EQ(time_s(hardware, flash), 51e-6);
+  hardware.device.flash_attention_efficiency.value = 0;
+  EXPECT_DOUBLE_EQ(time_s(hardware, flash), 100e-6);
+}
+
 TEST(KernelCost, OfMemoryBoundKernelsIsBytesOverAchievedBandwidthAndALaunch) {
   // 8 MB at 0.8e12 B/s = 10 us.
   EXPECT_DOUBLE_EQ(time_s(small_hardware(), elementwise(1000, 1000, Bytes(8'000'000))), 11e-6);

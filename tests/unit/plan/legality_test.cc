@@ -211,6 +211,12 @@ TEST(BlockOptionsOf, TheProfileAndTheStrategy) {
                                    .compute_bytes = 2,
                                    .gradient_bytes = 4,
                                    .dropout = true}));
+  Scenario flash = scenario;
+  flash.software.flash_attention.value = true;
+  EXPECT_TRUE(block_options(flash, sample_strategy(flash, {})).flash_attention);
+  EXPECT_FALSE(block_options(flash, sample_strategy(flash, {})).flash_skips_masked);
+  flash.software.flash_skips_masked.value = true;
+  EXPECT_TRUE(block_options(flash, sample_strategy(flash, {})).flash_skips_masked);
   Scenario narrow = scenario;
   narrow.software.gradient_bytes.value = 0;  // as wide as in compute
   EXPECT_EQ(block_options(narrow, sample_strategy(narrow, {})).gradient_bytes, 2);

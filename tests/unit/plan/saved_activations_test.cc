@@ -65,6 +65,25 @@ TEST(SavedActivations, OfGpt3AreThoseOfThePaper) {
       sbh * 114 + 16 * 2048);
 }
 
+TEST(SavedActivations, WithFlashAttentionHaveNoTermOfScoresAndNoMaskOfThem) {
+  // Equation 1 without 5 a s^2 b, of which attention's dropout is 3 and the softmax 2; 4 B a row and head
+  // more.
+  const Korthikanti k;
+  for (const std::int64_t t : {1, 2, 4}) {
+    const auto d = static_cast<double>(t);
+    BlockOptions options = options_of(k, t);
+    options.flash_attention = true;
+    const double lse = 4 * k.a * k.s * k.b / d;
+    const auto bytes = [&](const RecomputeSet& set) {
+      return static_cast<double>(saved_layer_activations(model_of(k), options, set).value);
+    };
+    EXPECT_DOUBLE_EQ(bytes(recompute_none()), k.s * k.b * k.h * (10 + 24 / d) + k.statistics() + lse);
+    // Recomputed, the kernel's context is not kept either: 2 s b h / t of the projection's input.
+    EXPECT_DOUBLE_EQ(bytes(recompute_selective()), k.s * k.b * k.h * (10 + 22 / d) + k.statistics());
+    EXPECT_DOUBLE_EQ(bytes(recompute_full()), 2 * k.s * k.b * k.h);
+  }
+}
+
 /// Bytes of the buffers of `layer` that live from forward to backward, with its input.
 Bytes spanning(const Program& program, std::size_t stage_index, std::int32_t layer) {
   const Stage& stage = program.stages[stage_index];
@@ -111,14 +130,16 @@ bool keeps_more(const Scenario& scenario, const RecomputeSet& set) {
 }
 
 TEST(SavedActivations, EqualTheBuffersThatSpanForwardAndBackward) {
+  // The width of compute and whether attention is one kernel do not act on each other.
   for (const TransformerConfig& model : tiny_models()) {
-    for (const bool narrow : {false, true}) {
+    for (const bool narrow_and_flash : {false, true}) {
       for (const bool dropout : {false, true}) {
         for (const std::int32_t tp : {1, 2}) {
           for (unsigned bits = 0; bits < 1U << (kNumKernelGroups - 1); ++bits) {
             Scenario scenario = tiny_scenario(tp);
             scenario.model = model;
-            scenario.precision = narrow ? Precision::kBf16 : Precision::kFp32;
+            scenario.software.flash_attention.value = narrow_and_flash;
+            scenario.precision = narrow_and_flash ? Precision::kBf16 : Precision::kFp32;
             scenario.software.dropout.value = dropout;
             scenario.software.recompute_whole_group.value = bits % 2 == 0;
             Strategy strategy = sample_strategy(scenario, {.tensor = tp, .microbatch = 2});
