@@ -44,7 +44,6 @@ Recompute recompute_all(const RecomputeSet& set) { return {.all_layers = set, .p
 Strategy base_strategy(const Scenario& scenario, const StrategyConstraints& c) {
   Strategy s;
   s.context_parallel = c.context_parallel.value_or(1);
-  s.expert_parallel = c.expert_parallel.value_or(1);
   s.zero_group = c.zero_group.value_or(0);
   s.gradient_aggregation.algorithm = c.aggregation.value_or(CollectiveAlgorithm::kRing);
   // Who asks for buckets wants them to overlap.
@@ -114,6 +113,16 @@ void vary_degrees(Candidates& candidates, const Scenario& scenario, const Strate
   });
 }
 
+/// Ways to divide the experts over the ranks that share all else.
+std::vector<std::int32_t> expert_degrees(const TransformerConfig& model, const Strategy& s) {
+  if (!model.experts) {
+    return {1};
+  }
+  std::vector<std::int32_t> list = divisors(model.experts->num_experts);
+  std::erase_if(list, [&](std::int32_t degree) { return s.data_parallel % degree != 0; });
+  return list;
+}
+
 /// Virtual stages of a stage into which its layers divide evenly, or those that a list of layers asks for.
 std::vector<std::int32_t> virtual_stages_of(const Scenario& scenario, const Strategy& s) {
   std::vector<std::int32_t> list;
@@ -177,6 +186,9 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
   const SoftwareProfile& software = scenario.software;
   Candidates candidates(base_strategy(scenario, c));
   vary_degrees(candidates, scenario, c);
+  candidates.vary(&Strategy::expert_parallel, [&](const Strategy& s) {
+    return either(c.expert_parallel, expert_degrees(scenario.model, s));
+  });
   candidates.vary(&Strategy::microbatch_size, [&](const Strategy&) {
     return either(c.microbatch_size, microbatch_sizes(scenario.global_batch));
   });

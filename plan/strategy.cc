@@ -146,6 +146,12 @@ std::string short_name(const Strategy& s) {
   std::string name =
       fmt::format("tp{} pp{} dp{} mb{} {} {}", s.tensor_parallel, s.pipeline_parallel, s.data_parallel,
                   s.microbatch_size, schedule_name(s.schedule), recompute_name(s));
+  if (s.context_parallel > 1) {
+    name += fmt::format(" cp{}", s.context_parallel);
+  }
+  if (s.expert_parallel > 1) {
+    name += fmt::format(" ep{}", s.expert_parallel);
+  }
   if (s.sequence_parallel && s.tensor_parallel > 1) {
     name += " sp";
   }

@@ -76,6 +76,8 @@ Outcome outcome_of(const Scenario& scenario, const Strategy& strategy) {
 std::vector<Toggle> toggles() {
   const Scenario gpt = gpt_of_eight_layers();
   const Scenario llama = llama_of_eight_layers();
+  Scenario flash = gpt;
+  flash.software.flash_attention.value = true;
   const Strategy one_stage = sample_strategy(gpt, {.tensor = 8, .data = 4});
   const Strategy two_stages = sample_strategy(gpt, {.tensor = 8, .pipeline = 2, .data = 2});
   // In 1F1B receives hide what sends hold up: all forwards in a row show it.
@@ -103,6 +105,9 @@ std::vector<Toggle> toggles() {
       {"fused_gradient_accumulation: false", gpt, one_stage,
        [](S& s) { s.fused_gradient_accumulation.value = false; }, kUp, Change::kAny, kUp},
       {"fused_softmax: false", gpt, one_stage, [](S& s) { s.fused_softmax.value = false; }, kUp, kNone, kUp},
+      {"flash_attention: true", gpt, one_stage, [](S& s) { s.flash_attention.value = true; }, kDown, kDown,
+       kDown},
+      {"flash_skips_masked: true", flash, one_stage, [](S& s) { s.flash_skips_masked.value = true; }, kDown},
       {"fused_norms: false", llama, one_stage, [](S& s) { s.fused_norms.value = false; }, kUp, kUp, kUp},
       {"fused_activation: false", llama, one_stage, [](S& s) { s.fused_activation.value = false; }, kUp, kUp,
        kUp},
