@@ -1,70 +1,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "tests/unit/cli/command.h"
+#include "tests/unit/cli/published_rows.h"
 
 namespace portolan {
 namespace {
-
-using Row = std::map<std::string, std::string>;
-
-/// Fields of a line of comma-separated values, quoted ones without their quotes (RFC 4180, no line breaks
-/// within).
-std::vector<std::string> split_fields(const std::string& line) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
-      fields.back() += line[i++];
-    } else if (line[i] == '"') {
-      quoted = !quoted;
-    } else if (line[i] == ',' && !quoted) {
-      fields.emplace_back();
-    } else {
-      fields.back() += line[i];
-    }
-  }
-  return fields;
-}
-
-/// Published measurements: the folder that PORTOLAN_TRUTH names.
-class PublishedMeasurements : public testing::Test {
- protected:
-  void SetUp() override {
-    const char* folder = std::getenv("PORTOLAN_TRUTH");
-    if (folder == nullptr || *folder == '\0') {
-      GTEST_SKIP() << "PORTOLAN_TRUTH names no folder of published measurements";
-    }
-    folder_ = folder;
-  }
-
-  std::vector<Row> rows_of(const std::string& name) const {
-    std::ifstream file(folder_ + "/" + name);
-    std::string line;
-    std::getline(file, line);
-    const std::vector<std::string> header = split_fields(line);
-    std::vector<Row> rows;
-    while (std::getline(file, line)) {
-      const std::vector<std::string> fields = split_fields(line);
-      Row row;
-      for (std::size_t i = 0; i < std::min(header.size(), fields.size()); ++i) {
-        row[header[i]] = fields[i];
-      }
-      rows.push_back(std::move(row));
-    }
-    EXPECT_FALSE(rows.empty()) << name;
-    return rows;
-  }
-
-  std::string folder_;
-};
 
 TEST_F(PublishedMeasurements, OneTrillionParametersWithinAQuarter) {
   for (const Row& row : rows_of("training.csv")) {
