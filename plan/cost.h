@@ -12,6 +12,9 @@ namespace portolan {
 
 /// The layout under which a matrix product of `kind` was measured. Precondition: is_gemm(kind).
 GemmLayout gemm_layout(KernelKind kind);
+/// Whether flash-attention kernels are priced by a share of their own, even where attention products are
+/// measured.
+bool has_flash_share(const DeviceSpec& device);
 
 /// Times of kernels on one device. Pure: the same kernel always costs the same.
 ///

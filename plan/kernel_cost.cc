@@ -75,8 +75,10 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision, Seconds ho
   }
 }
 
+bool has_flash_share(const DeviceSpec& device) { return device.flash_attention_efficiency.value > 0; }
+
 double KernelCost::gemm_efficiency(KernelKind kind) const {
-  if (is_flash_attention(kind) && device_.flash_attention_efficiency.value > 0) {
+  if (is_flash_attention(kind) && has_flash_share(device_)) {
     return device_.flash_attention_efficiency.value;
   }
   return is_attention_gemm(kind) ? device_.attention_gemm_efficiency.value : device_.gemm_efficiency.value;
@@ -84,8 +86,7 @@ double KernelCost::gemm_efficiency(KernelKind kind) const {
 
 Seconds KernelCost::gemm_time(const Kernel& kernel) const {
   // A flash kernel's own share says more of it than single products do.
-  const bool has_own_share = is_flash_attention(kernel.kind) && device_.flash_attention_efficiency.value > 0;
-  if (!has_own_share) {
+  if (!(is_flash_attention(kernel.kind) && has_flash_share(device_))) {
     if (const auto rate = measured_rate(device_.gemm_points, gemm_layout(kernel.kind), kernel.shape)) {
       return kernel.flops / *rate;
     }

@@ -171,19 +171,22 @@ bool has_rate(const DeviceSpec& device, KernelKind kind) {
 }
 
 void note_device(const DeviceSpec& device, Precision precision, const Use& use, FigureList& list) {
-  bool large = false, attention = false, by_bytes = false;
+  bool large = false, attention = false, flash = false, by_bytes = false;
   for (const KernelKind kind : use.kernels) {
-    const bool by_efficiency = is_gemm(kind) && !has_gemm_points(device, kind);
+    const bool by_own_share = is_flash_attention(kind) && has_flash_share(device);
+    const bool by_efficiency = by_own_share || (is_gemm(kind) && !has_gemm_points(device, kind));
+    flash |= by_own_share;
     large |= by_efficiency && !is_attention_gemm(kind);
-    attention |= by_efficiency && is_attention_gemm(kind);
+    attention |= by_efficiency && is_attention_gemm(kind) && !by_own_share;
     by_bytes |= by_efficiency || (!is_gemm(kind) && !has_rate(device, kind));
   }
   list.note("device.memory", device.memory, true);
   list.note(std::string("device.peak.") + std::string(precision_name(precision)), device.peak.at(precision),
-            large || attention);
+            large || attention || flash);
   list.note("device.memory_bandwidth", device.memory_bandwidth, by_bytes);
   list.note("device.gemm_efficiency", device.gemm_efficiency, large);
   list.note("device.attention_gemm_efficiency", device.attention_gemm_efficiency, attention);
+  list.note("device.flash_attention_efficiency", device.flash_attention_efficiency, flash);
   list.note("device.memory_efficiency", device.memory_efficiency, by_bytes);
   list.note("device.kernel_launch", device.kernel_launch, by_bytes);
   const bool energy = device.power_busy.value.value > 0;

@@ -186,7 +186,7 @@ TEST(ShippedFiles, FiguresOfDgxA100) {
 TEST(ShippedFiles, AnUnknownFabricAsksForItsFigures) {
   const std::string file = (kScenarios / "hardware/a100-80g-unknown-fabric.yaml").string();
   EXPECT_EQ(read_hardware(file).error().message, file +
-                                                     ":40: nic.bandwidth: unknown: fill it in, there or with "
+                                                     ":43: nic.bandwidth: unknown: fill it in, there or with "
                                                      "hardware_overrides, or run \"portolan calibrate "
                                                      "--device host --out FILE\" and pass --hardware FILE");
 }

@@ -63,6 +63,7 @@ TEST_F(PublishedMeasurements, SoftwareAndClustersOfAllRowsAreDescribed) {
 TEST_F(PublishedMeasurements, EfficienciesAreTheMediansThatTheirSourcesName) {
   std::vector<double> gemm;
   std::vector<double> additions;
+  std::vector<double> flash;
   for (const Row& row : rows_of("kernels.csv")) {
     const bool sxm = row.at("gpu") == "A100-SXM 80GB";
     if (row.at("op") == "gemm" && row.at("direction") == "fwd" && sxm && !row.at("M").empty()) {
@@ -70,6 +71,10 @@ TEST_F(PublishedMeasurements, EfficienciesAreTheMediansThatTheirSourcesName) {
       if (flops >= 100e9) {
         gemm.push_back(std::stod(row.at("efficiency_vs_312")));
       }
+    }
+    if (row.at("op") == "attention FA2" && row.at("gpu") == "A100-SXM4 80GB" &&
+        row.at("shape").ends_with("causal=yes")) {
+      flash.push_back(std::stod(row.at("efficiency_vs_312")));
     }
     if (row.at("op") == "memory-bound add" && sxm) {
       additions.push_back(std::stod(row.at("GBps")) / 2039);
@@ -84,9 +89,12 @@ TEST_F(PublishedMeasurements, EfficienciesAreTheMediansThatTheirSourcesName) {
   EXPECT_NEAR(median(gemm), 0.734, 5e-4);
   EXPECT_EQ(additions.size(), 144U);
   EXPECT_NEAR(median(additions), 0.882, 5e-4);
+  EXPECT_EQ(flash.size(), 12U);
+  EXPECT_NEAR(median(flash), 0.4985, 5e-4);
   const std::string hardware = content_of(PORTOLAN_SOURCE_DIR "/scenarios/hardware/dgx-a100-80g-hdr.yaml");
   EXPECT_NE(hardware.find("value: 0.734"), std::string::npos);
   EXPECT_NE(hardware.find("value: 0.882"), std::string::npos);
+  EXPECT_NE(hardware.find("value: 0.499"), std::string::npos);
 }
 
 }  // namespace

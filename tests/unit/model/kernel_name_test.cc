@@ -31,7 +31,7 @@ TEST(KernelName, SayWhatTheKindIs) {
     EXPECT_EQ(is_gemm(kind) && !attention, kernel_name(kind).starts_with("linear_"));
     num_products += is_gemm(kind);
   }
-  EXPECT_EQ(num_products, 9);  // three of a linear layer, four of attention
+  EXPECT_EQ(num_products, 9);  // three of a linear layer, four of attention, two flash
 }
 
 }  // namespace

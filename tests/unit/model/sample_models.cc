@@ -137,7 +137,7 @@ std::vector<BlockOptions> expert_options() {
 
 std::vector<TransformerConfig> all_styles() {
   std::vector<TransformerConfig> styles;
-  for (unsigned bits = 0; bits < 128; ++bits) {
+  for (unsigned bits = 0; bits < 64; ++bits) {
     TransformerConfig config = gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8});
     config.normalization = bits & 1U ? Normalization::kRmsNorm : Normalization::kLayerNorm;
     config.activation = bits & 2U ? Activation::kSwiGlu : Activation::kGelu;

@@ -77,6 +77,16 @@ const std::set<std::string> kDevice = {"device.memory",
                                        "device.memory_efficiency",
                                        "device.kernel_launch"};
 
+TEST(UnvalidatedFigures, OfFlashAttentionAreItsOwnShareOrThatOfAttentionProducts) {
+  Scenario scenario = nothing_measured(1);
+  scenario.software.flash_attention.value = true;
+  EXPECT_EQ(names(scenario, sample_strategy(scenario, {})), kDevice);
+  scenario.hardware.device.flash_attention_efficiency = {0.5, "assumed", true};
+  std::set<std::string> own = with(kDevice, {"device.flash_attention_efficiency"});
+  own.erase("device.attention_gemm_efficiency");
+  EXPECT_EQ(names(scenario, sample_strategy(scenario, {})), own);
+}
+
 // small_hardware: nodes of 4 GPUs with a card each, one pod.
 TEST(UnvalidatedFigures, AreTheOnesThatThePlanUses) {
   // One GPU uses no link.
