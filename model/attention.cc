@@ -35,6 +35,27 @@ void rotate(BlockBuilder& b, KernelKind kind, int tensor) {
             .bytes = bytes});
 }
 
+void core_forward(BlockBuilder& b, LayerTensors& t) {
+  if (b.options().context_parallel > 1) {
+    ring_core_forward(b, t);
+  } else if (b.options().flash_attention) {
+    flash_core_forward(b, t);
+  } else {
+    scores_core_forward(b, t);
+  }
+}
+
+void core_backward(BlockBuilder& b, const LayerTensors& t, int context_gradient,
+                   const QueryKeyValue& gradient) {
+  if (b.options().context_parallel > 1) {
+    ring_core_backward(b, t, context_gradient, gradient);
+  } else if (b.options().flash_attention) {
+    flash_core_backward(b, t, context_gradient, gradient);
+  } else {
+    scores_core_backward(b, t, context_gradient, gradient);
+  }
+}
+
 }  // namespace
 
 void attention_forward(BlockBuilder& b, LayerTensors& t) {
@@ -53,11 +74,7 @@ void attention_forward(BlockBuilder& b, LayerTensors& t) {
   }
   rotate(b, KernelKind::kRotaryForward, t.query_key);
   t.attended = {.query = t.query_key, .key = t.query_key, .value = t.qkv_output};
-  if (b.options().flash_attention) {
-    flash_core_forward(b, t);
-  } else {
-    scores_core_forward(b, t);
-  }
+  core_forward(b, t);
   b.in_forward(KernelGroup::kProjection);
   t.projection = b.linear_parameters({.name = "projection",
                                       .out = c.hidden_size,
@@ -82,11 +99,7 @@ int attention_backward(BlockBuilder& b, const LayerTensors& t, const HiddenGradi
   b.row_parallel_backward(t.projection, output, t.context, context_gradient);
   const int qkv_gradient = b.activation("qkv.gradient", b.rows() * t.qkv.out);
   const QueryKeyValue gradient{.query = qkv_gradient, .key = qkv_gradient, .value = qkv_gradient};
-  if (b.options().flash_attention) {
-    flash_core_backward(b, t, context_gradient, gradient);
-  } else {
-    scores_core_backward(b, t, context_gradient, gradient);
-  }
+  core_backward(b, t, context_gradient, gradient);
   rotate(b, KernelKind::kRotaryBackward, qkv_gradient);
   if (t.query_key_norm) {
     query_key_norm_backward(b, t, qkv_gradient);

@@ -8,8 +8,8 @@
 
 namespace portolan {
 
-// From queries, keys and values to their context, and back: with scores as matrices in memory, or within one
-// kernel that keeps none.
+// From queries, keys and values to their context, and back: with scores as matrices in memory, within one
+// kernel that keeps none, or with one such kernel a step while keys and values go round a ring of ranks.
 
 /// Heads of this rank; a sequence is what this rank holds of it.
 KernelShape attention_shape(const BlockBuilder& b);
@@ -20,10 +20,31 @@ void append_once(std::vector<Operand>& operands, std::initializer_list<int> tens
 /// t.context from t.attended.
 void scores_core_forward(BlockBuilder& b, LayerTensors& t);
 void flash_core_forward(BlockBuilder& b, LayerTensors& t);
+void ring_core_forward(BlockBuilder& b, LayerTensors& t);
 /// Writes `gradient`, the tensors that are the gradients of t.attended.
 void scores_core_backward(BlockBuilder& b, const LayerTensors& t, int context_gradient,
                           const QueryKeyValue& gradient);
 void flash_core_backward(BlockBuilder& b, const LayerTensors& t, int context_gradient,
                          const QueryKeyValue& gradient);
+void ring_core_backward(BlockBuilder& b, const LayerTensors& t, int context_gradient,
+                        const QueryKeyValue& gradient);
+
+/// What a flash kernel makes and its backward needs.
+struct FlashOutput {
+  int context = 0;
+  int lse = 0;
+};
+/// New tensors, named "attention.context" and "attention.lse" and `suffix`.
+FlashOutput flash_output(BlockBuilder& b, const std::string& suffix);
+/// One kernel, in step `step` of the ring (attended_pairs.h).
+void flash_forward(BlockBuilder& b, const FlashOutput& output, const QueryKeyValue& attended,
+                   std::int64_t step);
+struct FlashGradient {
+  int context_gradient = 0;
+  FlashOutput output;
+  QueryKeyValue gradient;  ///< written; that of queries added to after the first step
+};
+void flash_backward(BlockBuilder& b, const FlashGradient& t, const QueryKeyValue& attended,
+                    std::int64_t step);
 
 }  // namespace portolan

@@ -12,9 +12,14 @@ namespace portolan {
 /// What a framework makes of a model on one rank: shards, element sizes, fusions.
 struct BlockOptions {
   std::int64_t microbatch_size = 1;  ///< sequences
-  std::int64_t sequence_length = 1;  ///< tokens
+  std::int64_t sequence_length = 1;  ///< tokens, over all context-parallel ranks
   std::int64_t tensor_parallel = 1;
   std::int64_t expert_parallel = 1;  ///< of a layer's experts, a rank holds num_experts / expert_parallel
+  /// Every rank of a group holds a part of each sequence, and keys and values go round in a ring (Liu et al.
+  /// 2023, arXiv 2310.01889). The parts are zigzag: of 2 x context_parallel blocks, rank r holds r and
+  /// 2 x context_parallel - 1 - r, so that all have as much of the causal triangle (Llama 3, arXiv
+  /// 2407.21783, section 3.3.2). Above 1: needs flash_attention.
+  std::int64_t context_parallel = 1;
   /// Norms, residual additions and hidden states are divided along the sequence over the tensor-parallel
   /// group (Korthikanti et al. 2022, arXiv 2205.05198, section 4.2.2).
   bool sequence_parallel = false;
@@ -49,6 +54,9 @@ struct BlockOptions {
   bool flash_skips_masked = false;
 
   bool operator==(const BlockOptions&) const = default;
+
+  /// Tokens of a sequence that a rank holds, those of its tensor-parallel group together.
+  std::int64_t local_sequence() const { return sequence_length / context_parallel; }
 };
 
 std::int64_t padded_vocab(const TransformerConfig& config, const BlockOptions& options);
@@ -104,7 +112,8 @@ inline constexpr int kNumKernelGroups = static_cast<int>(KernelGroup::kOther) + 
 struct GroupedKernel {
   Kernel kernel;
   KernelGroup group = KernelGroup::kOther;
-  bool overlapped = false;  ///< communication: compute waits for it only where it touches its operands
+  /// Communication: compute waits for it only where it touches what it writes, or writes what it reads.
+  bool overlapped = false;
 
   bool operator==(const GroupedKernel&) const = default;
 };

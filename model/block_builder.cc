@@ -96,6 +96,14 @@ void BlockBuilder::tensor_all_reduce(int tensor, Bytes payload, Overlap overlap)
   list().back().overlapped = overlap == Overlap::kWithCompute;
 }
 
+void BlockBuilder::context_shift(int received, int sent, Overlap overlap) {
+  launch({.kind = KernelKind::kContextShift,
+          .operands = {{received, Access::kWrite}, {sent, Access::kRead}},
+          .flops_per_element = 0,
+          .bytes = Bytes(elements_of(sent) * options_.compute_bytes)});
+  list().back().overlapped = overlap == Overlap::kWithCompute;
+}
+
 int BlockBuilder::whole_rows(const std::string& name, int hidden, Overlap overlap) {
   if (!shards_sequence()) {
     return hidden;

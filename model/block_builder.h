@@ -47,8 +47,8 @@ class BlockBuilder {
 
   const BlockOptions& options() const { return options_; }
   const TransformerConfig& config() const { return config_; }
-  /// Tokens of a microbatch, and those whose hidden states a rank holds.
-  std::int64_t rows() const { return options_.microbatch_size * options_.sequence_length; }
+  /// Tokens of a microbatch that a rank computes with, and those whose hidden states it holds.
+  std::int64_t rows() const { return options_.microbatch_size * options_.local_sequence(); }
   std::int64_t hidden_rows() const { return rows() / (shards_sequence() ? options_.tensor_parallel : 1); }
   bool shards_sequence() const { return options_.sequence_parallel && options_.tensor_parallel > 1; }
 
@@ -124,6 +124,8 @@ class BlockBuilder {
   int part_of(const std::string& name, int sum);
   /// Adds up the parts of all ranks: `sum` becomes the whole, or this rank's rows of it.
   void sum_parts(int part, int sum, Overlap overlap = Overlap::kNone);
+  /// Sends `sent` round the context-parallel ring; `received` is as large.
+  void context_shift(int received, int sent, Overlap overlap);
   /// Of the hidden states of all rows.
   Bytes hidden_bytes() const;
   /// Allowed where the profile lets communication of backward run beside compute.

@@ -29,7 +29,7 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
                           .columns = h,
                           .inner = vocab,
                           .batch = options.microbatch_size,
-                          .sequence = options.sequence_length};
+                          .sequence = options.local_sequence()};
   b.in_forward(KernelGroup::kOther);
   b.launch({.kind = KernelKind::kLoadTokens,
             .operands = {{tokens, Access::kWrite}},
@@ -103,7 +103,7 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
   const KernelShape shape{.rows = b.rows(),
                           .columns = vocab,
                           .batch = options.microbatch_size,
-                          .sequence = options.sequence_length};
+                          .sequence = options.local_sequence()};
   b.in_forward(KernelGroup::kOther);
   const NormTensors norm = b.norm_forward("norm", input);
   const int product = converts ? b.activation("logits.narrow", b.rows() * vocab) : logits;

@@ -8,7 +8,7 @@ namespace {
 
 /// Of the rows that a rank holds: what the router dispatches.
 std::int64_t held_rows(const BlockOptions& o) {
-  const std::int64_t rows = o.microbatch_size * o.sequence_length;
+  const std::int64_t rows = o.microbatch_size * o.local_sequence();
   return o.sequence_parallel ? rows / o.tensor_parallel : rows;
 }
 

@@ -32,33 +32,40 @@ constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "attention_dropout_backward",  // dprobabilities u, mask
     "attention_context_forward",   // context w, probabilities, qkv
     "attention_context_backward",  // dprobabilities w, dqkv w, dcontext, probabilities, qkv
-    "flash_attention_forward",     // context w, lse w, qkv; where queries and keys are a copy: qk, qkv
-    "flash_attention_backward",    // dqkv w, dcontext, context, lse, qkv; or as above
-    "gelu_forward",                // y w, x
-    "gelu_backward",               // dy to dx u, x
-    "swiglu_forward",              // y w, x
-    "swiglu_backward",             // dx w, dy, x
-    "relu_forward",                // y w, x
-    "relu_backward",               // dy to dx u, y
-    "residual_add",                // y u, x, [bias], [mask w]
-    "branch_sum",                  // sum w, attention, mlp, [attention bias, mlp bias]
-    "dropout_backward",            // dx w, dy, mask
-    "cross_entropy_forward",       // logits to probabilities u, loss u, targets
-    "cross_entropy_backward",      // probabilities to dlogits u, targets
-    "router_topk_forward",         // probabilities w, indices w, logits, [bias]
-    "router_topk_backward",        // dlogits w, dprobabilities, logits, indices, [dbias u: load]
-    "permute_tokens_forward",      // dispatched w, x, indices
-    "permute_tokens_backward",     // dx u, ddispatched, indices
-    "unpermute_tokens_forward",    // y w, returned, probabilities, indices
-    "unpermute_tokens_backward",   // dreturned w, dprobabilities w, dy, returned, probabilities, indices
-    "gradient_convert",            // dweight u, narrow dweight
-    "elementwise",                 // y w or u, others that are read: a tensor operation of eager code
-    "fill_zero",                   // x w
-    "adamw",                       // parameter u, gradient, moment1 u, moment2 u
-    "tensor_all_reduce",           // x u
-    "tensor_all_gather",           // whole w, shard
-    "tensor_reduce_scatter",       // shard w, whole
-    "expert_all_to_all",           // received w, sent
+    // With tensors apart for queries and for keys and values (a ring of ranks): q, kv and dq, dkv for qkv and
+    // dqkv. Where queries and keys are a copy: qk, qkv.
+    "flash_attention_forward",    // context w, lse w, qkv
+    "flash_attention_backward",   // dqkv w or u, dcontext, context, lse, qkv
+    "context_merge",              // context u, lse u, context of a step, its lse
+    "key_value_pack",             // kv w, qkv; where keys are a copy: kv w, qk, qkv
+    "key_value_unpack",           // dqkv u, dkv
+    "gradient_add",               // gradient u, addend
+    "gelu_forward",               // y w, x
+    "gelu_backward",              // dy to dx u, x
+    "swiglu_forward",             // y w, x
+    "swiglu_backward",            // dx w, dy, x
+    "relu_forward",               // y w, x
+    "relu_backward",              // dy to dx u, y
+    "residual_add",               // y u, x, [bias], [mask w]
+    "branch_sum",                 // sum w, attention, mlp, [attention bias, mlp bias]
+    "dropout_backward",           // dx w, dy, mask
+    "cross_entropy_forward",      // logits to probabilities u, loss u, targets
+    "cross_entropy_backward",     // probabilities to dlogits u, targets
+    "router_topk_forward",        // probabilities w, indices w, logits, [bias]
+    "router_topk_backward",       // dlogits w, dprobabilities, logits, indices, [dbias u: load]
+    "permute_tokens_forward",     // dispatched w, x, indices
+    "permute_tokens_backward",    // dx u, ddispatched, indices
+    "unpermute_tokens_forward",   // y w, returned, probabilities, indices
+    "unpermute_tokens_backward",  // dreturned w, dprobabilities w, dy, returned, probabilities, indices
+    "gradient_convert",           // dweight u, narrow dweight
+    "elementwise",                // y w or u, others that are read: a tensor operation of eager code
+    "fill_zero",                  // x w
+    "adamw",                      // parameter u, gradient, moment1 u, moment2 u
+    "tensor_all_reduce",          // x u
+    "tensor_all_gather",          // whole w, shard
+    "tensor_reduce_scatter",      // shard w, whole
+    "expert_all_to_all",          // received w, sent
+    "context_shift",              // received w, sent
 };
 
 }  // namespace
@@ -76,7 +83,8 @@ std::optional<KernelKind> find_kernel(std::string_view name) {
 
 bool is_communication(KernelKind kind) {
   return kind == KernelKind::kTensorAllReduce || kind == KernelKind::kTensorAllGather ||
-         kind == KernelKind::kTensorReduceScatter || kind == KernelKind::kExpertAllToAll;
+         kind == KernelKind::kTensorReduceScatter || kind == KernelKind::kExpertAllToAll ||
+         kind == KernelKind::kContextShift;
 }
 
 bool is_attention_gemm(KernelKind kind) {

@@ -37,6 +37,10 @@ enum class KernelKind : std::uint8_t {
   kAttentionContextBackward,
   kFlashAttentionForward,
   kFlashAttentionBackward,
+  kContextMerge,
+  kKeyValuePack,
+  kKeyValueUnpack,
+  kGradientAdd,
   kGeluForward,
   kGeluBackward,
   kSwiGluForward,
@@ -58,15 +62,17 @@ enum class KernelKind : std::uint8_t {
   kElementwise,
   kFillZero,
   kAdamW,
-  // Communication over the tensor-parallel group, and one over the expert-parallel group. Lowering makes ops
-  // of their own of these.
+  // Communication over the tensor-parallel group, and one each over the expert-parallel and the
+  // context-parallel group. Lowering makes ops of their own of these.
   kTensorAllReduce,
   kTensorAllGather,
   kTensorReduceScatter,
   /// Every rank sends an equal part to every other. `bytes`: all that a rank holds, its own part included.
   kExpertAllToAll,
+  /// Every rank sends to the next of its ring and receives as much from the one before. `bytes`: sent.
+  kContextShift,
 };
-inline constexpr int kNumKernelKinds = static_cast<int>(KernelKind::kExpertAllToAll) + 1;
+inline constexpr int kNumKernelKinds = static_cast<int>(KernelKind::kContextShift) + 1;
 
 /// "linear_forward" and so on: the word in files and tables.
 std::string_view kernel_name(KernelKind kind);

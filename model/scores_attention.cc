@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cassert>
 
 #include "model/attention_core.h"
 
@@ -10,7 +11,7 @@ KernelShape attention_shape(const BlockBuilder& b) {
   const std::int64_t heads = c.num_heads / o.tensor_parallel;
   return {.rows = b.rows(),
           .batch = o.microbatch_size,
-          .sequence = o.sequence_length,
+          .sequence = o.local_sequence(),
           .heads = heads,
           .kv_heads = c.num_kv_heads / o.tensor_parallel,
           .head_dim = c.head_dim(),
@@ -62,6 +63,7 @@ void scale_and_mask(BlockBuilder& b, int scores) {
 
 void scores_core_forward(BlockBuilder& b, LayerTensors& t) {
   const BlockOptions& o = b.options();
+  assert(o.context_parallel == 1);
   const std::int64_t heads = b.config().num_heads / o.tensor_parallel;
   const std::int64_t score_elements = o.microbatch_size * heads * o.sequence_length * o.sequence_length;
   t.probabilities = b.activation("attention.probabilities", score_elements);

@@ -83,10 +83,12 @@ struct TransformerConfig {
   bool operator==(const TransformerConfig&) const = default;
 
   std::int64_t head_dim() const { return explicit_head_dim.value_or(hidden_size / num_heads); }
+  /// Width of a head's value; head_dim() is that of its query and key.
+  std::int64_t value_dim() const { return head_dim(); }
   /// Columns of the context that the projection reads.
-  std::int64_t context_size() const { return num_heads * head_dim(); }
+  std::int64_t context_size() const { return num_heads * value_dim(); }
   /// Columns of the fused query, key and value projection.
-  std::int64_t qkv_size() const { return (num_heads + 2 * num_kv_heads) * head_dim(); }
+  std::int64_t qkv_size() const { return num_heads * head_dim() + num_kv_heads * (head_dim() + value_dim()); }
   bool has_qkv_bias() const { return linear_bias || qkv_bias; }
 };
 

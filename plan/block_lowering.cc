@@ -15,6 +15,9 @@ CollectiveKind collective_of(KernelKind kind) {
       return CollectiveKind::kReduceScatter;
     case KernelKind::kExpertAllToAll:
       return CollectiveKind::kAllToAll;
+    case KernelKind::kContextShift:
+      assert(false && "a shift is no collective; context_parallel is 1 until it is lowered");
+      [[fallthrough]];
     default:
       assert(kind == KernelKind::kTensorAllReduce);
       return CollectiveKind::kAllReduce;
@@ -26,6 +29,8 @@ Axis axis_of(KernelKind kind) {
   switch (kind) {
     case KernelKind::kExpertAllToAll:
       return Axis::kExpert;
+    case KernelKind::kContextShift:
+      return Axis::kContext;
     default:
       return Axis::kTensor;
   }

@@ -15,12 +15,17 @@ using Found = std::optional<Rejection>;
 
 Rejection reject(RejectReason reason, std::string message) { return {reason, std::move(message)}; }
 
-Found find_unavailable(const TransformerConfig& model, const Strategy& s) {
+Found find_unavailable(const Scenario& scenario, const Strategy& s) {
   const auto unavailable = [](std::string what) {
     return reject(RejectReason::kNotAvailable, std::move(what) + " is not available yet");
   };
-  if (model.latent) {
+  if (scenario.model.latent) {
     return unavailable("a model with latent attention");
+  }
+  if (s.context_parallel > 1 && !scenario.software.flash_attention.value) {
+    return reject(RejectReason::kNotAvailable,
+                  fmt::format("context parallelism needs flash attention (software profile {} has none)",
+                              scenario.software.name));
   }
   if (s.context_parallel != 1) {
     return unavailable(fmt::format("context parallelism (cp={}; allowed: 1)", s.context_parallel));
@@ -254,7 +259,7 @@ std::string_view reject_reason_name(RejectReason reason) {
 }
 
 std::optional<Rejection> find_rejection(const Scenario& scenario, const Strategy& strategy) {
-  if (Found found = find_unavailable(scenario.model, strategy)) {
+  if (Found found = find_unavailable(scenario, strategy)) {
     return found;
   }
   if (Found found = find_degree_problem(scenario, strategy)) {

@@ -35,7 +35,7 @@ std::int64_t saved_by_experts(const TransformerConfig& model, const BlockOptions
   }
   // Of all ranks of a tensor-parallel group that divides sequences.
   const std::int64_t computed = options.sequence_parallel ? sent * t : sent;
-  const std::int64_t tokens = options.microbatch_size * options.sequence_length;
+  const std::int64_t tokens = options.microbatch_size * options.sequence_length / options.context_parallel;
   const std::int64_t widths = kept_widths(model.activation);
   return 4 * rows * x.num_experts + 8 * picked + element * model.hidden_size * (computed + sent) +
          element * widths * (computed * x.expert_ffn_size + tokens * x.shared_ffn_size) / t;
@@ -51,7 +51,8 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
                               const RecomputeSet& set, LayerKind kind) {
   const std::int64_t t = options.tensor_parallel;
   const std::int64_t element = options.compute_bytes;
-  const std::int64_t tokens = options.microbatch_size * options.sequence_length;  // s b
+  // s b, of which context-parallel ranks hold a part each.
+  const std::int64_t tokens = options.microbatch_size * options.sequence_length / options.context_parallel;
   // Sequence parallelism divides what tensor parallelism leaves whole (section 4.2.2, equation 4).
   const std::int64_t rows = options.sequence_parallel ? tokens / t : tokens;
   const std::int64_t hidden = rows * model.hidden_size;                                // s b h, or s b h / t

@@ -159,6 +159,10 @@ bool is_absent(KernelKind kind) {
     case KernelKind::kAttentionDropoutBackward:
     case KernelKind::kFlashAttentionForward:
     case KernelKind::kFlashAttentionBackward:
+    case KernelKind::kContextMerge:
+    case KernelKind::kKeyValuePack:
+    case KernelKind::kKeyValueUnpack:
+    case KernelKind::kGradientAdd:
     case KernelKind::kDropoutBackward:
     case KernelKind::kQueryKeyNormForward:
     case KernelKind::kQueryKeyNormBackward:

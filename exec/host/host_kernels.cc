@@ -300,6 +300,10 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
     case KernelKind::kAttentionDropoutBackward:
     case KernelKind::kFlashAttentionForward:
     case KernelKind::kFlashAttentionBackward:
+    case KernelKind::kContextMerge:
+    case KernelKind::kKeyValuePack:
+    case KernelKind::kKeyValueUnpack:
+    case KernelKind::kGradientAdd:
     case KernelKind::kDropoutBackward:
     case KernelKind::kQueryKeyNormForward:
     case KernelKind::kQueryKeyNormBackward:
@@ -314,6 +318,7 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
     case KernelKind::kUnpermuteTokensBackward:
     case KernelKind::kElementwise:
     case KernelKind::kExpertAllToAll:
+    case KernelKind::kContextShift:
     case KernelKind::kTensorAllReduce:
     case KernelKind::kTensorAllGather:
     case KernelKind::kTensorReduceScatter:

@@ -114,9 +114,9 @@ TEST(FlashAttention, AttendedPairsAreCountedToTheDiagonal) {
     }
     BlockOptions options = flash_options(true);
     options.sequence_length = tokens;
-    EXPECT_EQ(attended_pairs(options), pairs);
+    EXPECT_EQ(attended_pairs(options, 0), pairs);
     options.flash_skips_masked = false;
-    EXPECT_EQ(attended_pairs(options), tokens * tokens);
+    EXPECT_EQ(attended_pairs(options, 0), tokens * tokens);
   }
 }
 

@@ -174,6 +174,19 @@ std::vector<BlockOptions> all_options() {
     options.flash_skips_masked = options.flash_attention && options.fused_softmax;
     list.push_back(options);
   }
+  for (unsigned bits = 0; bits < 16; ++bits) {
+    BlockOptions options;
+    options.microbatch_size = 2;
+    options.sequence_length = 8;
+    options.tensor_parallel = bits & 3U ? 2 : 1;
+    options.sequence_parallel = (bits & 2U) != 0;
+    options.context_parallel = bits & 4U ? 4 : 2;
+    options.compute_bytes = 2;
+    options.dropout = (bits & 1U) != 0;
+    options.flash_attention = true;
+    options.flash_skips_masked = (bits & 8U) != 0;
+    list.push_back(options);
+  }
   return list;
 }
 

@@ -51,7 +51,7 @@ std::vector<BlockOptions> expert_options();
 std::vector<TransformerConfig> all_styles();
 
 /// All combinations of dropout, fusions, flash attention and tensor-parallel degrees 1 and 2, for 2 sequences
-/// of 4 tokens.
+/// of 4 tokens; then of context-parallel degrees 2 and 4 with tensor and sequence parallelism, for 2 of 8.
 std::vector<BlockOptions> all_options();
 
 }  // namespace portolan

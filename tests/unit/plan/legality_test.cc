@@ -20,8 +20,16 @@ TEST(Legality, EachRejectionHasItsNumbers) {
   // tiny_gpt (4 layers, 4 heads, MLP 64) on 8 GPUs as tp 2 x pp 2 x dp 2, global batch 16.
   using R = RejectReason;
   const std::vector<Row> table = {
+      {R::kNotAvailable, "context parallelism needs flash attention (software profile portolan has none)",
+       [](Scenario& c, Strategy& s) {
+         c.software.name = "portolan";
+         s.context_parallel = 2;
+       }},
       {R::kNotAvailable, "context parallelism (cp=2; allowed: 1) is not available yet",
-       [](Scenario&, Strategy& s) { s.context_parallel = 2; }},
+       [](Scenario& c, Strategy& s) {
+         c.software.flash_attention.value = true;
+         s.context_parallel = 2;
+       }},
       {R::kDegrees, "ep=4: tiny-gpt has no experts (allowed: 1)",
        [](Scenario&, Strategy& s) { s.expert_parallel = 4; }},
       {R::kHeads, "8 experts are not divisible by ep 3",
