@@ -16,6 +16,8 @@ struct BucketBlocks {
   Bytes expert_payload;  ///< likewise, of experts
   Bytes fill;            ///< what counts towards the bucket's size
   bool closes = false;   ///< the last block of these ends a bucket (and a chunk)
+
+  bool operator==(const BucketBlocks&) const = default;
 };
 
 /// How a bucket's payload is priced.

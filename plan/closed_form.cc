@@ -1,6 +1,8 @@
 #include "plan/closed_form.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "plan/legality.h"
 #include "plan/once_a_step_cost.h"
@@ -32,7 +34,6 @@ Seconds sum(const std::vector<Seconds>& times) {
 
 /// Times of the parts of a step.
 struct ClosedForm::Pipeline {
-  std::vector<BlockTime> stages;
   Seconds step_time;
   Seconds sends;      ///< on the critical path
   Seconds data;       ///< exposed synchronisation and gathers
@@ -40,7 +41,7 @@ struct ClosedForm::Pipeline {
 };
 
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
-    : scenario_(scenario), cluster_(cluster) {}
+    : scenario_(scenario), cluster_(cluster), prices_(cluster) {}
 
 const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute, LayerKind kind) {
   // Where the ranks of a group sit follows from the degrees of the axes before theirs.
@@ -57,24 +58,31 @@ const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& reco
       s.sequence_parallel,         s.microbatch_size,
       recompute.to_ulong(),        s.precision,
       splits_backward(s.schedule), kind};
-  const auto found = blocks_.find(key);
-  if (found != blocks_.end()) {
+  if (last_blocks_ != nullptr && last_blocks_->first == key) {
+    return last_blocks_->second;
+  }
+  if (const auto found = blocks_.find(key); found != blocks_.end()) {
+    last_blocks_ = &*found;
     return found->second;
   }
   const auto [cost, inserted] = kernel_costs_.try_emplace(s.precision, scenario_.hardware, s.precision,
                                                           scenario_.software.host_launch.value);
   Strategy alike = s;
   alike.recompute = {.all_layers = recompute, .per_layer = {}};
-  return blocks_.emplace(key, block_costs(scenario_, alike, kind, cluster_, cost->second)).first->second;
+  last_blocks_ = &*blocks_.emplace(key, block_costs(scenario_, alike, kind, prices_, cost->second)).first;
+  return last_blocks_->second;
 }
 
 const BlockCosts& ClosedForm::first_blocks(const Strategy& s) {
   return blocks(s, s.recompute.of_layer(0), layer_kind(scenario_.model, 0));
 }
 
+bool ClosedForm::layers_are_alike(const Strategy& s) const {
+  return s.recompute.per_layer.empty() && !scenario_.model.experts;
+}
+
 std::vector<ClosedForm::LayerRun> ClosedForm::layer_runs(const Strategy& s, const LayerRange& layers) {
-  const bool alike = s.recompute.per_layer.empty() && !scenario_.model.experts;
-  if (alike || layers.count == 0) {
+  if (layers_are_alike(s) || layers.count == 0) {
     return {{layers.count, &first_blocks(s)}};
   }
   const auto kind_of = [&](std::int32_t layer) { return layer_kind(scenario_.model, layer); };
@@ -125,11 +133,14 @@ const MachineCosts& ClosedForm::machine(const Strategy& s) {
                        s.virtual_stages > 1, boundary.held.value,
                        boundary.sent.value,  s.gradient_aggregation.algorithm,
                        s.axis_order};
-  const auto found = machines_.find(key);
-  if (found != machines_.end()) {
-    return found->second;
+  if (last_machine_ == nullptr || last_machine_->first != key) {
+    auto found = machines_.find(key);
+    if (found == machines_.end()) {
+      found = machines_.emplace(key, machine_costs(scenario_, s, prices_)).first;
+    }
+    last_machine_ = &*found;
   }
-  return machines_.emplace(key, machine_costs(scenario_, s, cluster_)).first->second;
+  return last_machine_->second;
 }
 
 /// Blocks of a chunk in forward order, with the elements that a rank computes with: embedding, layers, head.
@@ -177,8 +188,8 @@ std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, cons
   return runs;
 }
 
-void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machine, const LayerRange& layers,
-                                   std::int32_t virtual_stage, BlockTime& chunk) {
+ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const MachineCosts& machine,
+                                                   const LayerRange& layers, std::int32_t virtual_stage) {
   const SoftwareProfile& software = scenario_.software;
   const BlockOptions& options = first_blocks(s).options;
   const std::int64_t wire =
@@ -222,8 +233,8 @@ void ClosedForm::add_sharded_waits(const Strategy& s, const MachineCosts& machin
     }
     return total;
   };
-  chunk.exposed_forward[Axis::kData] += sharded_pass_time(forward, prefetch) - compute(forward);
-  chunk.exposed_backward[Axis::kData] += sharded_pass_time(backward, prefetch) - compute(backward);
+  return {sharded_pass_time(forward, prefetch) - compute(forward),
+          sharded_pass_time(backward, prefetch) - compute(backward)};
 }
 
 /// What the widest moment of a chunk's backward holds beside shards: gathered parameters, gradients that are
@@ -292,6 +303,7 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
     stages.front().parameters.tied = stages.back().parameters.tied = rows * scenario_.model.hidden_size;
   }
   std::int32_t first_layer = 0;
+  std::optional<std::pair<std::int32_t, ShardedWaits>> middle_waits;  // by number of layers
   for (std::int32_t k = 0; k < num_virtual; ++k) {
     const std::int32_t count = layers[static_cast<std::size_t>(k)];
     const StageShape& shape = costs.stages[static_cast<std::size_t>(place_of(k, num_virtual))];
@@ -323,27 +335,42 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
       add_bucket_blocks(s, {first_layer, count}, k, stage.parameters);
     }
     if (divides_gradients(s)) {
-      add_sharded_waits(s, machine, {first_layer, count}, k, stage.time);
+      const bool at_end = k == 0 || k + 1 == num_virtual;
+      const bool known = !at_end && layers_are_alike(s) && middle_waits && middle_waits->first == count;
+      const ShardedWaits waits =
+          known ? middle_waits->second : sharded_waits(s, machine, {first_layer, count}, k);
+      if (!at_end) {
+        middle_waits = {count, waits};
+      }
+      stage.time.exposed_forward[Axis::kData] += waits.forward;
+      stage.time.exposed_backward[Axis::kData] += waits.backward;
     }
     first_layer += count;
+  }
+  if (gathers_beside_forward(scenario_, s)) {
+    Seconds fill;
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      stages[i].parameters.fill = fill;
+      fill += stages[i].time.whole_forward() * (1.0 / s.virtual_stages) +
+              (i + 1 < stages.size() ? machine.sends[i] : Seconds(0));
+    }
   }
   return stages;
 }
 
-ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
+ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const StageSums& stages) {
   const MachineCosts& costs = machine(s);
-  StageSums stages = stage_sums(s, costs);
   const std::size_t p = stages.size();
   const double v = s.virtual_stages;
   const std::vector<Seconds>& c = costs.sends;
   Pipeline result;
   std::vector<StagePass> passes_of_stages;
+  passes_of_stages.reserve(p);
   for (std::size_t i = 0; i < p; ++i) {
     const BlockTime& time = stages[i].time;
     const Seconds wrap = s.virtual_stages > 1 ? costs.wrap_send : Seconds(0);
     passes_of_stages.push_back(
         {time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : wrap, time.weight});
-    result.stages.push_back(time);
   }
   const PipelineShape shape{.schedule = s.schedule,
                             .num_microbatches = num_microbatches(scenario_, s),
@@ -355,11 +382,11 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s) {
   // A stage synchronises when its own backwards are done: stage i that much before stage 0.
   Seconds drained = passes;
   const OnceAStepContext context{scenario_, s, cluster_, costs, kernel_costs_.at(s.precision)};
-  Seconds fill;
+  OnceAStepCost once;
   for (std::size_t i = 0; i < p; ++i) {
-    stages[i].parameters.fill = fill;
-    fill += stages[i].time.whole_forward() * (1 / v) + (i + 1 < p ? c[i] : Seconds(0));
-    const OnceAStepCost once = once_a_step_cost(context, stages[i].parameters);
+    if (i == 0 || stages[i].parameters != stages[i - 1].parameters) {
+      once = once_a_step_cost(context, stages[i].parameters);
+    }
     const Seconds end = once.zeroing + drained + once.sync + once.update + once.gather;
     if (end > result.step_time) {
       result.step_time = end;
@@ -380,8 +407,11 @@ Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
   if (s.schedule == ScheduleKind::kZeroBubbleH1) {
     // During the input gradients of microbatch i: forwards whose backward has not begun, and microbatches
     // whose weight gradients are put off.
+    // Linear in i up to the last forward and after it: the most is at an end or where they meet.
+    const std::int32_t last = std::min(stage, m - 1);
+    const std::int32_t meet = std::clamp(m - (s.pipeline_parallel - stage), 0, last);
     Bytes most;
-    for (std::int32_t i = 0; i <= std::min(stage, m - 1); ++i) {
+    for (const std::int32_t i : {0, meet, last}) {
       const std::int32_t ahead = std::min(s.pipeline_parallel - stage + i, m) - i - 1;
       most = std::max(most, chunks[0].saved * ahead + chunks[0].peak + chunks[0].deferred * i);
     }
@@ -402,9 +432,8 @@ Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
   return bytes - running.saved + running.peak;
 }
 
-std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
+std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const StageSums& stages) {
   const BlockCosts& costs = first_blocks(s);
-  const StageSums stages = stage_sums(s, machine(s));
   const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
   const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
@@ -412,6 +441,7 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
   std::vector<std::vector<LayersMemory>> chunks(stages.size());
   std::vector<Bytes> transients(stages.size());
   std::int32_t first_layer = 0;
+  std::optional<std::pair<std::int32_t, Bytes>> middle_transients;  // by number of layers
   for (std::int32_t k = 0; k < num_virtual; ++k) {
     const std::int32_t count = layers[static_cast<std::size_t>(k)];
     LayersMemory chunk = layers_memory(layer_runs(s, {first_layer, count}), place_of(k, num_virtual));
@@ -426,10 +456,18 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
     }
     chunks[static_cast<std::size_t>(k % s.pipeline_parallel)].push_back(chunk);
     Bytes& transient = transients[static_cast<std::size_t>(k % s.pipeline_parallel)];
-    transient = std::max(transient, sharded_transients(s, {first_layer, count}, k));
+    const bool at_end = k == 0 || k + 1 == num_virtual;
+    const bool known =
+        !at_end && layers_are_alike(s) && middle_transients && middle_transients->first == count;
+    const Bytes of_chunk = known ? middle_transients->second : sharded_transients(s, {first_layer, count}, k);
+    if (!at_end) {
+      middle_transients = {count, of_chunk};
+    }
+    transient = std::max(transient, of_chunk);
     first_layer += count;
   }
   std::vector<StageMemory> memories;
+  memories.reserve(stages.size());
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const StageParameters& held = stages[i].parameters;
     const std::int64_t parameters = held.elements + held.expert_elements;
@@ -451,8 +489,9 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s) {
 
 ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
   Outcome outcome;
-  outcome.step_time = pipeline(strategy).step_time;
-  const std::vector<StageMemory> stages = stage_memory(strategy);
+  const StageSums sums = stage_sums(strategy, machine(strategy));
+  outcome.step_time = pipeline(strategy, sums).step_time;
+  const std::vector<StageMemory> stages = stage_memory(strategy, sums);
   for (std::size_t stage = 0; stage < stages.size(); ++stage) {
     if (stages[stage].reserved > outcome.peak_memory) {
       outcome.peak_memory = stages[stage].reserved;
@@ -463,12 +502,13 @@ ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
 }
 
 Estimate ClosedForm::evaluate(const Strategy& strategy) {
-  const Pipeline parts = pipeline(strategy);
+  const StageSums sums = stage_sums(strategy, machine(strategy));
+  const Pipeline parts = pipeline(strategy, sums);
   const double m = num_microbatches(scenario_, strategy);
   Estimate estimate;
   estimate.strategy = strategy;
   estimate.step_time = parts.step_time;
-  const BlockTime& first = parts.stages.front();
+  const BlockTime& first = sums.front().time;
   Breakdown& b = estimate.breakdown;
   b.compute = (first.forward + first.backward + first.weight) * m;
   b.recompute = first.recompute * m;
@@ -481,7 +521,7 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   const Seconds rest = parts.step_time - b.total();
   b.exposed_pipeline = std::min(parts.sends, rest);
   b.bubble = rest - b.exposed_pipeline;
-  estimate.stage_memory = stage_memory(strategy);
+  estimate.stage_memory = stage_memory(strategy, sums);
   complete_estimate(estimate, scenario_);
   return estimate;
 }

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "plan/communication_prices.h"
 #include "plan/cost.h"
 #include "plan/estimate.h"
 #include "plan/machine_costs.h"
@@ -62,6 +63,12 @@ class ClosedForm {
   };
   using StageSums = std::vector<StageSum>;
 
+  /// What passes of a chunk wait for where parameters or gradients are divided.
+  struct ShardedWaits {
+    Seconds forward;
+    Seconds backward;
+  };
+
   /// Neighbouring layers that cost the same.
   struct LayerRun {
     std::int32_t count = 0;
@@ -70,6 +77,7 @@ class ClosedForm {
   const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind);
   /// Of the first layer: tells of the end blocks, which are the same beside layers of any kind.
   const BlockCosts& first_blocks(const Strategy& strategy);
+  bool layers_are_alike(const Strategy& strategy) const;
   std::vector<LayerRun> layer_runs(const Strategy& strategy, const LayerRange& layers);
   static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
   const MachineCosts& machine(const Strategy& strategy);
@@ -84,23 +92,26 @@ class ClosedForm {
   };
   std::vector<BlockRun> block_runs(const Strategy& strategy, const LayerRange& layers,
                                    std::int32_t virtual_stage);
-  /// Adds what passes wait for where parameters or gradients are divided.
-  void add_sharded_waits(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
-                         std::int32_t virtual_stage, BlockTime& chunk);
+  ShardedWaits sharded_waits(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
+                             std::int32_t virtual_stage);
   Bytes sharded_transients(const Strategy& strategy, const LayerRange& layers, std::int32_t virtual_stage);
   /// What sums and gathers beside the passes meet of the chunk.
   void add_bucket_blocks(const Strategy& strategy, const LayerRange& layers, std::int32_t virtual_stage,
                          StageParameters& stage);
   StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
-  Pipeline pipeline(const Strategy& strategy);
+  Pipeline pipeline(const Strategy& strategy, const StageSums& stages);
   Bytes activations(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
-  std::vector<StageMemory> stage_memory(const Strategy& strategy);
+  std::vector<StageMemory> stage_memory(const Strategy& strategy, const StageSums& stages);
 
   const Scenario& scenario_;
   const Cluster& cluster_;
   std::map<Precision, KernelCost> kernel_costs_;
+  CommunicationPrices prices_;
   std::map<BlockKey, BlockCosts> blocks_;
   std::map<MachineKey, MachineCosts> machines_;
+  // The last ones asked for: one evaluation asks many times, and so do candidates that differ elsewhere.
+  const std::pair<const BlockKey, BlockCosts>* last_blocks_ = nullptr;
+  const std::pair<const MachineKey, MachineCosts>* last_machine_ = nullptr;
 };
 
 /// Fills in what follows from step time, breakdown and memory: rates, utilisation, energy, cost.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plan/collectives/link_loads.h"
 #include "plan/rank_place.h"
 
 namespace portolan {
@@ -31,27 +32,30 @@ std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage) 
 
 std::vector<FlowSet> GroupFlows::all_groups(const Op& op, std::int32_t stage) const {
   std::vector<FlowSet> sets;
-  for (const std::int32_t rank : leaders(op, stage)) {
+  const std::vector<std::int32_t> ranks = leaders(op, stage);
+  sets.reserve(ranks.size());
+  for (const std::int32_t rank : ranks) {
     sets.push_back(of_group(op, rank));
   }
   return sets;
 }
 
 GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) const {
-  FlowSet all;
+  LinkLoads loads;
+  Seconds latency;
   const std::vector<std::int32_t> ranks = leaders(op, stage);
   // Groups within nodes share no links: one tells for all.
   const bool alike =
       op.kind == OpKind::kCollective && op.group != GroupKind::kFirstAndLastStage && stay_in_nodes(op, stage);
   for (const std::int32_t rank : ranks) {
     const FlowSet set = of_group(op, rank);
-    all.flows.insert(all.flows.end(), set.flows.begin(), set.flows.end());
-    all.latency = std::max(all.latency, set.latency);
+    loads.add(cluster_, set);
+    latency = std::max(latency, set.latency);
     if (alike) {
       break;
     }
   }
-  return {.transfer = uncontended_time(cluster_, all) - all.latency, .latency = all.latency};
+  return {.transfer = loads.busiest(cluster_), .latency = latency};
 }
 
 bool GroupFlows::stay_in_nodes(const Op& op, std::int32_t stage) const {

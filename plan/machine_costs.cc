@@ -1,6 +1,5 @@
 #include "plan/machine_costs.h"
 
-#include "plan/group_flows.h"
 #include "plan/legality.h"
 #include "plan/rank_place.h"
 
@@ -11,8 +10,8 @@ namespace {
 /// Prices ops of one strategy's ranks.
 class MachinePricing {
  public:
-  MachinePricing(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster)
-      : scenario_(scenario), strategy_(strategy), flows_(placement_of(strategy), cluster) {}
+  MachinePricing(const Scenario& scenario, const Strategy& strategy, CommunicationPrices& prices)
+      : scenario_(scenario), strategy_(strategy), placement_(placement_of(strategy)), prices_(prices) {}
 
   MachineCosts run() const {
     MachineCosts costs;
@@ -37,12 +36,7 @@ class MachinePricing {
     return op;
   }
 
-  CollectiveLine line(Op op) const {
-    constexpr std::int64_t kUnit = 1 << 30;
-    op.bytes = Bytes(kUnit);
-    const GroupFlows::Time time = flows_.time_together(op, 0);
-    return {time.transfer.value / static_cast<double>(kUnit), time.latency};
-  }
+  CommunicationLine line(const Op& op) const { return prices_.line(placement_, op, 0); }
 
   GroupCosts group(AxisSet axes, GroupKind kind) const {
     const auto of = [&](CollectiveKind collective_kind) {
@@ -66,28 +60,29 @@ class MachinePricing {
     send.peer_offset = 1;
     send.bytes = boundary.sent;
     for (std::int32_t stage = 0; stage + 1 < s.pipeline_parallel; ++stage) {
-      costs.sends.push_back(flows_.time_of(send, stage));
+      costs.sends.push_back(prices_.time(placement_, send, stage));
     }
     if (s.virtual_stages > 1) {
       send.peer_offset = 1 - s.pipeline_parallel;
-      costs.wrap_send = flows_.time_of(send, s.pipeline_parallel - 1);
+      costs.wrap_send = prices_.time(placement_, send, s.pipeline_parallel - 1);
     }
     if (boundary.sent < boundary.held) {
       Op gather = collective({Axis::kTensor}, CollectiveKind::kAllGather);
       gather.bytes = boundary.held;
-      costs.gather = flows_.time_of(gather, 0);
+      costs.gather = prices_.time(placement_, gather, 0);
     }
   }
 
   const Scenario& scenario_;
   const Strategy& strategy_;
-  GroupFlows flows_;
+  Placement placement_;
+  CommunicationPrices& prices_;
 };
 
 }  // namespace
 
-MachineCosts machine_costs(const Scenario& scenario, const Strategy& strategy, const Cluster& cluster) {
-  return MachinePricing(scenario, strategy, cluster).run();
+MachineCosts machine_costs(const Scenario& scenario, const Strategy& strategy, CommunicationPrices& prices) {
+  return MachinePricing(scenario, strategy, prices).run();
 }
 
 }  // namespace portolan

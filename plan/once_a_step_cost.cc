@@ -93,7 +93,7 @@ class OnceAStepPricing {
                            Bytes(stage_.expert_elements * parameter_bytes()));
   }
 
-  static const CollectiveLine& line(const GroupCosts& group, CollectiveKind kind) {
+  static const CommunicationLine& line(const GroupCosts& group, CollectiveKind kind) {
     return kind == CollectiveKind::kAllReduce       ? group.all_reduce
            : kind == CollectiveKind::kReduceScatter ? group.reduce_scatter
                                                     : group.all_gather;

@@ -26,6 +26,8 @@ struct StageParameters {
   Bytes partial_gradients;  ///< to be summed over the tensor-parallel group
   std::int64_t tied = 0;    ///< elements of a word embedding that the other end stage holds too; else 0
   bool holds_loss = false;
+
+  bool operator==(const StageParameters&) const = default;
 };
 
 /// Gradients zeroed before the microbatches; synchronised, used and parameters gathered after them.

@@ -30,34 +30,66 @@ struct RoundTrips {
   Seconds last;   ///< of the last microbatch, while they drain
 };
 
-/// A stage k behind i begins to turn round only after its own warm-up forwards, which come from i one by one.
-RoundTrips round_trips(const std::vector<StagePass>& stages, std::size_t i, std::int32_t num_microbatches) {
-  const Seconds forward = stages[i].forward + send_before(stages, i);
-  const Seconds backward = stages[i].backward + stages[i].send;
-  RoundTrips trips;
-  Seconds there_and_back;
-  for (std::size_t k = i; k < stages.size(); ++k) {
-    if (k > i) {
-      there_and_back += stages[k].forward + stages[k].backward + stages[k - 1].send * 2.0;
+/// Round trips of every stage to those after it. A stage k behind i begins to turn round only after its own
+/// warm-up forwards, which come from i one by one. Among equal neighbours a trip's time is linear in k, so
+/// that only where stages change can it be longest: a pipeline of many stages has few such places.
+class Trips {
+ public:
+  Trips(const std::vector<StagePass>& stages, std::int32_t num_microbatches)
+      : stages_(stages), num_microbatches_(num_microbatches), there_and_back_(stages.size()) {
+    for (std::size_t k = 1; k < stages.size(); ++k) {
+      there_and_back_[k] =
+          there_and_back_[k - 1] + stages[k].forward + stages[k].backward + stages[k - 1].send * 2.0;
+      // Further from the end than there are microbatches, all stages warm up alike.
+      const bool warm_up_bends = stages.size() - k == static_cast<std::size_t>(num_microbatches);
+      if (k + 1 == stages.size() || warm_up_bends || stages[k - 1] != stages[k] ||
+          stages[k] != stages[k + 1]) {
+        turns_.push_back(k);
+      }
     }
-    const auto behind = static_cast<std::int32_t>(stages.size() - k) - 1;
-    const std::int32_t warm_up = std::min(behind, num_microbatches - 1);
-    trips.first = std::max(trips.first, forward * warm_up + there_and_back + stages[k].send);
-    trips.last = std::max(trips.last, backward * warm_up + there_and_back + stages[k].send);
   }
-  return trips;
-}
+
+  RoundTrips of(std::size_t i) {
+    while (next_ < turns_.size() && turns_[next_] <= i) {
+      ++next_;  // asked for in ascending order
+    }
+    RoundTrips trips;
+    add(i, i, trips);
+    for (std::size_t t = next_; t < turns_.size(); ++t) {
+      add(i, turns_[t], trips);
+    }
+    return trips;
+  }
+
+ private:
+  void add(std::size_t i, std::size_t k, RoundTrips& trips) const {
+    const Seconds forward = stages_[i].forward + send_before(stages_, i);
+    const Seconds backward = stages_[i].backward + stages_[i].send;
+    const auto behind = static_cast<std::int32_t>(stages_.size() - k) - 1;
+    const std::int32_t warm_up = std::min(behind, num_microbatches_ - 1);
+    const Seconds on_the_way = there_and_back_[k] - there_and_back_[i] + stages_[k].send;
+    trips.first = std::max(trips.first, forward * warm_up + on_the_way);
+    trips.last = std::max(trips.last, backward * warm_up + on_the_way);
+  }
+
+  const std::vector<StagePass>& stages_;
+  std::int32_t num_microbatches_;
+  std::vector<Seconds> there_and_back_;  ///< from the first stage
+  std::vector<std::size_t> turns_;
+  std::size_t next_ = 0;
+};
 
 Seconds one_f_one_b_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
   Seconds upstream;  // once through the stages before i, there and back, with the sends to i
   Seconds longest;
+  Trips all_trips(stages, shape.num_microbatches);
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const StagePass& stage = stages[i];
     const Seconds before = send_before(stages, i);
     const auto behind = static_cast<std::int32_t>(stages.size() - i) - 1;
     const std::int32_t warm_up = std::min(behind, shape.num_microbatches - 1);
     const std::int32_t steady = shape.num_microbatches - 1 - warm_up;
-    const RoundTrips trips = round_trips(stages, i, shape.num_microbatches);
+    const RoundTrips trips = all_trips.of(i);
     const Seconds forwards = (stage.forward + before) * warm_up;
     const Seconds backwards = (stage.backward + stage.send) * warm_up;
     const Seconds waits =

@@ -1,5 +1,7 @@
 #include "plan/rank_place.h"
 
+#include <algorithm>
+
 namespace portolan {
 
 namespace {
@@ -46,30 +48,31 @@ std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, co
 }
 
 std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank, const Op& op) {
-  const std::vector<std::int32_t> all = placement.ranks_along(rank, op.axes);
-  if (op.group == GroupKind::kAxes) {
-    return all;
-  }
-  const auto count = static_cast<std::int32_t>(all.size());
+  const std::int32_t count = placement.num_along(op.axes);
   const std::int32_t own = placement.position_along(rank, op.axes);
-  const auto joins = [&](std::int32_t i) {
-    switch (op.group) {
-      case GroupKind::kAxes:
-        return true;
-      case GroupKind::kFirstAndLastStage:
-        return i == 0 || i == count - 1;
-      case GroupKind::kBlock:
-        return i / op.group_size == own / op.group_size;
-      case GroupKind::kStride:
-        return i % op.group_size == own % op.group_size;
-    }
-    return false;
-  };
+  // Places along the axes, from the first on.
+  std::int32_t first = 0, step = 1, members = count;
+  switch (op.group) {
+    case GroupKind::kAxes:
+      return placement.ranks_along(rank, op.axes);
+    case GroupKind::kFirstAndLastStage:
+      step = std::max(count - 1, 1);
+      members = std::min(count, 2);
+      break;
+    case GroupKind::kBlock:
+      first = own - own % op.group_size;
+      members = std::min(op.group_size, count - first);
+      break;
+    case GroupKind::kStride:
+      first = own % op.group_size;
+      step = op.group_size;
+      members = (count - first + step - 1) / step;
+      break;
+  }
   std::vector<std::int32_t> ranks;
-  for (std::int32_t i = 0; i < count; ++i) {
-    if (joins(i)) {
-      ranks.push_back(all[static_cast<std::size_t>(i)]);
-    }
+  ranks.reserve(static_cast<std::size_t>(members));
+  for (std::int32_t i = 0; i < members; ++i) {
+    ranks.push_back(placement.rank_along(rank, op.axes, first + i * step));
   }
   return ranks;
 }

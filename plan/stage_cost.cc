@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "plan/block_lowering.h"
-#include "plan/group_flows.h"
 #include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/memory.h"
@@ -18,8 +17,8 @@ namespace {
 /// Prices kernels of a block, communication with all groups of a stage doing it together.
 class BlockPricing {
  public:
-  BlockPricing(const Strategy& strategy, const Cluster& cluster, const KernelCost& cost)
-      : flows_(placement_of(strategy), cluster), cost_(cost) {}
+  BlockPricing(const Strategy& strategy, CommunicationPrices& prices, const KernelCost& cost)
+      : placement_(placement_of(strategy)), prices_(prices), cost_(cost) {}
 
   Seconds time(const Kernel& kernel) const {
     if (!is_communication(kernel.kind)) {
@@ -30,14 +29,15 @@ class BlockPricing {
     op.collective = collective_of(kernel.kind);
     op.axes = {axis_of(kernel.kind)};
     op.bytes = kernel.bytes;
-    return flows_.time_of(op, 0);
+    return prices_.time(placement_, op, 0);
   }
   Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
     return cost_.host_excess(device_time, num_kernels);
   }
 
  private:
-  GroupFlows flows_;
+  Placement placement_;
+  CommunicationPrices& prices_;
   const KernelCost& cost_;
 };
 
@@ -219,7 +219,7 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, LayerKind 
 }  // namespace
 
 BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, LayerKind kind,
-                       const Cluster& cluster, const KernelCost& cost) {
+                       CommunicationPrices& prices, const KernelCost& cost) {
   BlockCosts costs;
   costs.options = block_options(scenario, strategy);
   const Block embedding = embedding_block(scenario.model, costs.options);
@@ -227,7 +227,7 @@ BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, Layer
   const Block head = head_block(scenario.model, costs.options, 1.0);
   const bool whole = scenario.software.recompute_whole_group.value;
   const std::vector<bool> recomputed = kernels_to_recompute(layer, strategy.recompute.all_layers, whole);
-  const BlockPricing pricing(strategy, cluster, cost);
+  const BlockPricing pricing(strategy, prices, cost);
   const bool split = costs.options.split_backward;
   costs.embedding = block_time(embedding, std::vector<bool>(embedding.forward.size(), false), split, pricing);
   costs.layer = block_time(layer, recomputed, split, pricing);

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "plan/axis_seconds.h"
+#include "plan/communication_prices.h"
 #include "plan/cost.h"
 #include "plan/scenario.h"
 #include "plan/strategy.h"
@@ -63,6 +64,6 @@ struct BlockCosts {
 /// Precondition: `strategy` recomputes alike in all layers and breaks no rule of find_rejection; the model
 /// has layers of that kind.
 BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, LayerKind kind,
-                       const Cluster& cluster, const KernelCost& cost);
+                       CommunicationPrices& prices, const KernelCost& cost);
 
 }  // namespace portolan

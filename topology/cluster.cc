@@ -43,12 +43,15 @@ struct Cluster::Graph {
   ClusterLayout layout;
   DeviceGraph graph;
   std::vector<Link> links;
+  std::vector<Seconds>
+      latencies;  ///< of the links: routes add them up, more often than a cache holds all links
 
   explicit Graph(Hardware description)
       : hardware(std::move(description)),
         layout(hardware),
         graph(static_cast<std::size_t>(layout.num_vertices())),
-        links(static_cast<std::size_t>(layout.num_links())) {
+        links(static_cast<std::size_t>(layout.num_links())),
+        latencies(links.size()) {
     for (std::int64_t gpu = 0; gpu < layout.num_gpus(); ++gpu) {
       add_gpu(gpu);
     }
@@ -163,6 +166,7 @@ struct Cluster::Graph {
   void add_link(const Edge& edge, std::string name, const LinkSpec& spec, std::int64_t num_parallel = 1) {
     const Link& link = links[position(*edge.link)] =
         Link{std::move(name), achievable(spec, num_parallel), spec.latency.value};
+    latencies[position(*edge.link)] = link.latency;
     boost::add_edge(position(edge.from), position(edge.to), {edge.link, link.bandwidth, link.latency}, graph);
   }
 
@@ -224,7 +228,7 @@ Route Cluster::route(DeviceIndex source, DeviceIndex destination) const {
   assert(destination >= 0 && destination < num_devices());
   Route route = rail_route(graph_->layout, source, destination);
   for (const LinkIndex link : route.links) {
-    route.latency += graph_->links[position(link)].latency;
+    route.latency += graph_->latencies[position(link)];
   }
   return route;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <initializer_list>
 #include <vector>
@@ -30,7 +31,7 @@ class AxisSet {
   /// Whether every axis of this set is in `others`.
   constexpr bool within(AxisSet others) const { return (bits_ & ~others.bits_) == 0; }
 
-  bool operator==(const AxisSet&) const = default;
+  auto operator<=>(const AxisSet&) const = default;
 
  private:
   static constexpr std::uint8_t bit(Axis axis) {
@@ -60,6 +61,8 @@ class Placement {
   std::int32_t position_along(std::int32_t rank, AxisSet axes) const;
   std::int32_t rank_along(std::int32_t rank, AxisSet axes, std::int32_t position) const;
   DeviceIndex device_of(const Coordinates& coordinates) const { return rank_of(coordinates); }
+
+  auto operator<=>(const Placement&) const = default;
 
  private:
   std::array<std::int32_t, kNumAxes> degrees_;

@@ -6,11 +6,7 @@ namespace portolan {
 
 Seconds uncontended_time(const Cluster& cluster, const FlowSet& set) {
   LinkLoads loads;
-  for (const Flow& flow : set.flows) {
-    for (const LinkIndex link : cluster.route(flow.source, flow.destination).links) {
-      loads.add(link, flow.bytes);
-    }
-  }
+  loads.add(cluster, set);
   return loads.busiest(cluster) + set.latency;
 }
 

@@ -4,6 +4,14 @@
 
 namespace portolan {
 
+void LinkLoads::add(const Cluster& cluster, const FlowSet& set) {
+  for (const Flow& flow : set.flows) {
+    for (const LinkIndex link : cluster.route(flow.source, flow.destination).links) {
+      add(link, flow.bytes);
+    }
+  }
+}
+
 Seconds LinkLoads::busiest(const Cluster& cluster) const {
   double longest = 0;
   for (const Slot& slot : slots_) {

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "base/quantity.h"
+#include "plan/collectives/flow_set.h"
 #include "topology/cluster.h"
 
 namespace portolan {
@@ -13,7 +16,9 @@ namespace portolan {
 /// of a cluster's links, and the search prices very many collectives.
 class LinkLoads {
  public:
-  LinkLoads() : slots_(kFirstCapacity) {}
+  /// num_links: how many will be crossed, where that is known.
+  explicit LinkLoads(std::size_t num_links = 0)
+      : slots_(std::max(kFirstCapacity, std::bit_ceil(2 * num_links + 2))) {}
 
   void add(LinkIndex link, double bytes) {
     Slot& slot = slots_[place_of(link)];
@@ -25,6 +30,7 @@ class LinkLoads {
       }
     }
   }
+  void add(const Cluster& cluster, const FlowSet& set);
   /// 0 where nothing crosses.
   double at(LinkIndex link) const { return slots_[place_of(link)].bytes; }
 

@@ -2,15 +2,14 @@
 
 #include "plan/closed_form.h"
 #include "plan/search.h"
-#include "tests/bench/gpt3_scenario.h"
+#include "tests/bench/shipped_scenarios.h"
 #include "topology/cluster.h"
 
 namespace portolan {
 namespace {
 
-/// Step time and peak memory of every legal candidate of the 512-GPU search, block costs remembered.
-void closed_form_gpt3(benchmark::State& state) {
-  const Scenario& scenario = gpt3_scenario();
+/// Step time and peak memory of every legal candidate of a search, block costs remembered.
+void closed_form(benchmark::State& state, const Scenario& scenario) {
   const Result<Cluster> cluster = Cluster::build(scenario.hardware);
   std::vector<Strategy> legal;
   for (const Strategy& strategy : enumerate_strategies(scenario, {})) {
@@ -35,7 +34,11 @@ void closed_form_gpt3(benchmark::State& state) {
   state.counters["evaluations_per_s"] =
       benchmark::Counter(evaluations, benchmark::Counter::kIsIterationInvariantRate);
 }
+void closed_form_gpt3(benchmark::State& state) { closed_form(state, gpt3_scenario()); }
 BENCHMARK(closed_form_gpt3)->Name("ClosedForm/gpt175b-512")->Unit(benchmark::kMillisecond);
+
+void closed_form_1t(benchmark::State& state) { closed_form(state, megatron_1t_scenario(kManyGpus, 0.125)); }
+BENCHMARK(closed_form_1t)->Name("ClosedForm/megatron1t-16384")->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace portolan

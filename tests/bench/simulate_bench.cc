@@ -1,40 +1,14 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
-#include <cstdlib>
 
-#include "catalog/scenario_yaml.h"
 #include "plan/lower.h"
 #include "plan/simulate.h"
 #include "sim/simulator.h"
-#include "tests/bench/gpt3_scenario.h"
+#include "tests/bench/shipped_scenarios.h"
 #include "topology/cluster.h"
 
 namespace portolan {
-
-const Scenario& gpt3_scenario() {
-  static const Scenario scenario = [] {
-    const std::filesystem::path folder = std::filesystem::path(PORTOLAN_SOURCE_DIR) / "scenarios";
-    Result<Scenario> read =
-        read_scenario(folder / "gpt3-175b-512xa100.yaml", {.folders = {folder}}, std::nullopt);
-    if (!read) {
-      std::abort();
-    }
-    return *std::move(read);
-  }();
-  return scenario;
-}
-
-Strategy gpt3_strategy() {
-  Strategy strategy;
-  strategy.tensor_parallel = 8;
-  strategy.pipeline_parallel = 8;
-  strategy.data_parallel = 8;
-  strategy.microbatch_size = 3;
-  strategy.recompute.all_layers = recompute_full();
-  strategy.precision = gpt3_scenario().precision;
-  return strategy;
-}
 
 namespace {
 

@@ -1,0 +1,45 @@
+#include "plan/communication_prices.h"
+
+#include "plan/group_flows.h"
+
+namespace portolan {
+
+CommunicationLine CommunicationPrices::line(const Placement& placement, const Op& op, std::int32_t stage) {
+  Op priced;
+  priced.kind = op.kind;
+  priced.axes = op.axes;
+  priced.bytes = Bytes(kGibi);
+  if (op.kind == OpKind::kCollective) {
+    priced.collective = op.collective;
+    priced.algorithm = op.algorithm;
+    priced.group = op.group;
+    if (op.group == GroupKind::kBlock || op.group == GroupKind::kStride) {
+      // One block of all is the whole group, and so is one from each of blocks of one.
+      const std::int32_t whole = op.group == GroupKind::kBlock ? placement.num_along(op.axes) : 1;
+      priced.group = op.group_size == whole ? GroupKind::kAxes : op.group;
+      priced.group_size = op.group_size == whole ? priced.group_size : op.group_size;
+    }
+    if (op.collective == CollectiveKind::kAllGather && cluster_.hardware().collective_points.empty()) {
+      priced.collective = CollectiveKind::kReduceScatter;  // the same flows
+    }
+  } else {
+    priced.peer_offset = op.peer_offset;
+  }
+  const Key key{placement,        priced.kind,        priced.collective,
+                priced.algorithm, priced.group,       priced.group_size,
+                priced.axes,      priced.peer_offset, stage};
+  const auto found = lines_.find(key);
+  if (found != lines_.end()) {
+    return found->second;
+  }
+  const GroupFlows::Time time = GroupFlows(placement, cluster_).time_together(priced, stage);
+  const CommunicationLine line{time.transfer.value / static_cast<double>(priced.bytes.value), time.latency};
+  return lines_.emplace(key, line).first->second;
+}
+
+Seconds CommunicationPrices::time(const Placement& placement, const Op& op, std::int32_t stage) {
+  return cluster_.hardware().collective_points.empty() ? line(placement, op, stage).of(op.bytes)
+                                                       : GroupFlows(placement, cluster_).time_of(op, stage);
+}
+
+}  // namespace portolan

@@ -1,0 +1,76 @@
+#include "tests/bench/shipped_scenarios.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include "catalog/hardware_yaml.h"
+#include "catalog/scenario_yaml.h"
+
+namespace portolan {
+
+namespace {
+
+std::filesystem::path folder() { return std::filesystem::path(PORTOLAN_SOURCE_DIR) / "scenarios"; }
+
+template <typename T>
+T or_end(Result<T> read) {
+  if (!read) {
+    std::abort();
+  }
+  return *std::move(read);
+}
+
+Scenario shipped(const char* name) {
+  return or_end(read_scenario(folder() / name, {.folders = {folder()}}, std::nullopt));
+}
+
+}  // namespace
+
+const Scenario& gpt3_scenario() {
+  static const Scenario scenario = shipped("gpt3-175b-512xa100.yaml");
+  return scenario;
+}
+
+Strategy gpt3_strategy() {
+  Strategy strategy;
+  strategy.tensor_parallel = 8;
+  strategy.pipeline_parallel = 8;
+  strategy.data_parallel = 8;
+  strategy.microbatch_size = 3;
+  strategy.recompute.all_layers = recompute_full();
+  strategy.precision = gpt3_scenario().precision;
+  return strategy;
+}
+
+Hardware h100_cluster(std::int64_t num_gpus) {
+  static const Hardware shipped_hardware =
+      or_end(read_hardware(folder() / "hardware" / "dgx-h100-400g-16k.yaml"));
+  Hardware hardware = shipped_hardware;
+  hardware.num_nodes = num_gpus / hardware.gpus_per_node;
+  return hardware;
+}
+
+Scenario megatron_1t_scenario(std::int64_t num_gpus, double sequences_per_gpu) {
+  static const Scenario shipped_scenario = shipped("megatron-1t-512xa100.yaml");
+  Scenario scenario = shipped_scenario;
+  scenario.hardware = h100_cluster(num_gpus);
+  scenario.precision = Precision::kBf16;
+  scenario.num_gpus = num_gpus;
+  scenario.global_batch = static_cast<std::int64_t>(sequences_per_gpu * static_cast<double>(num_gpus));
+  return scenario;
+}
+
+Strategy megatron_1t_strategy(const Scenario& scenario) {
+  Strategy strategy;
+  strategy.tensor_parallel = 8;
+  strategy.pipeline_parallel = static_cast<std::int32_t>(std::min<std::int64_t>(64, scenario.num_gpus / 8));
+  strategy.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / 8 / strategy.pipeline_parallel);
+  strategy.zero_stage = strategy.data_parallel > 1 ? 1 : 0;
+  strategy.recompute.all_layers = recompute_full();
+  strategy.precision = scenario.precision;
+  return strategy;
+}
+
+}  // namespace portolan

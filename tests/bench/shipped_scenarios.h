@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "plan/scenario.h"
+#include "plan/strategy.h"
+
+namespace portolan {
+
+// What is in scenarios/, read once. Ends the program when it cannot be read.
+
+/// gpt3-175b-512xa100.yaml.
+const Scenario& gpt3_scenario();
+
+/// tp 8, pp 8, dp 8 with 64 microbatches a replica (microbatch 3), full recomputation, 1F1B.
+Strategy gpt3_strategy();
+
+inline constexpr std::int64_t kManyGpus = 16384;
+
+/// hardware/dgx-h100-400g-16k.yaml with as many nodes as `num_gpus` need.
+Hardware h100_cluster(std::int64_t num_gpus);
+
+/// GPT 1T on so many H100s, `sequences_per_gpu` of its batch for each.
+Scenario megatron_1t_scenario(std::int64_t num_gpus, double sequences_per_gpu);
+
+/// tp 8, pp 64, the rest data parallelism; full recomputation, 1F1B, ZeRO 1, microbatches of one sequence.
+Strategy megatron_1t_strategy(const Scenario& scenario);
+
+}  // namespace portolan
