@@ -57,12 +57,9 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
 
 Result<void> run_simulation(const Session& session, const SimulateArguments& arguments) {
   const std::optional<Fidelity> fidelity = find_fidelity(arguments.fidelity);
-  constexpr std::string_view kAllowed = "allowed: closed-form, folded, full, explicit";
+  constexpr std::string_view kAllowed = "allowed: closed-form, folded, replicas, full, explicit";
   if (!fidelity) {
     return bad_input(fmt::format("--fidelity: \"{}\" is not known ({})", arguments.fidelity, kAllowed));
-  }
-  if (*fidelity == Fidelity::kReplicas) {
-    return infeasible(fmt::format("--fidelity: replicas is not available yet ({})", kAllowed));
   }
   PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
@@ -108,7 +105,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
                    "Fields of the strategy for a scenario; the search chooses the others");
   verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")
       ->type_name("FILE");
-  verb->add_option("--fidelity", arguments->fidelity, "closed-form, folded, full or explicit")
+  verb->add_option("--fidelity", arguments->fidelity, "closed-form, folded, replicas, full or explicit")
       ->type_name("RUNG");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return run_simulation(session, *arguments); }); });

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "plan/graph_builder.h"
@@ -20,19 +21,29 @@ class CommunicationFlows {
   /// Adds each flow of `set` as a transfer between `begin` and `end`.
   void add_transfers(const FlowSet& set, std::int32_t begin, std::int32_t end);
 
-  /// Adds between `begin` and `end` what stands for all groups of `op`, an op of the Program: of the flows
-  /// within a node, and of those between nodes with paths of one length, the slowest, and the first group's
-  /// own among equals.
-  void add_representatives(const Op& op, std::int32_t stage, std::int32_t begin, std::int32_t end);
+  /// Adds `transfers` between `begin` and `end`.
+  void add_together(const std::vector<Activity>& transfers, std::int32_t begin, std::int32_t end);
+
+  /// What stands for all groups of `op`, an op of the Program: of the flows within a node, and of those
+  /// between nodes with paths of one length, the slowest, and the first group's own among equals.
+  const std::vector<Activity>& representatives(const Op& op, std::int32_t stage);
+
+  /// What stands for the groups of `op` of all rails around `rank`, which differ along the tensor axis only:
+  /// the flows of its own rail, over links divided as all of them divide them.
+  const std::vector<Activity>& rail_transfers(const Op& op, std::int32_t rank);
 
  private:
   std::int32_t real_path(const Route& route);
+  std::int32_t divided_link(LinkIndex index, double alike);
   std::vector<Activity> representatives_of(const Op& op, std::int32_t stage);
+  std::vector<Activity> rail_transfers_of(const Op& op, std::int32_t rank);
 
   const GroupFlows& flows_;
   const Cluster& cluster_;
   GraphBuilder& builder_;
-  std::map<const Op*, std::vector<Activity>> representatives_;  ///< the same for each microbatch
+  // The same for each microbatch.
+  std::map<const Op*, std::vector<Activity>> representatives_;
+  std::map<std::pair<const Op*, std::int32_t>, std::vector<Activity>> rail_transfers_;
 };
 
 }  // namespace portolan

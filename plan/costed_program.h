@@ -16,7 +16,7 @@ namespace portolan {
 enum class Fidelity : std::uint8_t {
   kClosedForm,  ///< formula on the Strategy, no Program
   kFolded,      ///< one replica, one rail; tensor collectives folded into compute
-  kReplicas,    ///< all replicas, one rail: not available yet
+  kReplicas,    ///< all replicas, one rail; tensor collectives folded into compute
   kFull,        ///< every GPU; tensor collectives still folded
   kExplicit,    ///< every GPU, every tensor collective as flows
 };

@@ -241,10 +241,10 @@ class StageFold {
     return costed;
   }
 
-  /// Where every GPU is simulated, what crosses the network meets other traffic there.
+  /// Where every replica is simulated, what crosses the network meets other traffic there.
   bool takes_known_time(const Op& op) {
     return fidelity_ != Fidelity::kExplicit && is_within_kernels(op) &&
-           (fidelity_ != Fidelity::kFull || op.axes == AxisSet{Axis::kTensor} ||
+           (fidelity_ == Fidelity::kFolded || op.axes == AxisSet{Axis::kTensor} ||
             collective_cost_.stays_in_nodes(op));
   }
 

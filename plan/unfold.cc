@@ -113,13 +113,22 @@ std::int32_t Unfolder::expected_arrivals(const Op& op) const {
 }
 
 void Unfolder::make_meeting(Meeting& made, const UnitState& state, const Op& op) {
+  const bool one_rail = costed_.fidelity == Fidelity::kReplicas;
+  if (costed_.fidelity == Fidelity::kFolded || one_rail) {
+    const std::vector<Activity>& transfers =
+        one_rail ? flows_.rail_transfers(op, state.rank) : flows_.representatives(op, state.stage);
+    if (transfers.size() <= 1) {
+      made.begin = made.end = transfers.empty() ? builder_.add_join() : builder_.add(transfers.front());
+      return;
+    }
+    made.begin = builder_.add_join();
+    made.end = builder_.add_join();
+    flows_.add_together(transfers, made.begin, made.end);
+    return;
+  }
   made.begin = builder_.add_join();
   made.end = builder_.add_join();
   builder_.add_edge(made.begin, made.end);
-  if (costed_.fidelity == Fidelity::kFolded) {
-    flows_.add_representatives(op, state.stage, made.begin, made.end);
-    return;
-  }
   // Below explicit one unit stands for all rails of its replica.
   const bool for_rails = !unit_axes_.contains(Axis::kTensor) && !op.axes.contains(Axis::kTensor);
   for (const std::int32_t rank :
@@ -242,9 +251,10 @@ Result<UnfoldedProgram> Unfolder::run() {
 }  // namespace
 
 Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster) {
-  if (program.fidelity == Fidelity::kClosedForm || program.fidelity == Fidelity::kReplicas) {
-    return bad_input(fmt::format("fidelity {} cannot be simulated (allowed: folded, full, explicit)",
-                                 fidelity_name(program.fidelity)));
+  if (program.fidelity == Fidelity::kClosedForm) {
+    return bad_input(
+        fmt::format("fidelity {} cannot be simulated (allowed: folded, replicas, full, explicit)",
+                    fidelity_name(program.fidelity)));
   }
   return Unfolder(program, cluster).run();
 }

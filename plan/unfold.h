@@ -38,12 +38,14 @@ struct UnfoldedProgram {
 ///
 /// kFolded: one unit a stage. A communication that all replicas and rails do alike is one transfer: the
 /// slowest of them, over links divided by the number of alike flows that cross them at the same time.
-/// Communications whose slowest transfers cross one link share its proxy. kFull: one unit a (replica, stage),
-/// one transfer a rail. kExplicit: one unit a rank. Precondition: the cluster has a device for each rank.
-/// Errors (kBadInput): the order lists deadlock (a receive without its send, collectives that do not meet).
+/// Communications whose slowest transfers cross one link share its proxy. kReplicas: one unit a (replica,
+/// stage), the transfers of one rail, over links divided by the number of rails that cross them. kFull: the
+/// same units, the transfers of every rail. kExplicit: one unit a rank. Precondition: the cluster has a
+/// device for each rank. Errors (kBadInput): the order lists deadlock (a receive without its send,
+/// collectives that do not meet).
 Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster);
 
-/// Times of all source ops. kFolded and kFull give the ranks that the units stand for.
+/// Times of all source ops. Below kExplicit these are the ranks that the units stand for.
 Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& unfolded,
                          const ActivityTimes& times);
 

@@ -42,6 +42,37 @@ TEST(Rungs, FoldedAndFullAgreeOnAHomogeneousCluster) {
   }
 }
 
+TEST(Rungs, ReplicasAgreeWithFoldedAndFullWhereAllAreEqual) {
+  for (std::int64_t num_nodes : {1, 2, 8, 64}) {
+    const Scenario scenario = round_scenario(num_nodes);
+    const Cluster cluster = cluster_of(scenario);
+    for (const Strategy& strategy : every(num_nodes == 64 ? 9 : 1, strategy_grid(scenario))) {
+      const Estimate replicas = simulated(scenario, cluster, strategy, Fidelity::kReplicas);
+      for (const Fidelity other : {Fidelity::kFolded, Fidelity::kFull}) {
+        const Estimate estimate = simulated(scenario, cluster, strategy, other);
+        EXPECT_LE(apart(replicas, estimate), 1e-4)
+            << num_nodes << " nodes, " << short_name(strategy) << ": replicas " << replicas.step_time.value
+            << " " << fidelity_name(other) << " " << estimate.step_time.value;
+      }
+    }
+  }
+}
+
+// Two tensor-parallel ranks share a card, and all cards of a pod the trunks: one rail has its share of both.
+TEST(Rungs, ReplicasAndFullAgreeWhereRailsShareCardsAndTrunks) {
+  Scenario scenario = round_scenario(64);
+  scenario.hardware.nics_per_node = 4;
+  scenario.hardware.rails = false;
+  scenario.hardware.trunk.bandwidth.value = BytesPerSecond(10e9);
+  const Cluster cluster = cluster_of(scenario);
+  for (const Strategy& strategy : every(7, strategy_grid(scenario))) {
+    const Estimate replicas = simulated(scenario, cluster, strategy, Fidelity::kReplicas);
+    const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
+    EXPECT_LE(apart(replicas, full), 1e-2) << short_name(strategy) << ": replicas "
+                                           << replicas.step_time.value << " full " << full.step_time.value;
+  }
+}
+
 // The trunks are the bottleneck: what folding must get right is how many alike flows share each.
 TEST(Rungs, FoldedAndFullAgreeOnOversubscribedTrunks) {
   Scenario scenario = round_scenario(64);

@@ -36,8 +36,7 @@ TEST(CommandLine, RefusesBadArguments) {
       {"plan small-gpt-this-machine", 2, "portolan calibrate"},
       {"simulate gpt3-175b-512xa100 --strategy "
        "tp=8,pp=8,dp=8,microbatch=1,schedule=1f1b,recompute=full,zero=0 --fidelity perfect",
-       2, "\"perfect\" is not known (allowed: closed-form, folded, full, explicit)"},
-      {"simulate gpt3-175b-512xa100 --fidelity replicas", 1, "not available yet"},
+       2, "\"perfect\" is not known (allowed: closed-form, folded, replicas, full, explicit)"},
       {"calibrate --device abacus --out /tmp/x.yaml", 2, "\"abacus\" (allowed: host)"},
       {"run nowhere.json", 2, "nowhere.json: no such file"},
       {"compare README.md", 2, "README.md"},
