@@ -16,8 +16,7 @@ CollectiveKind collective_of(KernelKind kind) {
     case KernelKind::kExpertAllToAll:
       return CollectiveKind::kAllToAll;
     case KernelKind::kContextShift:
-      assert(false && "a shift is no collective; context_parallel is 1 until it is lowered");
-      [[fallthrough]];
+      return CollectiveKind::kShift;
     default:
       assert(kind == KernelKind::kTensorAllReduce);
       return CollectiveKind::kAllReduce;

@@ -101,7 +101,8 @@ void vary_degrees(Candidates& candidates, const Scenario& scenario, const Strate
   candidates.vary(&Strategy::pipeline_parallel,
                   [&](const Strategy&) { return either(c.pipeline_parallel, degrees); });
   candidates.expand([&](Strategy s, std::vector<Strategy>& into) {
-    const std::int64_t product = std::int64_t{s.tensor_parallel} * s.pipeline_parallel;
+    const std::int64_t product =
+        std::int64_t{s.tensor_parallel} * s.pipeline_parallel * std::max(s.context_parallel, 1);
     const bool whole = product > 0 && scenario.num_gpus % product == 0;
     const bool tp_asked = cannot_be(c.tensor_parallel) && (s.pipeline_parallel == 1 || c.pipeline_parallel);
     const bool pp_asked = cannot_be(c.pipeline_parallel) && (s.tensor_parallel == 1 || c.tensor_parallel);

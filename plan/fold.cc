@@ -118,6 +118,12 @@ class CollectiveFold {
     }
     known = known && waits_within(waiter);
     if (stops_compute) {
+      // What the lane is still busy with comes first.
+      CostedPart& part = costed.parts.front();
+      part.wait = std::max(lane(o) - clock_, Seconds(0));
+      part.waited_for = part.op;
+      costed.duration += part.wait;
+      part.duration = costed.duration;
       enter_compute(costed);
       clock_ += costed.duration;
       lane(o) = clock_;

@@ -27,9 +27,6 @@ Found find_unavailable(const Scenario& scenario, const Strategy& s) {
                   fmt::format("context parallelism needs flash attention (software profile {} has none)",
                               scenario.software.name));
   }
-  if (s.context_parallel != 1) {
-    return unavailable(fmt::format("context parallelism (cp={}; allowed: 1)", s.context_parallel));
-  }
   if (s.zero_stage >= 2 && splits_backward(s.schedule)) {
     return unavailable(fmt::format("ZeRO stage {} with schedule {} (allowed: gpipe, 1f1b, interleaved)",
                                    s.zero_stage, schedule_name(s.schedule)));
@@ -332,6 +329,7 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
           .sequence_length = scenario.sequence_length,
           .tensor_parallel = strategy.tensor_parallel,
           .expert_parallel = strategy.expert_parallel,
+          .context_parallel = strategy.context_parallel,
           .sequence_parallel = strategy.sequence_parallel,
           .split_backward = splits_backward(strategy.schedule),
           .overlap_tensor = software.tensor_overlap.value,

@@ -25,7 +25,14 @@ TEST(Legality, EachRejectionHasItsNumbers) {
          c.software.name = "portolan";
          s.context_parallel = 2;
        }},
-      {R::kNotAvailable, "context parallelism (cp=2; allowed: 1) is not available yet",
+      {R::kHeads, "a sequence of 18 tokens is not divisible by 2 x cp 2 (causal zigzag)",
+       [](Scenario& c, Strategy& s) {
+         c.software.flash_attention.value = true;
+         c.sequence_length = 18;
+         s.context_parallel = 2;
+         s.data_parallel = 1;
+       }},
+      {R::kDegrees, "tp 2 x pp 2 x dp 2 x cp 2 = 16 ranks exceed the 8 GPUs",
        [](Scenario& c, Strategy& s) {
          c.software.flash_attention.value = true;
          s.context_parallel = 2;

@@ -1,0 +1,89 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "plan/closed_form.h"
+#include "plan/legality.h"
+#include "tests/property/rungs/rung_scenarios.h"
+
+namespace portolan {
+namespace {
+
+/// Sequences of 8,192 tokens through flash attention.
+Scenario long_scenario(std::int64_t num_nodes) {
+  Scenario scenario = round_scenario(num_nodes);
+  scenario.model.max_positions = scenario.sequence_length = 8192;
+  scenario.software.flash_attention.value = true;
+  scenario.software.flash_skips_masked.value = true;
+  scenario.global_batch = 16;
+  return scenario;
+}
+
+std::vector<Strategy> context_grid(const Scenario& scenario) {
+  std::vector<Strategy> grid;
+  for (const std::int32_t tp : {1, 2}) {
+    for (const std::int32_t pp : {1, 2}) {
+      for (const std::int32_t cp : {1, 2, 4, 8, 16}) {
+        for (const std::int32_t zero : {0, 1}) {
+          Strategy s;
+          s.tensor_parallel = tp;
+          s.sequence_parallel = tp > 1;
+          s.pipeline_parallel = pp;
+          s.context_parallel = cp;
+          s.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / (tp * pp * cp));
+          s.zero_stage = zero;
+          if (s.data_parallel >= 1 && !find_rejection(scenario, s)) {
+            grid.push_back(s);
+          }
+        }
+      }
+    }
+  }
+  return grid;
+}
+
+double apart(const Estimate& a, const Estimate& b) { return std::abs(a.step_time / b.step_time - 1); }
+
+TEST(ContextRungs, AllRungsAgree) {
+  const Scenario scenario = long_scenario(2);
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  ClosedForm closed_form(scenario, cluster);
+  const std::vector<Strategy> grid = context_grid(scenario);
+  ASSERT_GT(grid.size(), 20U);
+  for (const Strategy& strategy : grid) {
+    SCOPED_TRACE(short_name(strategy));
+    const Estimate closed = closed_form.evaluate(strategy);
+    const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+    const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
+    const Estimate whole = simulated(scenario, cluster, strategy, Fidelity::kExplicit);
+    EXPECT_LE(apart(closed, folded), strategy.pipeline_parallel == 1 ? 1e-9 : 0.01)
+        << "closed " << closed.step_time.value << " folded " << folded.step_time.value;
+    EXPECT_LE(apart(folded, full), 0.01) << folded.step_time.value << " " << full.step_time.value;
+    EXPECT_LE(apart(full, whole), 0.01) << full.step_time.value << " " << whole.step_time.value;
+    for (std::size_t s = 0; s < folded.stage_memory.size(); ++s) {
+      EXPECT_NEAR(closed.stage_memory[s].allocated / folded.stage_memory[s].allocated, 1, 0.01);
+    }
+    EXPECT_NEAR(folded.breakdown.total() / folded.step_time, 1, 1e-9);
+  }
+}
+
+// Twice the ranks for a sequence halve what each keeps of it, and all ranks do as much work as one would.
+TEST(ContextRungs, DividesActivationsAndWork) {
+  const Scenario scenario = long_scenario(1);
+  Scenario one_gpu = scenario;
+  one_gpu.num_gpus = 1;
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  Strategy strategy;
+  const Estimate whole = simulated(one_gpu, cluster, strategy, Fidelity::kFolded);
+  strategy.context_parallel = 8;
+  const Estimate divided = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+  const double activations = static_cast<double>(whole.stage_memory[0].activations.value) /
+                             static_cast<double>(divided.stage_memory[0].activations.value);
+  EXPECT_NEAR(activations, 8, 0.3);
+  // Kernels of an eighth of the size, each with its launch: no less than an eighth of the time.
+  EXPECT_GE(divided.breakdown.compute * 8, whole.breakdown.compute);
+  EXPECT_LE(divided.breakdown.compute * 8, whole.breakdown.compute * 1.1);
+}
+
+}  // namespace
+}  // namespace portolan
