@@ -97,7 +97,8 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
       {"tensor=8",
        "strategy.tensor: unknown word (allowed: tp, pp, dp, cp, ep, virtual_stages, sequence_parallel, "
        "microbatch, schedule, "
-       "zero, zero_group, recompute, aggregation, bucket, overlap, compression, axis_order, precision, offload, "
+       "zero, zero_group, recompute, aggregation, bucket, overlap, compression, axis_order, precision, "
+       "offload, "
        "layers)"},
       {"tp=", "strategy.tp: \"\" is not a whole number (allowed: 1 to 1000000)"},
       {"tp=x", "strategy.tp: \"x\" is not a whole number (allowed: 1 to 1000000)"},
