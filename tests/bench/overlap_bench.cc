@@ -49,7 +49,7 @@ void overlapping_all_reduces(benchmark::State& state) {
   const Program program = overlapping_program();
   const KernelCost cost(scenario.hardware, scenario.precision);
   CostedProgram costed = fold(program, cost, cluster, Fidelity::kFull);
-  for (CostedOp& op : costed.stages[0][0].ops) {
+  for (CostedOp& op : costed.stages[0].templates[0].ops) {
     if (op.kind == OpKind::kCompute) {
       op.duration = op.parts.front().duration = Seconds(3e-3);
     }

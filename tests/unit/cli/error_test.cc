@@ -64,7 +64,7 @@ TEST(CommandLine, CallsCandidatesInfeasible) {
       {simulate + "tp=4,pp=128,dp=1", 1, "96 layers are fewer than pp 128 stages"},
       {simulate + "tp=8,pp=8,dp=8,microbatch=5", 2, "microbatch"},
       {simulate + "tp=1,pp=4,dp=128", 1, "GiB needed, 80.0 GiB there, stage 0"},
-      {simulate + "tp=8,pp=8,dp=8,cp=2", 1, "not available yet"},
+      {simulate + "tp=8,pp=8,dp=4,cp=2", 1, "context parallelism needs flash attention"},
   };
   for (const Refused& row : table) {
     expect_refused(row);
