@@ -12,22 +12,19 @@ namespace portolan {
 // - The router's product makes fp32 logits of the rows that a rank holds. Softmax and sigmoid cost alike. The
 //   auxiliary loss that balances experts is left out: it touches logits only.
 // - Rows are copied into the order of their experts, exchanged over the expert-parallel group, and with
-// sequence
-//   parallelism gathered over the tensor-parallel group, whose ranks divide each expert like a dense MLP.
-//   What comes back is summed over that group (without sequence parallelism each of its ranks dispatches all
-//   rows), exchanged, put back in order and added up by the router's weights.
+//   sequence parallelism gathered over the tensor-parallel group, whose ranks divide each expert like a dense
+//   MLP. What comes back is summed over that group (without sequence parallelism each of its ranks dispatches
+//   all rows), exchanged, put back in order and added up by the router's weights.
 // - Experts of a rank are one grouped product. Rows of one expert from several ranks are read where they lie.
 // - Balanced: each expert gets the same number of rows, rounded up. With a capacity factor it computes its
-// whole
-//   capacity, padding included, and rows beyond are dropped (section 2.2 of the first paper).
+//   whole capacity, padding included, and rows beyond are dropped (section 2.2 of the first paper).
 // - Experts have no biases. Shared experts are one MLP beside, as wide as all of them.
 
-/// Rows of one microbatch at a rank, balanced.
+/// Rows of one microbatch at a rank, balanced. The rank sends out what its router picked, rows x
+/// experts_per_token, or with a capacity the slots of all experts, and receives as many.
 struct ExpertRows {
-  std::int64_t dispatched =
-      0;  ///< sent by the rank, and as many received: rows x experts_per_token, or slots
-  std::int64_t computed =
-      0;  ///< dispatched, or those of its tensor-parallel group where it divides sequences
+  std::int64_t dispatched = 0;
+  std::int64_t computed = 0;  ///< with divided sequences, of the whole tensor-parallel group
 };
 /// Preconditions: config.experts; options.expert_parallel divides num_experts.
 ExpertRows expert_rows(const TransformerConfig& config, const BlockOptions& options);

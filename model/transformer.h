@@ -71,8 +71,8 @@ struct TransformerConfig {
   std::int64_t position_offset = 0;
   /// Columns of each head that rotary positions turn (GPT-NeoX rotary_pct); none: all.
   std::optional<std::int64_t> rotary_dim = {};
-  /// Tokens that a query looks back on (Mistral). Kept, not priced: attention costs as if causal over the
-  /// whole sequence, which is exact for sequences up to the window and too much beyond.
+  /// Tokens that a query looks back on (Mistral). Kept, not priced: attention costs what it does without a
+  /// window, which is exact for sequences up to it and too much beyond.
   std::optional<std::int64_t> sliding_window = {};
   std::optional<MixtureOfExperts> experts = {};
   std::optional<LatentAttention> latent = {};

@@ -31,7 +31,14 @@ std::vector<Scenario> small_scenarios() {
             eager.software.fused_residual_gradient.value = eager.software.fused_logits_conversion.value =
                 false;
     eager.software.cross_entropy_passes.value = 8;
-    scenarios.insert(scenarios.end(), {plain, gathering, blocking, narrow, unfused, eager});
+    Scenario variant = blocking;
+    variant.model.activation = Activation::kRelu;
+    variant.model.position = PositionEncoding::kAlibi;
+    variant.model.embedding_norm = true;
+    variant.model.parallel_residual = true;
+    variant.model.query_key_norm = true;
+    variant.model.explicit_head_dim = 16;
+    scenarios.insert(scenarios.end(), {plain, gathering, blocking, narrow, unfused, eager, variant});
   }
   return scenarios;
 }
