@@ -41,7 +41,9 @@ class MachinePricing {
   GroupCosts group(AxisSet axes, GroupKind kind) const {
     const auto of = [&](CollectiveKind collective_kind) {
       Op op = collective(axes, collective_kind);
-      op.algorithm = strategy_.gradient_aggregation.algorithm;
+      if (collective_kind != CollectiveKind::kAllGather) {  // what is gathered are parameters
+        op.algorithm = strategy_.gradient_aggregation.algorithm;
+      }
       op.group = kind;
       op.group_size = zero_sharers(strategy_);
       return line(op);

@@ -165,6 +165,9 @@ Op StageLowering::zero_op(Phase phase, LaneIndex lane, bool expert) const {
   op.lane = lane_of(lane);
   op.phase = phase;
   op.axes = expert ? kExpertDataAxes : kDataAxes;
+  if (phase == Phase::kGradientSync) {
+    op.algorithm = context_.strategy.gradient_aggregation.algorithm;
+  }
   if (!expert && zero_sharers(context_.strategy) < num_data_ranks(context_.strategy)) {
     op.group = GroupKind::kBlock;
     op.group_size = zero_sharers(context_.strategy);

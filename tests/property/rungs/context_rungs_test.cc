@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "plan/closed_form.h"
 #include "plan/legality.h"
 #include "tests/property/rungs/rung_scenarios.h"
@@ -41,8 +39,6 @@ std::vector<Strategy> context_grid(const Scenario& scenario) {
   }
   return grid;
 }
-
-double apart(const Estimate& a, const Estimate& b) { return std::abs(a.step_time / b.step_time - 1); }
 
 TEST(ContextRungs, AllRungsAgree) {
   const Scenario scenario = long_scenario(2);

@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "plan/closed_form.h"
 #include "plan/legality.h"
 #include "plan/lower.h"
@@ -54,8 +52,6 @@ std::vector<Strategy> expert_grid(const Scenario& scenario) {
   }
   return grid;
 }
-
-double apart(const Estimate& a, const Estimate& b) { return std::abs(a.step_time / b.step_time - 1); }
 
 TEST(ExpertRungs, ClosedFormAndFoldedAgree) {
   const Scenario scenario = expert_scenario(2);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "plan/legality.h"
 #include "plan/lower.h"
 #include "sim/simulator.h"
@@ -87,6 +89,8 @@ std::vector<Strategy> strategy_grid(const Scenario& scenario) {
   }
   return grid;
 }
+
+double apart(const Estimate& a, const Estimate& b) { return std::abs(a.step_time / b.step_time - 1); }
 
 Estimate simulated(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy,
                    Fidelity fidelity) {

@@ -21,4 +21,7 @@ std::vector<Strategy> strategy_grid(const Scenario& scenario);
 Estimate simulated(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy,
                    Fidelity fidelity);
 
+/// Relative difference of two step times.
+double apart(const Estimate& a, const Estimate& b);
+
 }  // namespace portolan

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <map>
+#include <set>
 
 #include "plan/closed_form.h"
 #include "plan/legality.h"
@@ -11,8 +12,6 @@
 
 namespace portolan {
 namespace {
-
-double apart(const Estimate& a, const Estimate& b) { return std::abs(a.step_time / b.step_time - 1); }
 
 Cluster cluster_of(const Scenario& scenario) {
   Result<Cluster> cluster = Cluster::build(scenario.hardware);
@@ -198,6 +197,30 @@ TEST(Rungs, ClosedFormFollowsWhatShardedRanksWaitFor) {
       }
     }
   }
+}
+
+// Sums of gradients follow the algorithm that was asked for, gathers of parameters are rings: on both rungs.
+TEST(Rungs, ClosedFormFollowsTheAlgorithmOfTheSums) {
+  const Scenario scenario = round_scenario(4);
+  const Cluster cluster = cluster_of(scenario);
+  ClosedForm closed_form(scenario, cluster);
+  std::map<std::int32_t, std::set<Seconds>> times;  // by ZeRO stage
+  for (const std::int32_t zero : {0, 1, 2, 3}) {
+    for (const CollectiveAlgorithm algorithm :
+         {CollectiveAlgorithm::kRing, CollectiveAlgorithm::kTree, CollectiveAlgorithm::kHierarchical}) {
+      Strategy strategy;
+      strategy.data_parallel = 32;
+      strategy.zero_stage = zero;
+      strategy.gradient_aggregation.algorithm = algorithm;
+      SCOPED_TRACE(short_name(strategy));
+      const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+      EXPECT_LE(apart(closed_form.evaluate(strategy), folded), zero >= 2 ? 0.03 : 1e-9);
+      times[zero].insert(folded.step_time);
+    }
+  }
+  // Trees do all-reduces only; hierarchies divide what they reduce among a node's cards in other steps.
+  EXPECT_EQ(times[0].size(), 3U);
+  EXPECT_EQ(times[1].size(), 2U);
 }
 
 // Buckets of gradients are summed beside the last backward, parameters gathered beside the first forward.
