@@ -11,20 +11,23 @@ StageLowering::Parameters StageLowering::parameters_of(const Chunk& chunk, std::
   return Parameters(parameters_).subspan(first, chunk.first_parameter[end_block] - first);
 }
 
-bool StageLowering::fills_bucket(const Chunk& chunk, std::size_t first_block, std::size_t end_block) const {
-  if (!sums_beside_backward(context_.strategy) || first_block == end_block) {
-    return false;
-  }
+bool StageLowering::fill_bucket(Parameters parameters) const {
   Bytes held;
-  for (const StageParameter& parameter : parameters_of(chunk, first_block, end_block)) {
+  for (const StageParameter& parameter : parameters) {
     held += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
   }
   const Bytes bucket = context_.strategy.gradient_aggregation.bucket;
-  // Without a size all gradients of the chunk are one bucket; the last one takes what is left.
-  return first_block == 0 || (bucket.value > 0 && held >= bucket);
+  return bucket.value > 0 && held >= bucket;
 }
 
-void StageLowering::sum_bucket(TemplateAssembler& assembler, Parameters parameters) const {
+void StageLowering::sum_full_bucket(TemplateAssembler& assembler, const Chunk& chunk, std::size_t done,
+                                    std::size_t& unsummed) const {
+  const Parameters parameters = parameters_of(chunk, done, unsummed);
+  // The last one of the chunk takes what is left.
+  if (!sums_beside_backward(context_.strategy) || (done > 0 && !fill_bucket(parameters))) {
+    return;
+  }
+  unsummed = done;
   for (Op& op : data_sums(parameters)) {
     op.occurrence = Occurrence::kLast;
     assembler.add_communication(
@@ -35,13 +38,9 @@ void StageLowering::sum_bucket(TemplateAssembler& assembler, Parameters paramete
 void StageLowering::gather_buckets(TemplateAssembler& assembler, const Chunk& chunk) const {
   std::size_t begin = 0;
   for (std::size_t end = 1; end <= chunk.blocks.size(); ++end) {
-    Bytes held;
-    for (const StageParameter& parameter : parameters_of(chunk, begin, end)) {
-      held += stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
-    }
-    const Bytes bucket = context_.strategy.gradient_aggregation.bucket;
-    if (end == chunk.blocks.size() || (bucket.value > 0 && held >= bucket)) {
-      for (Op& op : parameter_gather_ops(parameters_of(chunk, begin, end))) {
+    const Parameters parameters = parameters_of(chunk, begin, end);
+    if (end == chunk.blocks.size() || fill_bucket(parameters)) {
+      for (Op& op : parameter_gather_ops(parameters)) {
         op.lane = lane_of(LaneIndex::kDataGather);
         op.occurrence = Occurrence::kFirst;
         assembler.add_communication(std::move(op),

@@ -231,9 +231,8 @@ void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) 
         chunk.blocks[i + 1].accumulate(assembler, chunk.places[i + 1]);
       }
     }
-    if (!context_.options.split_backward && fills_bucket(chunk, i, unsummed)) {
-      sum_bucket(assembler, parameters_of(chunk, i, unsummed));
-      unsummed = i;
+    if (!context_.options.split_backward) {
+      sum_full_bucket(assembler, chunk, i, unsummed);
     }
   }
 }
@@ -262,10 +261,7 @@ void StageLowering::backward(Chunk& chunk) {
     std::size_t unsummed = chunk.blocks.size();
     for (std::size_t i = chunk.blocks.size(); i-- > 0;) {
       chunk.blocks[i].backward(assembler, chunk.places[i], Phase::kBackwardWeight);
-      if (fills_bucket(chunk, i, unsummed)) {
-        sum_bucket(assembler, parameters_of(chunk, i, unsummed));
-        unsummed = i;
-      }
+      sum_full_bucket(assembler, chunk, i, unsummed);
     }
   }
 }

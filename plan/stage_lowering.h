@@ -111,9 +111,12 @@ class StageLowering {
   std::vector<Op> data_sums(Parameters parameters) const;
   void add_data_sums(Parameters parameters, bool expert, std::vector<Op>& sums) const;
   std::vector<Op> gradient_sums() const;
-  /// Whether the gradients of the blocks from `first_block` up to `end_block` fill a bucket.
-  bool fills_bucket(const Chunk& chunk, std::size_t first_block, std::size_t end_block) const;
-  void sum_bucket(TemplateAssembler& assembler, Parameters parameters) const;
+  /// Whether the gradients of `parameters` reach the size of a bucket.
+  bool fill_bucket(Parameters parameters) const;
+  /// Sums the gradients of the blocks from `done` up to `unsummed` where they fill a bucket, and moves
+  /// `unsummed` there.
+  void sum_full_bucket(TemplateAssembler& assembler, const Chunk& chunk, std::size_t done,
+                       std::size_t& unsummed) const;
   void gather_buckets(TemplateAssembler& assembler, const Chunk& chunk) const;
   std::vector<Op> parameter_gather_ops(Parameters parameters) const;
 
