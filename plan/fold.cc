@@ -40,9 +40,7 @@ class CollectiveCost {
 
   const Price& priced(const Op& op) {
     const auto alike = [&](const std::pair<const Op*, Price>& known) {
-      const Op& other = *known.first;
-      return other.collective == op.collective && other.algorithm == op.algorithm && other.axes == op.axes &&
-             other.bytes == op.bytes;
+      return known.first->bytes == op.bytes && flow_alike(*known.first, op);
     };
     const auto found = std::find_if(known_.begin(), known_.end(), alike);
     if (found != known_.end()) {

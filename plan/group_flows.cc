@@ -7,6 +7,12 @@
 
 namespace portolan {
 
+bool flow_alike(const Op& a, const Op& b) {
+  return a.kind == b.kind && a.collective == b.collective && a.algorithm == b.algorithm &&
+         a.group == b.group && a.axes == b.axes && a.group_size == b.group_size &&
+         a.peer_offset == b.peer_offset;
+}
+
 FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank) const {
   if (op.kind == OpKind::kCollective) {
     return collective_flows(cluster_, {.kind = op.collective,

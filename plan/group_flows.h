@@ -10,6 +10,9 @@
 
 namespace portolan {
 
+/// Whether two communication ops have the same flows on the same stage, but for their sizes.
+bool flow_alike(const Op& a, const Op& b);
+
 /// Flows of communication ops, for the ranks as they are placed: rank r sits on device r.
 class GroupFlows {
  public:

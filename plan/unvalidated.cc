@@ -121,10 +121,7 @@ class UseOfProgram {
   /// Whether an op with the same flows, but for their sizes, was seen on the stage.
   bool is_known(const Op& op, std::int32_t stage) {
     const auto alike = [&](const std::pair<std::int32_t, const Op*>& known) {
-      const Op& other = *known.second;
-      return known.first == stage && other.kind == op.kind && other.collective == op.collective &&
-             other.algorithm == op.algorithm && other.group == op.group && other.axes == op.axes &&
-             other.group_size == op.group_size && other.peer_offset == op.peer_offset;
+      return known.first == stage && flow_alike(*known.second, op);
     };
     if (std::any_of(known_.begin(), known_.end(), alike)) {
       return true;
@@ -244,6 +241,8 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Use
   list.note("software.logits_in_fp32", s.logits_in_fp32, compute_bytes(strategy.precision) != 4);
   list.note("software.fused_gradient_accumulation", s.fused_gradient_accumulation,
             !divides_gradients(strategy));
+  list.note("software.flash_attention", s.flash_attention, true);
+  list.note("software.flash_skips_masked", s.flash_skips_masked, s.flash_attention.value);
   list.note("software.fused_softmax", s.fused_softmax, scores);
   list.note("software.fused_norms", s.fused_norms, model.normalization == Normalization::kRmsNorm);
   list.note("software.fused_activation", s.fused_activation, swiglu || model.linear_bias);
