@@ -13,23 +13,11 @@
 #include "exec/processor_affinity.h"
 #include "exec/resident_memory.h"
 #include "kernels/host/blas.h"
+#include "plan/cost.h"
 
 namespace portolan {
 
 namespace {
-
-GemmLayout layout_of(KernelKind kind) {
-  switch (kind) {
-    case KernelKind::kLinearForward:
-      return GemmLayout::kForward;
-    case KernelKind::kLinearBackwardInput:
-      return GemmLayout::kBackwardInput;
-    case KernelKind::kLinearBackwardWeight:
-      return GemmLayout::kBackwardWeight;
-    default:
-      return GemmLayout::kAttention;
-  }
-}
 
 /// Collects what was measured and turns it into figures of a hardware description.
 class HardwareAssembler {
@@ -41,8 +29,8 @@ class HardwareAssembler {
     noise_.add(sample.noise());
     if (is_gemm(kernel.kind)) {
       const KernelShape& s = kernel.shape;
-      products_[{layout_of(kernel.kind), s.gemm_batch, s.gemm_m, s.gemm_n, s.gemm_k}].add(kernel.flops.value,
-                                                                                          sample.typical());
+      products_[{gemm_layout(kernel.kind), s.gemm_batch, s.gemm_m, s.gemm_n, s.gemm_k}].add(
+          kernel.flops.value, sample.typical());
     } else if (kernel.bytes.value > 0) {
       const std::int64_t elements =
           std::max<std::int64_t>(kernel.shape.rows, 1) * std::max<std::int64_t>(kernel.shape.columns, 1);
