@@ -153,35 +153,6 @@ bool is_of_tokens(KernelKind kind) {
          kind == KernelKind::kCrossEntropyBackward;
 }
 
-bool is_absent(KernelKind kind) {
-  switch (kind) {
-    case KernelKind::kAttentionDropoutForward:
-    case KernelKind::kAttentionDropoutBackward:
-    case KernelKind::kFlashAttentionForward:
-    case KernelKind::kFlashAttentionBackward:
-    case KernelKind::kContextMerge:
-    case KernelKind::kKeyValuePack:
-    case KernelKind::kKeyValueUnpack:
-    case KernelKind::kGradientAdd:
-    case KernelKind::kDropoutBackward:
-    case KernelKind::kQueryKeyNormForward:
-    case KernelKind::kQueryKeyNormBackward:
-    case KernelKind::kReluForward:
-    case KernelKind::kReluBackward:
-    case KernelKind::kBranchSum:
-    case KernelKind::kElementwise:
-    case KernelKind::kRouterTopKForward:
-    case KernelKind::kRouterTopKBackward:
-    case KernelKind::kPermuteTokensForward:
-    case KernelKind::kPermuteTokensBackward:
-    case KernelKind::kUnpermuteTokensForward:
-    case KernelKind::kUnpermuteTokensBackward:
-      return true;
-    default:
-      return is_communication(kind);
-  }
-}
-
 OperandNeeds needs_of(const Kernel& kernel) {
   if (is_attention(kernel.kind)) {
     return attention_needs(kernel);
@@ -236,7 +207,7 @@ Result<void> check_sizes(const Kernel& kernel) {
 }  // namespace
 
 Result<void> check_host_kernel(const Kernel& kernel, const Stage& stage) {
-  if (is_absent(kernel.kind)) {
+  if (host_family(kernel.kind) == HostFamily::kNone) {
     return cannot(kernel, "");
   }
   PORTOLAN_CHECK_OK(check_sizes(kernel));

@@ -252,28 +252,24 @@ void run_adamw(const KernelLaunch& launch, const Arguments& a) {
 
 }  // namespace
 
-Result<void> run_host_kernel(const KernelLaunch& launch) {
-  const Arguments a(launch);
-  const KernelKind kind = launch.kernel.kind;
+HostFamily host_family(KernelKind kind) {
   switch (kind) {
     case KernelKind::kLoadTokens:
     case KernelKind::kEmbeddingForward:
     case KernelKind::kEmbeddingBackward:
     case KernelKind::kCrossEntropyForward:
     case KernelKind::kCrossEntropyBackward:
-      return run_token_kernel(launch, a);
+      return HostFamily::kTokens;
     case KernelKind::kLinearForward:
     case KernelKind::kLinearBackwardInput:
     case KernelKind::kLinearBackwardWeight:
     case KernelKind::kBiasBackward:
-      run_linear_kernel(kind, a);
-      return {};
+      return HostFamily::kLinear;
     case KernelKind::kLayerNormForward:
     case KernelKind::kLayerNormBackward:
     case KernelKind::kRmsNormForward:
     case KernelKind::kRmsNormBackward:
-      run_norm_kernel(kind, a);
-      return {};
+      return HostFamily::kNorm;
     case KernelKind::kRotaryForward:
     case KernelKind::kRotaryBackward:
     case KernelKind::kAttentionScoresForward:
@@ -282,8 +278,7 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
     case KernelKind::kAttentionSoftmaxBackward:
     case KernelKind::kAttentionContextForward:
     case KernelKind::kAttentionContextBackward:
-      run_attention_kernel(kind, a);
-      return {};
+      return HostFamily::kAttention;
     case KernelKind::kGeluForward:
     case KernelKind::kGeluBackward:
     case KernelKind::kSwiGluForward:
@@ -291,11 +286,9 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
     case KernelKind::kResidualAdd:
     case KernelKind::kGradientConvert:
     case KernelKind::kFillZero:
-      run_pointwise_kernel(kind, a);
-      return {};
+      return HostFamily::kPointwise;
     case KernelKind::kAdamW:
-      run_adamw(launch, a);
-      return {};
+      return HostFamily::kUpdate;
     case KernelKind::kAttentionDropoutForward:
     case KernelKind::kAttentionDropoutBackward:
     case KernelKind::kFlashAttentionForward:
@@ -322,6 +315,33 @@ Result<void> run_host_kernel(const KernelLaunch& launch) {
     case KernelKind::kTensorAllReduce:
     case KernelKind::kTensorAllGather:
     case KernelKind::kTensorReduceScatter:
+      break;
+  }
+  return HostFamily::kNone;
+}
+
+Result<void> run_host_kernel(const KernelLaunch& launch) {
+  const Arguments a(launch);
+  const KernelKind kind = launch.kernel.kind;
+  switch (host_family(kind)) {
+    case HostFamily::kTokens:
+      return run_token_kernel(launch, a);
+    case HostFamily::kLinear:
+      run_linear_kernel(kind, a);
+      return {};
+    case HostFamily::kNorm:
+      run_norm_kernel(kind, a);
+      return {};
+    case HostFamily::kAttention:
+      run_attention_kernel(kind, a);
+      return {};
+    case HostFamily::kPointwise:
+      run_pointwise_kernel(kind, a);
+      return {};
+    case HostFamily::kUpdate:
+      run_adamw(launch, a);
+      return {};
+    case HostFamily::kNone:
       break;
   }
   return infeasible(fmt::format("host device cannot run {}", kernel_name(kind)));
