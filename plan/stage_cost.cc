@@ -218,6 +218,13 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, LayerKind 
 
 }  // namespace
 
+StagePlace stage_place(std::int32_t stage, std::int32_t num_stages) {
+  if (num_stages == 1) {
+    return StagePlace::kOnly;
+  }
+  return stage == 0 ? StagePlace::kFirst : stage == num_stages - 1 ? StagePlace::kLast : StagePlace::kMiddle;
+}
+
 BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, LayerKind kind,
                        CommunicationPrices& prices, const KernelCost& cost) {
   BlockCosts costs;
@@ -232,11 +239,6 @@ BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, Layer
   costs.embedding = block_time(embedding, std::vector<bool>(embedding.forward.size(), false), split, pricing);
   costs.layer = block_time(layer, recomputed, split, pricing);
   costs.head = block_time(head, std::vector<bool>(head.forward.size(), false), split, pricing);
-  for (std::size_t i = 0; i < recomputed.size(); ++i) {
-    if (recomputed[i] && is_gemm(layer.forward[i].kernel.kind)) {
-      costs.recompute_flops_per_layer += layer.forward[i].kernel.flops;
-    }
-  }
   const std::int64_t element = costs.options.compute_bytes;
   const Program three = miniature(scenario, strategy, kind, 3);
   const Program one = miniature(scenario, strategy, kind, 1);

@@ -50,12 +50,12 @@ struct StageShape {
 
 /// Where a chunk stands decides which end blocks it has.
 enum class StagePlace : std::uint8_t { kMiddle, kFirst, kLast, kOnly };
+StagePlace stage_place(std::int32_t stage, std::int32_t num_stages);
 
 /// All that the closed form needs of the blocks, with layers of one kind, for one choice of degrees within
 /// kernels, microbatch, recomputation and precision.
 struct BlockCosts {
   BlockTime embedding, layer, head;
-  Flops recompute_flops_per_layer;   ///< matrix products, on one rank
   StageShape layer_shape;            ///< of one further layer: parameters and saved bytes
   std::array<StageShape, 4> stages;  ///< by StagePlace
   BlockOptions options;

@@ -1,0 +1,153 @@
+// What the closed form knows of memory: what chunks keep and hold at their widest moment, in flight by
+// schedule.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "plan/closed_form.h"
+#include "plan/legality.h"
+#include "plan/schedule.h"
+
+namespace portolan {
+
+ClosedForm::LayersMemory ClosedForm::layers_memory(const std::vector<LayerRun>& runs, StagePlace place) {
+  LayersMemory memory;
+  Bytes below;  // saved by the layers below, while a layer runs backward
+  Bytes above;  // put off by those above, which are done with
+  for (const LayerRun& run : runs) {
+    above += run.costs->layer_shape.deferred * run.count;
+  }
+  for (const LayerRun& run : runs) {
+    const bool first = &run == &runs.front();
+    const bool at_end = first || &run == &runs.back();
+    const StageShape& layer = run.costs->layer_shape;
+    // A layer at an end of the chunk runs with the block there.
+    const StageShape& shape =
+        run.costs->stages[static_cast<std::size_t>(at_end ? place : StagePlace::kMiddle)];
+    above = above - layer.deferred * run.count;
+    const std::int64_t others = run.count - 1;
+    memory.peak =
+        std::max(memory.peak, below + above + shape.peak + std::max(layer.saved, layer.deferred) * others);
+    const StageShape& placed = first ? run.costs->stages[static_cast<std::size_t>(place)] : layer;
+    memory.saved += placed.saved + layer.saved * others;
+    memory.deferred += placed.deferred + layer.deferred * others;
+    below += layer.saved * run.count;
+  }
+  return memory;
+}
+
+/// What the widest moment of a chunk's backward holds beside shards: gathered parameters, gradients that are
+/// not reduced yet.
+Bytes ClosedForm::sharded_transients(const Strategy& s, const LayerRange& layers,
+                                     std::int32_t virtual_stage) {
+  if (!divides_gradients(s)) {
+    return {};
+  }
+  const BlockOptions& options = first_blocks(s).options;
+  std::vector<std::int64_t> sizes;  // of single blocks; the middle of many layers is like its ends
+  for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
+    sizes.insert(sizes.end(), static_cast<std::size_t>(std::min(run.count, 8)),
+                 run.parameters + run.expert_parameters);
+  }
+  const auto ahead = static_cast<std::size_t>(scenario_.software.gather_prefetch.value) + 1;
+  const bool gathers = divides_parameters(s) && scenario_.software.reshard_after_forward.value;
+  std::int64_t most = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    std::int64_t elements = sizes[i] + (i + 1 < sizes.size() ? sizes[i + 1] : 0);
+    for (std::size_t k = 0; gathers && k < ahead && k <= i; ++k) {
+      elements += sizes[i - k];
+    }
+    most = std::max(most, elements);
+  }
+  return Bytes(most * options.compute_bytes);
+}
+
+Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
+                              const std::vector<LayersMemory>& chunks) {
+  const PipelinePosition position{stage, s.pipeline_parallel, num_microbatches(scenario_, s),
+                                  s.virtual_stages};
+  const std::int32_t m = position.num_microbatches;
+  if (s.schedule == ScheduleKind::kZeroBubbleH1) {
+    // During the input gradients of microbatch i: forwards whose backward has not begun, and microbatches
+    // whose weight gradients are put off.
+    // Linear in i up to the last forward and after it: the most is at an end or where they meet.
+    const std::int32_t last = std::min(stage, m - 1);
+    const std::int32_t meet = std::clamp(m - (s.pipeline_parallel - stage), 0, last);
+    Bytes most;
+    for (const std::int32_t i : {0, meet, last}) {
+      const std::int32_t ahead = std::min(s.pipeline_parallel - stage + i, m) - i - 1;
+      most = std::max(most, chunks[0].saved * ahead + chunks[0].peak + chunks[0].deferred * i);
+    }
+    return most;
+  }
+  // When the first backward begins, in the last chunk: forwards before it, chunk by chunk.
+  const std::int32_t in_flight = max_in_flight(s.schedule, position);
+  const std::int32_t group = s.pipeline_parallel * s.virtual_stages;
+  Bytes bytes;
+  for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
+    const std::int32_t in_last_group =
+        std::clamp(in_flight % group - c * s.pipeline_parallel, 0, s.pipeline_parallel);
+    const std::int32_t passes =
+        s.virtual_stages == 1 ? in_flight : in_flight / group * s.pipeline_parallel + in_last_group;
+    bytes += chunks[static_cast<std::size_t>(c)].saved * passes;
+  }
+  const LayersMemory& running = chunks.back();
+  return bytes - running.saved + running.peak;
+}
+
+std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const StageSums& stages) {
+  const BlockCosts& costs = first_blocks(s);
+  const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
+  const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
+  const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
+  const auto num_virtual = static_cast<std::int32_t>(layers.size());
+  std::vector<std::vector<LayersMemory>> chunks(stages.size());
+  std::vector<Bytes> transients(stages.size());
+  std::int32_t first_layer = 0;
+  std::optional<std::pair<std::int32_t, Bytes>> middle_transients;  // by number of layers
+  for (std::int32_t k = 0; k < num_virtual; ++k) {
+    const std::int32_t count = layers[static_cast<std::size_t>(k)];
+    LayersMemory chunk = layers_memory(layer_runs(s, {first_layer, count}), stage_place(k, num_virtual));
+    if (divides_parameters(s) && !scenario_.software.reshard_after_forward.value) {
+      Bytes kept;  // gathered in forward, given back after backward
+      for (const BlockRun& run : block_runs(s, {first_layer, count}, k)) {
+        const std::int64_t elements = run.parameters + run.expert_parameters;
+        kept += Bytes(run.read_in_backward ? run.count * elements * costs.options.compute_bytes : 0);
+      }
+      chunk.saved += kept;
+      chunk.peak += kept;
+    }
+    chunks[static_cast<std::size_t>(k % s.pipeline_parallel)].push_back(chunk);
+    Bytes& transient = transients[static_cast<std::size_t>(k % s.pipeline_parallel)];
+    const bool at_end = k == 0 || k + 1 == num_virtual;
+    const bool known =
+        !at_end && layers_are_alike(s) && middle_transients && middle_transients->first == count;
+    const Bytes of_chunk = known ? middle_transients->second : sharded_transients(s, {first_layer, count}, k);
+    if (!at_end) {
+      middle_transients = {count, of_chunk};
+    }
+    transient = std::max(transient, of_chunk);
+    first_layer += count;
+  }
+  std::vector<StageMemory> memories;
+  memories.reserve(stages.size());
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const StageParameters& held = stages[i].parameters;
+    const std::int64_t parameters = held.elements + held.expert_elements;
+    StageMemory memory;
+    const std::int64_t shard =
+        (held.elements + shards - 1) / shards + (held.expert_elements + expert_shards - 1) / expert_shards;
+    memory.parameters =
+        Bytes((divides_parameters(s) ? shard : parameters) * costs.options.compute_bytes) + transients[i];
+    memory.gradients =
+        Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_.software, s.precision));
+    memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
+    memory.activations = activations(s, static_cast<std::int32_t>(i), chunks[i]);
+    memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
+    memory.reserved = memory.allocated + scenario_.software.framework_memory.value;
+    memories.push_back(memory);
+  }
+  return memories;
+}
+
+}  // namespace portolan
