@@ -44,16 +44,6 @@ const Tensor& tensor(const Block& block, const std::string& name) {
   return block.tensors.front();
 }
 
-std::vector<Kernel> of_kind(const std::vector<GroupedKernel>& kernels, KernelKind kind) {
-  std::vector<Kernel> found;
-  for (const GroupedKernel& grouped : kernels) {
-    if (grouped.kernel.kind == kind) {
-      found.push_back(grouped.kernel);
-    }
-  }
-  return found;
-}
-
 /// Kernels behind the second norm, with the names of their operands: "kind: operand operand".
 std::vector<std::string> behind_norm2(const Block& block) {
   std::vector<std::string> lines;

@@ -20,11 +20,6 @@ BlockOptions flash_options(bool skips_masked = false) {
   return options;
 }
 
-/// Hidden 16, 4 heads of 4.
-TransformerConfig small() {
-  return gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8});
-}
-
 const GroupedKernel& only(const std::vector<GroupedKernel>& kernels, KernelKind kind) {
   const GroupedKernel* found = nullptr;
   for (const GroupedKernel& grouped : kernels) {
@@ -49,7 +44,7 @@ TEST(FlashAttention, IsOneKernelEachWayInPlaceOfScoresSoftmaxDropoutAndContext) 
   for (const bool dropout : {false, true}) {
     BlockOptions options = flash_options();
     options.dropout = dropout;
-    const Block layer = layer_block(small(), options);
+    const Block layer = layer_block(small_gpt(), options);
     const GroupedKernel& forward = only(layer.forward, KernelKind::kFlashAttentionForward);
     EXPECT_EQ(forward.group, KernelGroup::kAttentionCore);
     EXPECT_EQ(names_of(layer, forward.kernel), "attention.context attention.lse qkv.output");
@@ -79,11 +74,11 @@ TEST(FlashAttention, ReadsQueriesAndKeysFromTheirCopyWhereHeadsHaveNorms) {
 
 TEST(FlashAttention, DoesTwoProductsForwardAndFiveBackward) {
   // One product: 2 x 2 sequences x 4 heads x 4 x 4 pairs x 4 = 1024 FLOPs.
-  const Block whole = layer_block(small(), flash_options());
+  const Block whole = layer_block(small_gpt(), flash_options());
   EXPECT_EQ(only(whole.forward, KernelKind::kFlashAttentionForward).kernel.flops.value, 2 * 1024);
   EXPECT_EQ(only(whole.backward, KernelKind::kFlashAttentionBackward).kernel.flops.value, 5 * 1024);
   // Of 16 pairs, 6 below the diagonal and its 4: 640 FLOPs.
-  const Block causal = layer_block(small(), flash_options(true));
+  const Block causal = layer_block(small_gpt(), flash_options(true));
   EXPECT_EQ(only(causal.forward, KernelKind::kFlashAttentionForward).kernel.flops.value, 2 * 640);
   EXPECT_EQ(only(causal.backward, KernelKind::kFlashAttentionBackward).kernel.flops.value, 5 * 640);
 }
@@ -121,7 +116,7 @@ TEST(FlashAttention, AttendedPairsAreCountedToTheDiagonal) {
 }
 
 TEST(FlashAttention, MovesQueriesKeysValuesContextAndOneNumberARowAndHead) {
-  const Block layer = layer_block(small(), flash_options());
+  const Block layer = layer_block(small_gpt(), flash_options());
   // qkv 8x48x2, context 8x16x2, lse 8x4x4; backward each of the former with its gradient.
   EXPECT_EQ(only(layer.forward, KernelKind::kFlashAttentionForward).kernel.bytes.value, 768 + 256 + 128);
   EXPECT_EQ(only(layer.backward, KernelKind::kFlashAttentionBackward).kernel.bytes.value,

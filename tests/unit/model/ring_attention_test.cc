@@ -22,11 +22,6 @@ BlockOptions ring_options(std::int64_t context_parallel, bool skips_masked = tru
   return options;
 }
 
-/// Hidden 16, 4 heads of 4.
-TransformerConfig small() {
-  return gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8});
-}
-
 /// "kind: operands", of kernels of the attention core.
 std::vector<std::string> core_of(const Block& block, const std::vector<GroupedKernel>& kernels) {
   std::vector<std::string> lines;
@@ -120,7 +115,7 @@ TEST(RingAttention, StepsOfAllRanksAddUpToTheWholeInEveryStyle) {
 }
 
 TEST(RingAttention, ForwardSendsOnWhatItHoldsBesideItsCompute) {
-  const Block layer = layer_block(small(), ring_options(4));
+  const Block layer = layer_block(small_gpt(), ring_options(4));
   EXPECT_EQ(core_of(layer, layer.forward),
             (std::vector<std::string>{
                 "key_value_pack: key_value.own(w) qkv.output",
@@ -143,7 +138,7 @@ TEST(RingAttention, ForwardSendsOnWhatItHoldsBesideItsCompute) {
 }
 
 TEST(RingAttention, BackwardSendsGradientsRoundAndHome) {
-  const Block layer = layer_block(small(), ring_options(2));
+  const Block layer = layer_block(small_gpt(), ring_options(2));
   EXPECT_EQ(core_of(layer, layer.backward),
             (std::vector<std::string>{
                 "key_value_pack: key_value.own_again(w) qkv.output",
@@ -228,7 +223,7 @@ TEST(RingAttention, ARankSavesItsPartOfTheActivationsAndAllOfTheParameters) {
 
 TEST(RingAttention, TheEndsWorkOnARanksTokens) {
   for (const Block& block :
-       {embedding_block(small(), ring_options(4)), head_block(small(), ring_options(4), 1.0)}) {
+       {embedding_block(small_gpt(), ring_options(4)), head_block(small_gpt(), ring_options(4), 1.0)}) {
     for (const auto* list : {&block.forward, &block.backward}) {
       for (const GroupedKernel& grouped : *list) {
         const KernelShape& shape = grouped.kernel.shape;
@@ -240,7 +235,7 @@ TEST(RingAttention, TheEndsWorkOnARanksTokens) {
 }
 
 TEST(RingAttention, ExpertsWorkOnARanksTokens) {
-  TransformerConfig config = small();
+  TransformerConfig config = small_gpt();
   config.linear_bias = false;
   config.experts = {.num_experts = 4, .experts_per_token = 2, .expert_ffn_size = 8};
   const double whole =

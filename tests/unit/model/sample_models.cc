@@ -33,10 +33,6 @@ TransformerConfig llama(const LlamaSizes& sizes) {
 
 namespace {
 
-TransformerConfig small_gpt() {
-  return gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8});
-}
-
 TransformerConfig small_llama() {
   TransformerConfig config = llama({.layers = 2, .hidden = 16, .heads = 4, .kv_heads = 2, .ffn = 24});
   config.vocab_size = 20;
@@ -45,6 +41,10 @@ TransformerConfig small_llama() {
 }
 
 }  // namespace
+
+TransformerConfig small_gpt() {
+  return gpt({.layers = 2, .hidden = 16, .heads = 4, .vocab = 20, .positions = 8});
+}
 
 TransformerConfig small_opt() {
   TransformerConfig config = small_gpt();
@@ -117,6 +117,16 @@ TransformerConfig small_switch() {
 }
 
 std::vector<TransformerConfig> expert_styles() { return {small_mixtral(), small_deepseek(), small_switch()}; }
+
+std::vector<Kernel> of_kind(const std::vector<GroupedKernel>& kernels, KernelKind kind) {
+  std::vector<Kernel> found;
+  for (const GroupedKernel& grouped : kernels) {
+    if (grouped.kernel.kind == kind) {
+      found.push_back(grouped.kernel);
+    }
+  }
+  return found;
+}
 
 std::vector<BlockOptions> expert_options() {
   std::vector<BlockOptions> list;

@@ -17,6 +17,9 @@ struct GptSizes {
 };
 TransformerConfig gpt(const GptSizes& sizes);
 
+/// 2 layers, hidden 16, 4 heads of 4, 20 words, 8 positions.
+TransformerConfig small_gpt();
+
 /// LLaMA style: rotary positions, RMS norm, SwiGLU, no biases, untied head of 32,000 words.
 struct LlamaSizes {
   std::int64_t layers = 0;
@@ -37,8 +40,8 @@ TransformerConfig small_mistral();  ///< heads narrower than hidden_size / num_h
 
 /// Models with experts: hidden 16, 4 heads; 4 experts of width 24, 2 a token.
 TransformerConfig small_mixtral();  ///< every layer, nothing shared
-TransformerConfig
-small_deepseek();  ///< shared experts of width 8, a router bias; of 4 layers the first is dense
+/// Shared experts of width 8, a router bias; of 4 layers the first is dense.
+TransformerConfig small_deepseek();
 TransformerConfig small_switch();  ///< GELU, one expert a token, capacity 1.5, every second of 4 layers
 std::vector<TransformerConfig> expert_styles();
 
@@ -53,5 +56,8 @@ std::vector<TransformerConfig> all_styles();
 /// All combinations of dropout, fusions, flash attention and tensor-parallel degrees 1 and 2, for 2 sequences
 /// of 4 tokens; then of context-parallel degrees 2 and 4 with tensor and sequence parallelism, for 2 of 8.
 std::vector<BlockOptions> all_options();
+
+/// Those of `kernels` that are of `kind`, in order.
+std::vector<Kernel> of_kind(const std::vector<GroupedKernel>& kernels, KernelKind kind);
 
 }  // namespace portolan

@@ -21,16 +21,6 @@ BlockOptions narrow(std::int64_t tensor_parallel, bool sequence_parallel = false
   return options;
 }
 
-std::vector<Kernel> of_kind(const std::vector<GroupedKernel>& kernels, KernelKind kind) {
-  std::vector<Kernel> found;
-  for (const GroupedKernel& grouped : kernels) {
-    if (grouped.kernel.kind == kind) {
-      found.push_back(grouped.kernel);
-    }
-  }
-  return found;
-}
-
 std::string names_of(const Block& block, const Kernel& kernel) {
   std::string names;
   for (const Operand& operand : kernel.operands) {
