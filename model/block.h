@@ -28,7 +28,9 @@ struct BlockOptions {
   bool split_backward = false;
   /// Communication of backward runs beside the weight-gradient products.
   bool overlap_tensor = false;
-  std::int64_t vocab_padding = 1;   ///< the vocabulary is padded to a multiple of this x tensor_parallel
+  std::int64_t vocab_padding = 1;  ///< the vocabulary is padded to a multiple of this x tensor_parallel
+  /// Factors of the layers' linear products are fp8 (model/fp8.cc); needs compute_bytes 2.
+  bool fp8_linear = false;
   std::int64_t compute_bytes = 4;   ///< element size of activations and of parameters in compute: 2 or 4
   std::int64_t gradient_bytes = 4;  ///< element size of accumulated parameter gradients
   /// Gradients add to what is there; else each backward writes its own, which is then reduced and added.

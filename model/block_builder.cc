@@ -77,6 +77,11 @@ void BlockBuilder::launch(Launch launch) {
   if (launch.bytes) {
     kernel.bytes = *launch.bytes;
   }
+  for (const Operand& operand : launch.operands) {
+    if (operand.access != Access::kRead) {
+      fp8_copies_.erase(operand.tensor);
+    }
+  }
   kernel.operands = std::move(launch.operands);
   list().push_back({.kernel = std::move(kernel), .group = group_});
 }
@@ -109,6 +114,7 @@ int BlockBuilder::whole_rows(const std::string& name, int hidden, Overlap overla
     return hidden;
   }
   const int whole = activation(name, rows() * config_.hidden_size);
+  gathered_.insert(whole);
   launch({.kind = KernelKind::kTensorAllGather,
           .operands = {{whole, Access::kWrite}, {hidden, Access::kRead}},
           .flops_per_element = 0,
@@ -221,7 +227,8 @@ LinearTensors BlockBuilder::linear_parameters(const LinearSpec& spec) {
                        .out = spec.out,
                        .in = spec.in,
                        .rows = spec.rows,
-                       .experts = spec.experts.value_or(1)};
+                       .experts = spec.experts.value_or(1),
+                       .fp8 = options_.fp8_linear && spec.fp8};
   linear.weight =
       parameter({.name = spec.name + ".weight",
                  .elements = linear.experts * spec.out * spec.in,
@@ -240,35 +247,39 @@ LinearTensors BlockBuilder::linear_parameters(const LinearSpec& spec) {
 }
 
 void BlockBuilder::linear_forward(const LinearTensors& linear, int output, int input, bool add_bias) {
-  std::vector<Operand> operands{
-      {output, Access::kWrite}, {input, Access::kRead}, {linear.weight.value, Access::kRead}};
+  // Backward multiplies by what was kept of the input, or by what it gathers again.
+  const Fp8Use use = gathered_.contains(input) ? Fp8Use::kStraight : Fp8Use::kBoth;
+  std::vector<Operand> operands{{output, Access::kWrite},
+                                {straight_factor(linear, input, use), Access::kRead},
+                                {linear.weight.value, Access::kRead}};
   if (add_bias && linear.bias) {
     operands.push_back({linear.bias->value, Access::kRead});
   }
-  launch({.kind = KernelKind::kLinearForward,
-          .operands = std::move(operands),
-          .shape = {.rows = rows_of(linear),
-                    .columns = linear.out,
-                    .inner = linear.in,
-                    .gemm_batch = linear.experts,
-                    .gemm_m = gemm_rows(linear),
-                    .gemm_n = linear.out,
-                    .gemm_k = linear.in}});
+  launch_product(linear, {.kind = KernelKind::kLinearForward,
+                          .operands = std::move(operands),
+                          .shape = {.rows = rows_of(linear),
+                                    .columns = linear.out,
+                                    .inner = linear.in,
+                                    .gemm_batch = linear.experts,
+                                    .gemm_m = gemm_rows(linear),
+                                    .gemm_n = linear.out,
+                                    .gemm_k = linear.in}});
 }
 
 void BlockBuilder::linear_backward_input(const LinearTensors& linear, int input_gradient,
                                          int output_gradient) {
-  launch({.kind = KernelKind::kLinearBackwardInput,
-          .operands = {{input_gradient, Access::kWrite},
-                       {output_gradient, Access::kRead},
-                       {linear.weight.value, Access::kRead}},
-          .shape = {.rows = rows_of(linear),
-                    .columns = linear.out,
-                    .inner = linear.in,
-                    .gemm_batch = linear.experts,
-                    .gemm_m = gemm_rows(linear),
-                    .gemm_n = linear.in,
-                    .gemm_k = linear.out}});
+  const int factor = straight_factor(linear, output_gradient, Fp8Use::kBoth);
+  launch_product(linear, {.kind = KernelKind::kLinearBackwardInput,
+                          .operands = {{input_gradient, Access::kWrite},
+                                       {factor, Access::kRead},
+                                       {linear.weight.value, Access::kRead}},
+                          .shape = {.rows = rows_of(linear),
+                                    .columns = linear.out,
+                                    .inner = linear.in,
+                                    .gemm_batch = linear.experts,
+                                    .gemm_m = gemm_rows(linear),
+                                    .gemm_n = linear.in,
+                                    .gemm_k = linear.out}});
 }
 
 void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int output_gradient, int input) {
@@ -279,18 +290,18 @@ void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int outpu
                           .gemm_m = linear.out,
                           .gemm_n = linear.in,
                           .gemm_k = gemm_rows(linear)};
+  const Operand of_output{transposed_factor(linear, output_gradient, Fp8Use::kBoth), Access::kRead};
+  const Operand of_input{transposed_factor(linear, input, Fp8Use::kTransposed), Access::kRead};
   if (options_.fused_gradient_accumulation || !options_.accumulate_gradients) {
-    launch({.kind = KernelKind::kLinearBackwardWeight,
-            .operands = {{linear.weight.gradient, gradient_access()},
-                         {output_gradient, Access::kRead},
-                         {input, Access::kRead}},
-            .shape = shape});
+    launch_product(linear, {.kind = KernelKind::kLinearBackwardWeight,
+                            .operands = {{linear.weight.gradient, gradient_access()}, of_output, of_input},
+                            .shape = shape});
   } else {
     const std::string name = block_.tensors[static_cast<std::size_t>(linear.weight.value)].name;
     const int narrow = activation(name + ".narrow_gradient", linear.experts * linear.out * linear.in);
-    launch({.kind = KernelKind::kLinearBackwardWeight,
-            .operands = {{narrow, Access::kWrite}, {output_gradient, Access::kRead}, {input, Access::kRead}},
-            .shape = shape});
+    launch_product(linear, {.kind = KernelKind::kLinearBackwardWeight,
+                            .operands = {{narrow, Access::kWrite}, of_output, of_input},
+                            .shape = shape});
     launch({.kind = KernelKind::kGradientConvert,
             .operands = {{linear.weight.gradient, gradient_access()}, {narrow, Access::kRead}},
             .shape = {.rows = linear.experts * linear.out, .columns = linear.in}});

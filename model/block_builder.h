@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,13 @@ struct LinearTensors {
   std::int64_t in = 0;
   std::optional<std::int64_t> rows = {};  ///< of input and output; none: of the microbatch
   std::int64_t experts = 1;               ///< as many weights, each for its share of the rows
+  bool fp8 = false;                       ///< the products' factors are
+};
+
+/// fp8 copies of a tensor: as it lies, and transposed.
+struct Fp8Copies {
+  std::optional<int> straight;
+  std::optional<int> transposed;
 };
 
 /// A gradient of hidden states: of the rows that a rank holds, and of all rows where these are divided.
@@ -94,6 +103,7 @@ class BlockBuilder {
     std::optional<std::int64_t> rows = {};
     std::optional<std::int64_t> experts = {};  ///< of this rank
     bool partial_gradient = false;             ///< of the weight
+    bool fp8 = true;                           ///< where options().fp8_linear is
   };
   LinearTensors linear_parameters(const LinearSpec& spec);
   /// With `add_bias` false the bias is left to a later kernel.
@@ -143,6 +153,16 @@ class BlockBuilder {
 
  private:
   int add(Tensor tensor);
+  enum class Fp8Use : std::uint8_t { kStraight, kTransposed, kBoth };
+  /// The copies of `tensor`, made here where they are not there yet; all that `use` says in one kernel.
+  Fp8Copies fp8_copies(int tensor, Fp8Use use);
+  int straight_factor(const LinearTensors& linear, int tensor, Fp8Use use) {
+    return linear.fp8 ? *fp8_copies(tensor, use).straight : tensor;
+  }
+  int transposed_factor(const LinearTensors& linear, int tensor, Fp8Use use) {
+    return linear.fp8 ? *fp8_copies(tensor, use).transposed : tensor;
+  }
+  void launch_product(const LinearTensors& linear, Launch launch);
   NormTensors eager_rms_norm_forward(const std::string& name, int input, std::optional<int> output);
   void eager_rms_norm_backward(const NormTensors& norm, int output_gradient, Operand input_gradient);
   std::int64_t rows_of(const LinearTensors& linear) const { return linear.rows.value_or(rows()); }
@@ -157,6 +177,8 @@ class BlockBuilder {
   Block block_;
   KernelGroup group_ = KernelGroup::kOther;
   bool backward_ = false;
+  std::map<int, Fp8Copies> fp8_copies_;  ///< of tensors that have not changed since
+  std::set<int> gathered_;               ///< made by whole_rows(), again in backward
 };
 
 }  // namespace portolan

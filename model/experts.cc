@@ -80,7 +80,8 @@ void route(BlockBuilder& b, ExpertTensors& e, int input) {
                                   .out = x.num_experts,
                                   .in = b.config().hidden_size,
                                   .rows = rows,
-                                  .partial_gradient = b.shards_sequence()});
+                                  .partial_gradient = b.shards_sequence(),
+                                  .fp8 = false});
   e.logits = b.activation("router.logits", rows * x.num_experts, 4);
   b.linear_forward(e.router, e.logits, input, false);
   e.probabilities = b.activation("router.probabilities", rows * x.experts_per_token, 4);

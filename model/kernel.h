@@ -59,6 +59,7 @@ enum class KernelKind : std::uint8_t {
   kUnpermuteTokensForward,
   kUnpermuteTokensBackward,
   kGradientConvert,
+  kFp8Cast,
   kElementwise,
   kFillZero,
   kAdamW,
@@ -101,6 +102,7 @@ struct KernelShape {
   std::int64_t gemm_m = 0;
   std::int64_t gemm_n = 0;
   std::int64_t gemm_k = 0;
+  std::int64_t factor_bytes = 0;  ///< element size of a product's factors: 1, fp8; 0: as wide as in compute
 
   bool operator==(const KernelShape&) const = default;
 };

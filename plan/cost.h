@@ -25,8 +25,8 @@ bool has_flash_share(const DeviceSpec& device);
 /// unless the rate was measured with it.
 class KernelCost {
  public:
-  /// Precondition: hardware.device.peak has `precision`.
-  /// `host_launch`: SoftwareProfile::host_launch.
+  /// Precondition: hardware.device.peak has `precision`, and bf16 where that is fp8: products with wider
+  /// factors are done in it. `host_launch`: SoftwareProfile::host_launch.
   KernelCost(const Hardware& hardware, Precision precision, Seconds host_launch = Seconds(0));
 
   Seconds time(const Kernel& kernel) const;
@@ -43,6 +43,7 @@ class KernelCost {
 
   DeviceSpec device_;
   FlopsPerSecond peak_;
+  FlopsPerSecond fp8_peak_;
   Seconds host_launch_;
   std::vector<std::vector<KernelRate>> rates_;  ///< by kernel kind, ascending size
 };

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "plan/cost.h"
+#include "plan/legality.h"
 
 namespace portolan {
 
@@ -61,7 +62,8 @@ GemmLayout gemm_layout(KernelKind kind) {
 
 KernelCost::KernelCost(const Hardware& hardware, Precision precision, Seconds host_launch)
     : device_(hardware.device),
-      peak_(device_.peak.at(precision).value),
+      peak_(device_.peak.at(wide_precision(precision)).value),
+      fp8_peak_(device_.peak.at(precision).value),
       host_launch_(host_launch),
       rates_(kNumKernelKinds) {
   for (const KernelRate& rate : device_.kernel_rates) {
@@ -85,14 +87,15 @@ double KernelCost::gemm_efficiency(KernelKind kind) const {
 }
 
 Seconds KernelCost::gemm_time(const Kernel& kernel) const {
-  // A flash kernel's own share says more of it than single products do.
-  if (!(is_flash_attention(kernel.kind) && has_flash_share(device_))) {
+  const bool fp8 = kernel.shape.factor_bytes == 1;
+  // A flash kernel's own share says more of it than single products do; fp8 products were not measured.
+  if (!fp8 && !(is_flash_attention(kernel.kind) && has_flash_share(device_))) {
     if (const auto rate = measured_rate(device_.gemm_points, gemm_layout(kernel.kind), kernel.shape)) {
       return kernel.flops / *rate;
     }
   }
   const double efficiency = gemm_efficiency(kernel.kind);
-  const Seconds arithmetic = kernel.flops / (peak_ * efficiency);
+  const Seconds arithmetic = kernel.flops / ((fp8 ? fp8_peak_ : peak_) * efficiency);
   const Seconds memory = kernel.bytes / (device_.memory_bandwidth.value * device_.memory_efficiency.value);
   return std::max(arithmetic, memory) + device_.kernel_launch.value;
 }

@@ -46,9 +46,6 @@ Found find_unavailable(const Scenario& scenario, const Strategy& s) {
   if (s.offload != "none") {
     return unavailable(fmt::format("offload {} (allowed: none)", s.offload));
   }
-  if (s.precision == Precision::kFp8) {
-    return unavailable("precision fp8 (allowed: fp32, tf32, fp16, bf16)");
-  }
   return std::nullopt;
 }
 
@@ -122,10 +119,12 @@ Found find_degree_problem(const Scenario& scenario, const Strategy& s) {
   if (Found found = find_expert_problem(scenario.model, s)) {
     return found;
   }
-  if (!scenario.hardware.device.peak.contains(s.precision)) {
-    return reject(RejectReason::kNotAvailable,
-                  fmt::format("hardware {} names no peak rate for {}", scenario.hardware.name,
-                              precision_name(s.precision)));
+  for (const Precision precision : {s.precision, wide_precision(s.precision)}) {
+    if (!scenario.hardware.device.peak.contains(precision)) {
+      return reject(RejectReason::kNotAvailable,
+                    fmt::format("hardware {} names no peak rate for {}", scenario.hardware.name,
+                                precision_name(precision)));
+    }
   }
   return std::nullopt;
 }
@@ -228,6 +227,31 @@ Found find_model_problem(const Scenario& scenario, const Strategy& s) {
   return std::nullopt;
 }
 
+/// Products with fp8 factors need sizes that 16 divides (NVIDIA, Transformer Engine user guide, "Using FP8").
+/// Precondition: the degrees divide what they divide.
+Found find_fp8_problem(const Scenario& scenario, const Strategy& s) {
+  if (s.precision != Precision::kFp8) {
+    return std::nullopt;
+  }
+  const TransformerConfig& model = scenario.model;
+  const std::int64_t tp = s.tensor_parallel;
+  const std::int64_t tokens = s.microbatch_size * scenario.sequence_length / s.context_parallel;
+  for (const auto& [what, size] :
+       {std::pair{"tokens of a rank's microbatch", tokens},
+        {"hidden size", model.hidden_size},
+        {"width of a rank's queries, keys and values", model.qkv_size() / tp},
+        {"width of a rank's heads", model.context_size() / tp},
+        {"a rank's MLP width", model.ffn_size / tp},
+        {"a rank's expert width", model.experts ? model.experts->expert_ffn_size / tp : 0},
+        {"a rank's shared expert width", model.experts ? model.experts->shared_ffn_size / tp : 0}}) {
+    if (size % 16 != 0) {
+      return reject(RejectReason::kHeads,
+                    fmt::format("{} {} is not divisible by 16 (precision fp8)", what, size));
+    }
+  }
+  return std::nullopt;
+}
+
 Found find_batch_problem(const Scenario& scenario, const Strategy& s) {
   if (s.microbatch_size < 1) {
     return reject(RejectReason::kBatch, fmt::format("microbatch={} (allowed: 1 or more)", s.microbatch_size));
@@ -265,7 +289,14 @@ std::optional<Rejection> find_rejection(const Scenario& scenario, const Strategy
   if (Found found = find_model_problem(scenario, strategy)) {
     return found;
   }
-  return find_batch_problem(scenario, strategy);
+  if (Found found = find_batch_problem(scenario, strategy)) {
+    return found;
+  }
+  return find_fp8_problem(scenario, strategy);
+}
+
+Precision wide_precision(Precision precision) {
+  return precision == Precision::kFp8 ? Precision::kBf16 : precision;
 }
 
 std::int32_t num_microbatches(const Scenario& scenario, const Strategy& strategy) {
@@ -283,9 +314,8 @@ std::int64_t compute_bytes(Precision precision) {
       return 4;
     case Precision::kFp16:
     case Precision::kBf16:
+    case Precision::kFp8:  // of the layers' linear products alone
       return 2;
-    case Precision::kFp8:
-      return 1;
   }
   return 4;
 }
@@ -334,6 +364,7 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
           .split_backward = splits_backward(strategy.schedule),
           .overlap_tensor = software.tensor_overlap.value,
           .vocab_padding = software.vocab_padding.value,
+          .fp8_linear = strategy.precision == Precision::kFp8,
           .compute_bytes = element,
           .gradient_bytes = reduces_each_backward ? element : gradient_width(software, strategy.precision),
           .accumulate_gradients = !reduces_each_backward,

@@ -67,5 +67,7 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy);
 
 /// Element size of parameters and activations in compute.
 std::int64_t compute_bytes(Precision precision);
+/// Of activations, and of products that are not the layers' linear ones: with fp8 factors, bf16.
+Precision wide_precision(Precision precision);
 
 }  // namespace portolan

@@ -42,7 +42,7 @@ class CanonicalBytes {
   }
   void add(const KernelShape& s) {
     for (std::int64_t size : {s.rows, s.columns, s.inner, s.batch, s.sequence, s.heads, s.kv_heads,
-                              s.head_dim, s.gemm_batch, s.gemm_m, s.gemm_n, s.gemm_k}) {
+                              s.head_dim, s.gemm_batch, s.gemm_m, s.gemm_n, s.gemm_k, s.factor_bytes}) {
       add(size);
     }
   }

@@ -6,18 +6,24 @@ namespace portolan {
 
 namespace {
 
+/// Bytes of an element that a linear product's weight gradient reads: with fp8 a copy of one byte.
+std::int64_t factor_bytes(const BlockOptions& options) {
+  return options.fp8_linear ? 1 : options.compute_bytes;
+}
+
 /// Bytes of fc1's output and of the activation's for a token and a column of width `ffn_size`: SwiGLU's input
 /// has two halves; of ReLU's, whose output says what passed, nothing is kept.
-std::int64_t kept_widths(Activation activation) {
+std::int64_t kept_by_activation(Activation activation, const BlockOptions& options) {
+  const std::int64_t factor = factor_bytes(options);
   switch (activation) {
     case Activation::kGelu:
-      return 2;
+      return options.compute_bytes + factor;
     case Activation::kSwiGlu:
-      return 3;
+      return 2 * options.compute_bytes + factor;
     case Activation::kRelu:
       break;
   }
-  return 1;
+  return options.compute_bytes + (options.fp8_linear ? factor : 0);
 }
 
 /// Of a layer with experts, behind its second norm: fp32 logits and weights and int32 indices of the experts
@@ -36,9 +42,10 @@ std::int64_t saved_by_experts(const TransformerConfig& model, const BlockOptions
   // Of all ranks of a tensor-parallel group that divides sequences.
   const std::int64_t computed = options.sequence_parallel ? sent * t : sent;
   const std::int64_t tokens = options.microbatch_size * options.sequence_length / options.context_parallel;
-  const std::int64_t widths = kept_widths(model.activation);
-  return 4 * rows * x.num_experts + 8 * picked + element * model.hidden_size * (computed + sent) +
-         element * widths * (computed * x.expert_ffn_size + tokens * x.shared_ffn_size) / t;
+  const std::int64_t columns = computed * x.expert_ffn_size + tokens * x.shared_ffn_size;
+  return 4 * rows * x.num_experts + 8 * picked +
+         model.hidden_size * (factor_bytes(options) * computed + element * sent) +
+         kept_by_activation(model.activation, options) * columns / t;
 }
 
 bool recomputes(const RecomputeSet& set, KernelGroup group) {
@@ -67,22 +74,36 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
 
   std::int64_t bytes = element * hidden;  // the layer's input, always kept
   const auto keep = [&](KernelGroup group, std::int64_t size) { bytes += recomputes(set, group) ? 0 : size; };
-  keep(KernelGroup::kNorm1, element * hidden + statistics);
-  keep(KernelGroup::kQkv, element * qkv + query_key);
+  // What a product reads: with fp8 a copy that is made with the product, unless all rows are gathered again.
+  const bool copies = options.fp8_linear && (!options.sequence_parallel || t == 1);
+  const auto norm_output = [&](KernelGroup product) {
+    return copies && !recomputes(set, product) ? 0 : element * hidden;
+  };
+  const std::int64_t hidden_copy = copies ? hidden : 0;
+  keep(KernelGroup::kNorm1, norm_output(KernelGroup::kQkv) + statistics);
+  keep(KernelGroup::kQkv, element * qkv + query_key + hidden_copy);
   const std::int64_t context = element * tokens * model.context_size() / t;
   if (options.flash_attention) {  // context and the log-sum-exp of each row and head; no scores, no mask
     keep(KernelGroup::kAttentionCore, context + 4 * tokens * model.num_heads / t);
   } else {
     keep(KernelGroup::kAttentionCore, scores * (element + mask * (element + 1)));
-    keep(KernelGroup::kAttentionContext, context);
+    const bool copied = options.fp8_linear && !recomputes(set, KernelGroup::kProjection);
+    keep(KernelGroup::kAttentionContext, copied ? 0 : context);
   }
+  keep(KernelGroup::kProjection, options.fp8_linear ? context / element : 0);
   if (!model.parallel_residual) {  // the hidden state between attention and MLP
     keep(KernelGroup::kProjection, element * hidden + mask * hidden);
   }
-  keep(KernelGroup::kNorm2, element * hidden + statistics);
-  keep(KernelGroup::kMlp,
-       mask * hidden + (kind == LayerKind::kExperts ? saved_by_experts(model, options, rows)
-                                                    : element * kept_widths(model.activation) * ffn));
+  if (kind == LayerKind::kExperts) {  // the router reads the norm's output itself
+    const bool shared = model.experts->shared_ffn_size > 0;
+    keep(KernelGroup::kNorm2, element * hidden + statistics);
+    keep(KernelGroup::kMlp,
+         mask * hidden + saved_by_experts(model, options, rows) + (shared ? hidden_copy : 0));
+  } else {
+    keep(KernelGroup::kNorm2, norm_output(KernelGroup::kMlp) + statistics);
+    keep(KernelGroup::kMlp,
+         mask * hidden + hidden_copy + kept_by_activation(model.activation, options) * ffn);
+  }
   return Bytes(bytes);
 }
 

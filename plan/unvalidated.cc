@@ -55,6 +55,7 @@ struct Use {
   std::set<CollectiveKind> collectives;
   bool sends = false;
   bool recomputes = false;
+  bool fp8_products = false;
   Traffic ring;  ///< of collectives that are not measured whole
   Traffic send;  ///< likewise, of sends
 };
@@ -94,6 +95,7 @@ class UseOfProgram {
     if (op.kind == OpKind::kCompute) {
       for (const Kernel& kernel : op.kernels) {
         use_.kernels.insert(kernel.kind);
+        use_.fp8_products |= kernel.shape.factor_bytes == 1;
       }
       return;
     }
@@ -178,8 +180,15 @@ void note_device(const DeviceSpec& device, Precision precision, const Use& use, 
     by_bytes |= by_efficiency || (!is_gemm(kind) && !has_rate(device, kind));
   }
   list.note("device.memory", device.memory, true);
-  list.note(std::string("device.peak.") + std::string(precision_name(precision)), device.peak.at(precision),
-            large || attention || flash);
+  const auto peak = [&](Precision of, bool used) {
+    list.note(std::string("device.peak.") + std::string(precision_name(of)), device.peak.at(of), used);
+  };
+  if (precision == Precision::kFp8) {
+    peak(Precision::kFp8, use.fp8_products);
+    peak(Precision::kBf16, true);  // of all other products
+  } else {
+    peak(precision, large || attention || flash);
+  }
   list.note("device.memory_bandwidth", device.memory_bandwidth, by_bytes);
   list.note("device.gemm_efficiency", device.gemm_efficiency, large);
   list.note("device.attention_gemm_efficiency", device.attention_gemm_efficiency, attention);
@@ -220,6 +229,10 @@ void add_what_was_not_measured(const Hardware& hardware, const Use& use, FigureL
   if ((use.sends || use.collectives.contains(CollectiveKind::kShift)) &&
       !has_points(hardware, "send_receive")) {
     list.add("collective.send_receive", "links at the efficiency of all-reduce; none was measured");
+  }
+  if (use.fp8_products) {
+    list.add("kernel.linear_forward and backward in fp8",
+             "the fp8 peak at the efficiency of wider products; none in fp8 was measured");
   }
   for (const KernelKind kind : use.kernels) {
     if (!is_gemm(kind) && !has_rate(hardware.device, kind)) {

@@ -46,6 +46,7 @@ void read_shape(DocumentSection& section, KernelShape& shape) {
   section.optional("gemm_m", shape.gemm_m, kSize);
   section.optional("gemm_n", shape.gemm_n, kSize);
   section.optional("gemm_k", shape.gemm_k, kSize);
+  section.optional("factor_bytes", shape.factor_bytes, kSize);
 }
 
 Kernel read_kernel(const DocumentValue& item, const Scope& scope) {

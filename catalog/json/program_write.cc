@@ -67,6 +67,7 @@ JsonValue write_kernel(const Kernel& kernel) {
       .set("gemm_m", shape.gemm_m, none)
       .set("gemm_n", shape.gemm_n, none)
       .set("gemm_k", shape.gemm_k, none)
+      .set("factor_bytes", shape.factor_bytes, none)
       .set("flops", kernel.flops.value, 0.0)
       .set("bytes", kernel.bytes.value, none)
       .set_list("operands", std::move(operands))

@@ -126,6 +126,32 @@ TEST(Rungs, ClosedFormIsCloseElsewhere) {
   }
 }
 
+// fp8 products are faster than bf16 ones by no more than the peaks; all else takes as long, and casts come on
+// top.
+TEST(Rungs, Fp8ActsOnLinearProductsAlone) {
+  Scenario scenario = round_scenario(2);
+  const FlopsPerSecond peak = scenario.hardware.device.peak.at(Precision::kBf16).value;
+  const auto with_peak = [&](double times) {
+    scenario.hardware.device.peak[Precision::kFp8] = {peak * times, ""};
+    return Cluster::build(scenario.hardware).value();
+  };
+  for (Strategy strategy : strategy_grid(scenario)) {
+    SCOPED_TRACE(short_name(strategy));
+    const Cluster cluster = with_peak(1);
+    const Seconds wide = simulated(scenario, cluster, strategy, Fidelity::kFolded).step_time;
+    strategy.precision = Precision::kFp8;
+    ASSERT_FALSE(find_rejection(scenario, strategy));
+    const Estimate as_fast = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+    EXPECT_GT(as_fast.step_time, wide);
+    const Cluster faster = with_peak(2);
+    ClosedForm closed_form(scenario, faster);
+    const Estimate twice = simulated(scenario, faster, strategy, Fidelity::kFolded);
+    EXPECT_LT(twice.step_time, as_fast.step_time);
+    EXPECT_GT(twice.step_time * 2.0, as_fast.step_time);
+    EXPECT_LE(apart(closed_form.evaluate(strategy), twice), 0.03);
+  }
+}
+
 TEST(Rungs, BreakdownSumsToTheStep) {
   const Scenario scenario = round_scenario(2);
   const Cluster cluster = cluster_of(scenario);

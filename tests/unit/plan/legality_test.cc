@@ -70,8 +70,24 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        }},
       {R::kNotAvailable, "offload cpu (allowed: none) is not available yet",
        [](Scenario&, Strategy& s) { s.offload = "cpu"; }},
-      {R::kNotAvailable, "precision fp8 (allowed: fp32, tf32, fp16, bf16) is not available yet",
-       [](Scenario&, Strategy& s) { s.precision = Precision::kFp8; }},
+      {R::kNotAvailable, "hardware small names no peak rate for fp8",
+       [](Scenario& c, Strategy& s) {
+         c.hardware.device.peak.erase(Precision::kFp8);
+         s.precision = Precision::kFp8;
+       }},
+      {R::kNotAvailable, "hardware small names no peak rate for bf16",
+       [](Scenario& c, Strategy& s) {
+         c.hardware.device.peak.erase(Precision::kBf16);
+         c.hardware.device.peak[Precision::kFp8] = {FlopsPerSecond(1e12), "test"};
+         s.precision = Precision::kFp8;
+       }},
+      {R::kHeads, "a rank's MLP width 40 is not divisible by 16 (precision fp8)",
+       [](Scenario& c, Strategy& s) {
+         c.hardware.device.peak[Precision::kFp8] = {FlopsPerSecond(1e12), "test"};
+         c.hardware.device.peak[Precision::kBf16] = {FlopsPerSecond(1e12), "test"};
+         c.model.ffn_size = 80;
+         s.precision = Precision::kFp8;
+       }},
       {R::kNotAvailable, "ZeRO stage 2 with schedule zb-h1 (allowed: gpipe, 1f1b, interleaved) is not",
        [](Scenario&, Strategy& s) {
          s.zero_stage = 2;

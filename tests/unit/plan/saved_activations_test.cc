@@ -130,21 +130,29 @@ bool keeps_more(const Scenario& scenario, const RecomputeSet& set) {
 }
 
 TEST(SavedActivations, EqualTheBuffersThatSpanForwardAndBackward) {
-  // The width of compute and whether attention is one kernel do not act on each other.
+  // The width of compute and whether attention is one kernel do not act on each other, but with fp8.
+  struct Kind {
+    Precision precision;
+    bool flash;
+  };
   for (const TransformerConfig& model : tiny_models()) {
-    for (const bool narrow_and_flash : {false, true}) {
+    for (const Kind& kind : {Kind{Precision::kFp32, false}, Kind{Precision::kBf16, true},
+                             Kind{Precision::kFp8, false}, Kind{Precision::kFp8, true}}) {
       for (const bool dropout : {false, true}) {
         for (const std::int32_t tp : {1, 2}) {
           for (unsigned bits = 0; bits < 1U << (kNumKernelGroups - 1); ++bits) {
             Scenario scenario = tiny_scenario(tp);
             scenario.model = model;
-            scenario.software.flash_attention.value = narrow_and_flash;
-            scenario.precision = narrow_and_flash ? Precision::kBf16 : Precision::kFp32;
+            scenario.software.flash_attention.value = kind.flash;
+            scenario.precision = kind.precision;
+            scenario.hardware.device.peak[Precision::kFp8] = scenario.hardware.device.peak.at(Precision::kBf16);
             scenario.software.dropout.value = dropout;
             scenario.software.recompute_whole_group.value = bits % 2 == 0;
             Strategy strategy = sample_strategy(scenario, {.tensor = tp, .microbatch = 2});
             strategy.recompute.all_layers = RecomputeSet(bits);
-            if (keeps_more(scenario, strategy.recompute.all_layers)) {
+            strategy.sequence_parallel = tp > 1 && bits % 4 >= 2;
+            const bool sizes_fit_fp8 = kind.precision != Precision::kFp8 || !find_rejection(scenario, strategy);
+            if (!sizes_fit_fp8 || keeps_more(scenario, strategy.recompute.all_layers)) {
               continue;
             }
             const Program program = lower(scenario, strategy);
