@@ -25,8 +25,8 @@ Result<Simulation> simulate_program(const SimulationRequest& request, const Grap
   estimate.step_time = times.makespan;
   estimate.breakdown = breakdown_of(costed, unfolded, times);
   for (const Stage& stage : request.program.stages) {
-    estimate.stage_memory.push_back(
-        stage_peak_memory(stage, request.scenario.software.framework_memory.value));
+    StageMemory& memory = estimate.stage_memory.emplace_back(stage_peak_memory(stage));
+    memory.reserved += request.scenario.software.framework_memory.value;
   }
   complete_estimate(estimate, request.scenario);
   if (request.with_timeline) {

@@ -95,7 +95,7 @@ Bytes peak_of(Stage stage, const Counts& counts) {
   for (std::size_t i = 0; i < stage.buffers.size(); ++i) {
     stage.buffers[i].bytes = counts(static_cast<std::int32_t>(i)) ? stage.buffers[i].bytes : Bytes(0);
   }
-  return stage_peak_memory(stage, Bytes(0)).allocated;
+  return stage_peak_memory(stage).allocated;
 }
 
 /// Figures 1 and 7 of Korthikanti et al. 2022 (arXiv 2205.05198) count of the first stage's activations what
@@ -158,7 +158,7 @@ TEST_F(PublishedMemory, AnalyticFiguresOfTheFirstStage) {
     const Stage stage = first_stage(scenario, strategy);
     const bool activations = row.at("kind") == "analytic (activations)";
     const Bytes predicted = activations ? layer_activations(stage) : layer_parameters_and_states(stage);
-    const StageMemory peak = stage_peak_memory(stage, Bytes(0));
+    const StageMemory peak = stage_peak_memory(stage);
     const Bytes all = activations ? peak.activations + peak.workspace + peak.communication
                                   : peak.parameters + peak.gradients + peak.optimizer_states;
     const double error = report(row, gib(predicted), "with ends: " + std::to_string(gib(all)) + " GiB");
@@ -211,7 +211,7 @@ double bytes_per_parameter(const std::string& parameter, const std::string& grad
   strategy.data_parallel = ranks;
   strategy.zero_stage = zero_stage;
   strategy.precision = scenario.precision;
-  const StageMemory memory = stage_peak_memory(first_stage(scenario, strategy), Bytes(0));
+  const StageMemory memory = stage_peak_memory(first_stage(scenario, strategy));
   const auto bytes =
       static_cast<double>((memory.parameters + memory.gradients + memory.optimizer_states).value);
   return bytes / (static_cast<double>(memory.parameters.value) / static_cast<double>(parameter_bytes));
