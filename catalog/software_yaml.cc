@@ -44,6 +44,10 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("interleaved_schedule", software.interleaved_schedule);
   section.optional("zero_bubble_schedule", software.zero_bubble_schedule);
   section.optional("zero_stages", software.zero_stages, WholeRange{0, 3});
+  section.optional("allocator", software.allocator);
+  section.optional("context_memory", software.context_memory);
+  section.optional("communicator_channels", software.communicator_channels, WholeRange{0, 1024});
+  section.optional("channel_memory", software.channel_memory);
   section.optional("framework_memory", software.framework_memory);
 }
 
@@ -84,6 +88,10 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("interleaved_schedule", software.interleaved_schedule)
       .set("zero_bubble_schedule", software.zero_bubble_schedule)
       .set("zero_stages", software.zero_stages)
+      .set("allocator", software.allocator)
+      .set("context_memory", software.context_memory)
+      .set("communicator_channels", software.communicator_channels)
+      .set("channel_memory", software.channel_memory)
       .set("framework_memory", software.framework_memory)
       .take();
 }

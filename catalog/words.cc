@@ -70,6 +70,11 @@ std::span<const std::string_view> words<Objective>() {
   return kWords;
 }
 template <>
+std::span<const std::string_view> words<AllocatorKind>() {
+  static constexpr std::array<std::string_view, 3> kWords = {"none", "caching", "expandable_segments"};
+  return kWords;
+}
+template <>
 std::span<const std::string_view> words<ScheduleKind>() {
   static const auto kWords = ask_all<4>(&schedule_name);
   return kWords;

@@ -119,13 +119,13 @@ Result<Plan> Session::load_plan(const std::string& file) const {
   return read_plan(content, file);
 }
 
-Result<void> Session::check_out(const std::string& path, const std::string& input) {
+Result<void> Session::check_out(const std::string& path, const std::string& input, std::string_view option) {
   if (const auto checked = check_output_path(path); !checked) {
-    return bad_input(fmt::format("--out: {}", checked.error().message));
+    return bad_input(fmt::format("{}: {}", option, checked.error().message));
   }
   std::error_code code;
   if (!input.empty() && fs::exists(path, code) && fs::equivalent(path, input, code)) {
-    return bad_input(fmt::format("--out: {}: is the input (allowed: another file)", path));
+    return bad_input(fmt::format("{}: {}: is the input (allowed: another file)", option, path));
   }
   return {};
 }

@@ -47,8 +47,10 @@ class Session {
   static bool looks_like_plan(const std::string& file);
   Result<Plan> load_plan(const std::string& file) const;
 
-  /// Found before the work rather than after: `path` cannot be written, or is `input`.
-  static Result<void> check_out(const std::string& path, const std::string& input = "");
+  /// Found before the work rather than after: the `path` given with `option` cannot be written, or is
+  /// `input`.
+  static Result<void> check_out(const std::string& path, const std::string& input = "",
+                                std::string_view option = "--out");
 
   /// One object for machines.
   void print_json(const std::string& object) const;

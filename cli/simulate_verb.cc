@@ -4,12 +4,15 @@
 #include <chrono>
 #include <memory>
 
+#include "base/file.h"
 #include "catalog/strategy_text.h"
 #include "cli/evaluation.h"
 #include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "plan/memory_timeline.h"
 #include "plan/search.h"
+#include "report/memory_csv.h"
 #include "report/plan_report.h"
 #include "report/unvalidated_report.h"
 
@@ -22,6 +25,7 @@ struct SimulateArguments {
   std::optional<std::string> hardware;
   std::string strategy;
   std::string fidelity = "folded";
+  std::optional<std::string> memory_timeline;
 };
 
 /// The plan in the file, or one for the scenario: with the fields named, the others by search.
@@ -61,15 +65,30 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   if (!fidelity) {
     return bad_input(fmt::format("--fidelity: \"{}\" is not known ({})", arguments.fidelity, kAllowed));
   }
+  const std::optional<std::string>& out = arguments.memory_timeline;
+  if (out && *fidelity == Fidelity::kClosedForm) {
+    return bad_input(
+        "--memory-timeline: the closed form has no timeline (allowed with --fidelity: folded, replicas, "
+        "full, "
+        "explicit)");
+  }
+  if (out) {
+    PORTOLAN_CHECK_OK(Session::check_out(*out, arguments.file, "--memory-timeline"));
+  }
   PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   const auto start = std::chrono::steady_clock::now();
-  PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, *fidelity, false));
+  PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, *fidelity, out.has_value()));
   simulation.estimate.program_hash = plan.hash;
   if (const auto rejection = find_memory_rejection(plan.scenario, simulation.estimate)) {
     return infeasible(fmt::format("{}: {}", plan.scenario.name, rejection->message));
   }
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (out) {
+    const std::vector<SlotMemory> rows =
+        memory_timeline(plan.scenario, plan.strategy, plan.program, simulation.timeline);
+    PORTOLAN_CHECK_OK(write_file_atomically(*out, memory_csv(rows, plan.program)));
+  }
   const std::vector<UnvalidatedFigure> unvalidated =
       unvalidated_figures(plan.scenario, plan.strategy, plan.program, cluster);
   if (session.json()) {
@@ -107,6 +126,9 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->type_name("FILE");
   verb->add_option("--fidelity", arguments->fidelity, "closed-form, folded, replicas, full or explicit")
       ->type_name("RUNG");
+  verb->add_option("--memory-timeline", arguments->memory_timeline,
+                   "Write memory of each stage through the step as a table (CSV)")
+      ->type_name("FILE");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return run_simulation(session, *arguments); }); });
 }

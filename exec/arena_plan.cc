@@ -4,7 +4,7 @@
 #include <numeric>
 #include <utility>
 
-#include "plan/memory.h"
+#include "plan/buffer_walk.h"
 
 namespace portolan {
 

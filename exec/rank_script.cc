@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "plan/memory.h"
+#include "plan/buffer_walk.h"
 #include "plan/rank_place.h"
 
 namespace portolan {

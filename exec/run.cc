@@ -23,7 +23,7 @@ Result<RunMeasurement> run_program(const Plan& plan, const RunOptions& options) 
     const double share = script.arena.size / arenas;
     measurement.memory.push_back(
         {.rank = rank,
-         .predicted_live = stage_peak_memory(*script.source, Bytes(0)).allocated,
+         .predicted_live = stage_peak_memory(*script.source).allocated,
          .live = ensemble.live_peak(rank),
          .arena = script.arena.size,
          .rss = Bytes(static_cast<std::int64_t>(static_cast<double>(growth.value) * share))});

@@ -6,6 +6,7 @@
 
 #include "plan/closed_form.h"
 #include "plan/legality.h"
+#include "plan/reserved_memory.h"
 #include "plan/schedule.h"
 
 namespace portolan {
@@ -144,7 +145,7 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const Stage
     memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
     memory.activations = activations(s, static_cast<std::int32_t>(i), chunks[i]);
     memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
-    memory.reserved = memory.allocated + scenario_.software.framework_memory.value;
+    memory.reserved = memory.allocated + memory_outside_allocator(scenario_, s, static_cast<std::int32_t>(i));
     memories.push_back(memory);
   }
   return memories;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "plan/buffer_walk.h"
 #include "plan/estimate.h"
 #include "plan/program.h"
 
@@ -12,25 +13,17 @@ namespace portolan {
 /// Live bytes of one rank by BufferKind.
 using BytesByKind = std::array<std::int64_t, 6>;
 
-/// Whether compute op `op` begins only when communication op `communication` of the slot `slots_back` before
-/// its own (0: of its own) is over, by what it says that it waits for.
-bool waits_for_communication(const Op& op, std::int32_t slots_back, std::int32_t communication);
-
-/// Peak of live buffers of each rank of `stage`, in the order of its compute lane, and what is live there.
-/// A buffer lives from just before its first step until just after its last; one last used by a
-/// communication op until a compute op begins that waits for it, or to the end of the step. `reserved` adds
-/// `framework_memory`.
-StageMemory stage_peak_memory(const Stage& stage, Bytes framework_memory);
-
-/// Which buffers begin and end their lives around each step of a template: what the sweep and the executor's
-/// arena both walk.
-struct StepBuffers {
-  std::vector<std::int32_t> begin;  ///< allocated before the step
-  std::vector<std::int32_t> end;    ///< freed after it
+/// What is live on each rank of a stage where most is, in the order of its compute lane.
+struct LivePeak {
+  BytesByKind bytes{};
+  std::int32_t slot = 0;  ///< of the order list, the first of several
 };
-/// Per op, per kernel (communication ops have one step).
-using TemplateLifetimes = std::vector<std::vector<StepBuffers>>;
-std::vector<TemplateLifetimes> buffer_lifetimes(const Stage& stage);
+/// By the lifetimes of `walks`, which are template_walks(stage).
+LivePeak live_peak(const Stage& stage, const std::vector<TemplateWalk>& walks);
+
+/// The same as an estimate has it; `reserved` is what is allocated.
+StageMemory stage_peak_memory(const Stage& stage);
+StageMemory stage_memory_of(const LivePeak& peak);
 
 /// Saved activations of one layer for one microbatch, from a formula on sizes alone and independent of the
 /// Program, after Korthikanti et al. 2022 (arXiv 2205.05198), equations 1 and 2, with the terms that the

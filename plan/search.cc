@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "base/parse_quantity.h"
@@ -11,11 +12,33 @@ namespace portolan {
 
 namespace {
 
+/// Candidates that do not fit: how many, and the one that needs least.
+struct TooLarge {
+  std::int64_t num = 0;
+  Bytes least_memory{std::numeric_limits<std::int64_t>::max()};
+  std::optional<Rejection> closest;
+
+  void note(const Estimate& estimate, const Rejection& rejection) {
+    ++num;
+    if (estimate.peak_memory < least_memory) {
+      least_memory = estimate.peak_memory;
+      closest = Rejection{RejectReason::kMemory,
+                          fmt::format("{}: {}", short_name(estimate.strategy), rejection.message)};
+    }
+  }
+};
+
 /// Estimates of those that evaluate and fit, best first; equal ones in their order of coming.
-std::vector<Estimate> ranked(const Scenario& scenario, std::vector<Result<Estimate>> results) {
+std::vector<Estimate> ranked(const Scenario& scenario, std::vector<Result<Estimate>> results,
+                             TooLarge& too_large) {
   std::vector<Estimate> list;
   for (Result<Estimate>& result : results) {
-    if (result && !find_memory_rejection(scenario, *result)) {
+    if (!result) {
+      continue;
+    }
+    if (const auto rejection = find_memory_rejection(scenario, *result)) {
+      too_large.note(*result, *rejection);
+    } else {
       list.push_back(*std::move(result));
     }
   }
@@ -25,21 +48,32 @@ std::vector<Estimate> ranked(const Scenario& scenario, std::vector<Result<Estima
   return list;
 }
 
-/// Evaluates the best `count` of `list` on a higher rung, which orders them anew. Errors: the first one,
-/// where none could be evaluated.
-Result<std::vector<Estimate>> refine(const Scenario& scenario, const std::vector<Estimate>& list,
-                                     std::size_t count, Fidelity fidelity, const Evaluator& evaluator) {
-  std::vector<Strategy> strategies;
-  for (std::size_t i = 0; i < std::min(count, list.size()); ++i) {
-    strategies.push_back(list[i].strategy);
+struct Refined {
+  std::vector<Estimate> list;
+  std::size_t num_asked = 0;
+};
+
+/// Evaluates the best `count` of `list` on a higher rung, which orders them anew; where none of them fits, as
+/// the rung below reserves too little, the next ones. Errors: the first one, where none could be evaluated.
+Result<Refined> refine(const Scenario& scenario, const std::vector<Estimate>& list, std::size_t count,
+                       Fidelity fidelity, const Evaluator& evaluator, TooLarge& too_large) {
+  Refined refined;
+  while (refined.list.empty() && refined.num_asked < list.size()) {
+    std::vector<Strategy> strategies;
+    const std::size_t end = std::min(refined.num_asked + count, list.size());
+    for (std::size_t i = refined.num_asked; i < end; ++i) {
+      strategies.push_back(list[i].strategy);
+    }
+    std::vector<Result<Estimate>> results = evaluator(strategies, fidelity);
+    const bool all_failed = std::none_of(results.begin(), results.end(),
+                                         [](const Result<Estimate>& result) { return result.has_value(); });
+    if (all_failed) {
+      return results.front().error();
+    }
+    refined.num_asked = end;
+    refined.list = ranked(scenario, std::move(results), too_large);
   }
-  std::vector<Result<Estimate>> results = evaluator(strategies, fidelity);
-  const bool all_failed = std::none_of(results.begin(), results.end(),
-                                       [](const Result<Estimate>& result) { return result.has_value(); });
-  if (all_failed && !results.empty()) {
-    return results.front().error();
-  }
-  return ranked(scenario, std::move(results));
+  return refined;
 }
 
 std::vector<Estimate> pareto_front(const std::vector<Estimate>& ranking) {
@@ -129,40 +163,37 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
     }
   }
   std::vector<Result<Estimate>> estimates = evaluator(legal, Fidelity::kClosedForm);
-  Bytes least_memory(std::numeric_limits<std::int64_t>::max());
   for (const Result<Estimate>& estimate : estimates) {
     if (!estimate) {
       return estimate.error();
     }
-    if (auto rejection = find_memory_rejection(scenario, *estimate)) {
-      ++result.num_rejected[static_cast<std::size_t>(RejectReason::kMemory)];
-      if (estimate->peak_memory < least_memory) {
-        least_memory = estimate->peak_memory;
-        result.closest = Rejection{RejectReason::kMemory,
-                                   fmt::format("{}: {}", short_name(estimate->strategy), rejection->message)};
-      }
-    }
   }
-  std::vector<Estimate> list = ranked(scenario, std::move(estimates));
-  result.num_feasible = static_cast<std::int64_t>(list.size());
+  TooLarge too_large;
+  std::vector<Estimate> list = ranked(scenario, std::move(estimates), too_large);
   const auto best = [&](std::int32_t wanted) {
     return std::min(static_cast<std::size_t>(std::max(wanted, 0)), list.size());
   };
   if (const std::size_t num_folded = best(options.num_folded); num_folded > 0) {
+    PORTOLAN_TRY(Refined folded, refine(scenario, list, num_folded, Fidelity::kFolded, evaluator, too_large));
     // What only the closed form has seen is not compared with what was simulated.
     result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] =
-        static_cast<std::int64_t>(list.size() - num_folded);
-    result.num_simulated += static_cast<std::int64_t>(num_folded);
-    PORTOLAN_TRY(list, refine(scenario, list, num_folded, Fidelity::kFolded, evaluator));
+        static_cast<std::int64_t>(list.size() - folded.num_asked);
+    result.num_simulated += static_cast<std::int64_t>(folded.num_asked);
+    list = std::move(folded.list);
   }
   if (const std::size_t num_full = best(options.num_full); num_full > 0) {
-    result.num_simulated += static_cast<std::int64_t>(num_full);
-    PORTOLAN_TRY(std::vector<Estimate> finalists,
-                 refine(scenario, list, num_full, Fidelity::kFull, evaluator));
+    PORTOLAN_TRY(Refined full, refine(scenario, list, num_full, Fidelity::kFull, evaluator, too_large));
+    result.num_simulated += static_cast<std::int64_t>(full.num_asked);
+    std::vector<Estimate> finalists = std::move(full.list);
     finalists.insert(finalists.end(),
-                     std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(num_full)),
+                     std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(full.num_asked)),
                      std::make_move_iterator(list.end()));
     list = std::move(finalists);
+  }
+  result.num_rejected[static_cast<std::size_t>(RejectReason::kMemory)] = too_large.num;
+  result.num_feasible = std::ssize(legal) - too_large.num;
+  if (too_large.closest) {
+    result.closest = std::move(too_large.closest);
   }
   if (list.empty() && legal.empty() && alike && result.closest) {
     return infeasible(fmt::format("{}: {}", scenario.name, result.closest->message));

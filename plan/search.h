@@ -47,9 +47,9 @@ struct SearchResult {
   std::optional<Rejection> closest;
 };
 
-/// Exhaustive search: legality, memory and the closed form for all candidates, `folded` for the best of them,
-/// `full` for the finalists. Ties go to the candidate enumerated first. Errors: kInfeasible when no candidate
-/// is left, with the nearest miss.
+/// Exhaustive search: legality, memory and the closed form for all candidates, `folded` for the best of them
+/// (the next best too, where the allocator's share leaves none that fits), `full` for the finalists. Ties go
+/// to the candidate enumerated first. Errors: kInfeasible when no candidate is left, with the nearest miss.
 Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints,
                             const Evaluator& evaluator, const SearchOptions& options);
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "plan/closed_form.h"
-#include "plan/memory.h"
+#include "plan/reserved_memory.h"
 #include "plan/unfold.h"
 
 namespace portolan {
@@ -24,10 +24,7 @@ Result<Simulation> simulate_program(const SimulationRequest& request, const Grap
   estimate.strategy = request.strategy;
   estimate.step_time = times.makespan;
   estimate.breakdown = breakdown_of(costed, unfolded, times);
-  for (const Stage& stage : request.program.stages) {
-    estimate.stage_memory.push_back(
-        stage_peak_memory(stage, request.scenario.software.framework_memory.value));
-  }
+  estimate.stage_memory = program_memory(request.scenario, request.strategy, request.program);
   complete_estimate(estimate, request.scenario);
   if (request.with_timeline) {
     simulation.timeline = expand_timeline(costed, unfolded, times);

@@ -7,6 +7,13 @@
 
 namespace portolan {
 
+/// Who gives tensors their memory.
+enum class AllocatorKind : std::uint8_t {
+  kNone,                ///< it is planned before the run: what is reserved is what is allocated
+  kCaching,             ///< PyTorch's caching allocator
+  kExpandableSegments,  ///< the same with expandable segments
+};
+
 /// What a training framework fuses, overlaps, pads and keeps: documented features with sources, never a
 /// fitted number. One file in scenarios/software/.
 struct SoftwareProfile {
@@ -60,8 +67,12 @@ struct SoftwareProfile {
   Sourced<bool> interleaved_schedule{false, ""};
   Sourced<bool> zero_bubble_schedule{false, ""};
   Sourced<std::int64_t> zero_stages{1, ""};  ///< the highest ZeRO stage
-  /// Device memory that the framework holds beside the tensors: context, libraries, allocator slack.
-  Sourced<Bytes> framework_memory{Bytes(0), ""};
+  // What a rank's device holds beside the tensors.
+  Sourced<AllocatorKind> allocator{AllocatorKind::kNone, ""};
+  Sourced<Bytes> context_memory{Bytes(0), ""};         ///< of the device's driver: context and loaded code
+  Sourced<std::int64_t> communicator_channels{0, ""};  ///< of each group of ranks
+  Sourced<Bytes> channel_memory{Bytes(0), ""};         ///< buffers of each channel
+  Sourced<Bytes> framework_memory{Bytes(0), ""};       ///< anything else
 
   bool operator==(const SoftwareProfile&) const = default;
 };

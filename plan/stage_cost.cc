@@ -155,7 +155,7 @@ StageShape shape_of(const Stage& stage) {
       shape.deferred += phase_of(buffer.last) == Phase::kBackwardWeight ? buffer.bytes : Bytes(0);
     }
   }
-  shape.peak = Bytes(stage_peak_memory(stage, Bytes(0)).allocated.value - persistent);
+  shape.peak = Bytes(stage_peak_memory(stage).allocated.value - persistent);
   return shape;
 }
 

@@ -279,6 +279,11 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Use
   list.note("software.reduce_bytes", s.reduce_bytes, divides_gradients(strategy));
   list.note("software.parameter_gather_overlap", s.parameter_gather_overlap,
             gathers_beside_forward(scenario, strategy));
+  list.note("software.allocator", s.allocator, true);
+  list.note("software.context_memory", s.context_memory, true);
+  const bool communicates = strategy.num_ranks() > 1;
+  list.note("software.communicator_channels", s.communicator_channels, communicates);
+  list.note("software.channel_memory", s.channel_memory, communicates && s.communicator_channels.value > 0);
   list.note("software.framework_memory", s.framework_memory, true);
 }
 

@@ -103,6 +103,10 @@ SoftwareProfile sample_software() {
   software.interleaved_schedule = {true, "v"};
   software.zero_bubble_schedule = {true, "zb"};
   software.zero_stages = {3, "zero"};
+  software.allocator = {AllocatorKind::kExpandableSegments, "al"};
+  software.context_memory = {Bytes(400'000'000), "co", true};
+  software.communicator_channels = {24, "ch"};
+  software.channel_memory = {Bytes(28'901'376), "cm"};
   software.framework_memory = {Bytes(kGibi), "\ttab"};
   return software;
 }

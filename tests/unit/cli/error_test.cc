@@ -37,6 +37,10 @@ TEST(CommandLine, RefusesBadArguments) {
       {"simulate gpt3-175b-512xa100 --strategy "
        "tp=8,pp=8,dp=8,microbatch=1,schedule=1f1b,recompute=full,zero=0 --fidelity perfect",
        2, "\"perfect\" is not known (allowed: closed-form, folded, replicas, full, explicit)"},
+      {"simulate gpt3-175b-512xa100 --fidelity closed-form --memory-timeline /tmp/x.csv", 2,
+       "--memory-timeline: the closed form has no timeline"},
+      {"simulate gpt3-175b-512xa100 --memory-timeline /nowhere/x.csv", 2,
+       "--memory-timeline: \"/nowhere/x.csv\": no such folder: /nowhere"},
       {"calibrate --device abacus --out /tmp/x.yaml", 2, "\"abacus\" (allowed: host)"},
       {"run nowhere.json", 2, "nowhere.json: no such file"},
       {"compare README.md", 2, "README.md"},

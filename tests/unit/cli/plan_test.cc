@@ -57,6 +57,27 @@ TEST(Plan, FiguresThatNoMeasurementSupportsAreListed) {
   EXPECT_NE(table.out.find("figures that no measurement supports"), std::string::npos) << table.out;
 }
 
+TEST(Plan, MemoryThroughTheStepIsWrittenAsATable) {
+  const ScratchFolder scratch;
+  const std::string file = scratch.file("memory.csv");
+  const CommandResult result = portolan_command(std::string(kOneTrillion) + " --memory-timeline " + file);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string table = content_of(file);
+  EXPECT_TRUE(table.starts_with(
+      "stage,slot,template,microbatch,start_s,end_s,allocated_bytes,reserved_bytes\n0,0,zero_gradients,0,0,"))
+      << table.substr(0, 200);
+  // 64 stages, 512 microbatches forward and backward, and what comes once a step.
+  EXPECT_GT(std::count(table.begin(), table.end(), '\n'), 64 * 2 * 512);
+  // Nothing is left of a call that comes to nothing.
+  const CommandResult infeasible = portolan_command(
+      "simulate gpt3-175b-512xa100 --strategy "
+      "tp=1,pp=4,dp=128,microbatch=1,schedule=1f1b,recompute=full,zero=0 "
+      "--memory-timeline " +
+      scratch.file("none.csv"));
+  EXPECT_EQ(infeasible.exit_code, 1);
+  EXPECT_EQ(scratch.num_files(), 1U);
+}
+
 TEST(Plan, RungsAgreeOnTheCommandLine) {
   const auto step_of = [](const std::string& rung) {
     return portolan_command(std::string(kOneTrillion) + " --fidelity " + rung)

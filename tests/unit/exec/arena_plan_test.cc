@@ -92,7 +92,7 @@ TEST(ArenaPlan, BuffersThatLiveAtOneTimeNeverOverlap) {
                                      static_cast<std::int32_t>(seed % 17), num_microbatches);
     const ArenaPlan plan = plan_arena(stage, num_microbatches);
     EXPECT_GE(plan.size, plan.live);
-    EXPECT_EQ(plan.live, stage_peak_memory(stage, Bytes(0)).allocated) << "seed " << seed;
+    EXPECT_EQ(plan.live, stage_peak_memory(stage).allocated) << "seed " << seed;
     expect_no_overlap(stage, plan);
     if (HasFatalFailure()) {
       FAIL() << "seed " << seed;

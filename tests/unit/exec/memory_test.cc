@@ -52,7 +52,7 @@ TEST(Memory, ArenaPlanFindsThePeakByItself) {
     const Plan plan = tiny_plan(tiny_gpt(), strategy);
     for (const Stage& stage : plan.program.stages) {
       const ArenaPlan arena = plan_arena(stage, plan.program.num_microbatches);
-      EXPECT_EQ(arena.live, stage_peak_memory(stage, Bytes(0)).allocated) << division;
+      EXPECT_EQ(arena.live, stage_peak_memory(stage).allocated) << division;
     }
   }
 }

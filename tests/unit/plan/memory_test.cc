@@ -51,19 +51,19 @@ TEST(StagePeakMemory, ByHand) {
   Stage stage = sample_stage();
   // F0 B0: kept + work = 130; kept + sent = 107; sent is gone when backward begins: kept + gradient = 150.
   stage.order = {{0, 0}, {1, 0}};
-  const StageMemory one = stage_peak_memory(stage, Bytes(5000));
+  const StageMemory one = stage_peak_memory(stage);
   EXPECT_EQ(one.allocated.value, 1150);
-  EXPECT_EQ(one.reserved.value, 6150);
+  EXPECT_EQ(one.reserved.value, 1150);
   EXPECT_EQ(one.parameters.value, 1000);
   EXPECT_EQ(one.activations.value, 150);
   EXPECT_EQ(one.gradients + one.optimizer_states + one.workspace + one.communication, Bytes(0));
   // F0 F1 B0 B1: two kept = 200, and the larger of F1's work (sent of F0 is over: 230) and B0's gradient
   // (250).
   stage.order = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
-  EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1250);
+  EXPECT_EQ(stage_peak_memory(stage).allocated.value, 1250);
   // A third in flight.
   stage.order = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 0}, {1, 2}};
-  EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1350);
+  EXPECT_EQ(stage_peak_memory(stage).allocated.value, 1350);
 }
 
 TEST(StagePeakMemory, ABufferHandedToCommunicationLivesUntilComputeThatWaitsForItBegins) {
@@ -78,17 +78,17 @@ TEST(StagePeakMemory, ABufferHandedToCommunicationLivesUntilComputeThatWaitsForI
   stage.buffers.push_back(buffer("received", 60, {1, 0, 0}, {1, 1, 0}));
   stage.order = {{0, 0}, {1, 0}};
   // At the receive 100 + 7 + 60 = 167; in backward's first kernel 100 + 60 + 50 = 210.
-  EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1210);
+  EXPECT_EQ(stage_peak_memory(stage).allocated.value, 1210);
   stage.buffers[4].bytes = Bytes(1);  // the gradient is small: the receive is the peak
-  EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1167);
+  EXPECT_EQ(stage_peak_memory(stage).allocated.value, 1167);
   // Without the wait `sent` lives on: 100 + 7 + 60 + 1 while backward computes.
   stage.templates[1].ops[1].predecessors.clear();
-  EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1168);
+  EXPECT_EQ(stage_peak_memory(stage).allocated.value, 1168);
 }
 
 TEST(StagePeakMemory, OfAStageThatDoesNothingIsWhatPersists) {
   Stage stage = sample_stage();
-  EXPECT_EQ(stage_peak_memory(stage, Bytes(0)).allocated.value, 1000);
+  EXPECT_EQ(stage_peak_memory(stage).allocated.value, 1000);
 }
 
 TEST(StagePeakMemory, OfPersistentStateIsBytesPerParameter) {
@@ -96,12 +96,12 @@ TEST(StagePeakMemory, OfPersistentStateIsBytesPerParameter) {
   Scenario scenario = tiny_scenario(2);
   const std::int64_t parameters = num_parameters(scenario.model);
   Strategy strategy = sample_strategy(scenario, {.data = 2});
-  const StageMemory whole = stage_peak_memory(lower(scenario, strategy).stages[0], Bytes(0));
+  const StageMemory whole = stage_peak_memory(lower(scenario, strategy).stages[0]);
   EXPECT_EQ(whole.parameters.value, 4 * parameters);
   EXPECT_EQ(whole.gradients.value, 4 * parameters);
   EXPECT_EQ(whole.optimizer_states.value, 8 * parameters);
   strategy.zero_stage = 1;
-  const StageMemory sharded = stage_peak_memory(lower(scenario, strategy).stages[0], Bytes(0));
+  const StageMemory sharded = stage_peak_memory(lower(scenario, strategy).stages[0]);
   EXPECT_EQ(sharded.parameters, whole.parameters);
   EXPECT_EQ(sharded.optimizer_states.value, 4 * parameters);  // all tensors of tiny_gpt have even sizes
 }

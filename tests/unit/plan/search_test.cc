@@ -216,6 +216,50 @@ TEST(Search, AFailingRungIsAnErrorNotAVerdict) {
   EXPECT_EQ(result.error(), device_error("a worker died"));
 }
 
+TEST(Search, WhereNoneOfTheBestFitsAsksTheNextBest) {
+  const Scenario scenario = tiny_scenario(4);
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  const Evaluator plain = plain_evaluator(scenario, cluster);
+  const SearchOptions one{.num_folded = 1, .num_full = 1};
+  // By the closed form alone: best first.
+  const std::vector<Estimate> list = search(scenario, {}, plain, {.num_folded = 0, .num_full = 0})->ranking;
+  // Those that the allocator leaves room for, and how many candidates come before the first of them.
+  StrategyConstraints small;
+  small.microbatch_size = list.front().strategy.microbatch_size;
+  std::size_t before = 0;
+  const auto too_large = [&](const Estimate& estimate) {
+    return estimate.strategy.microbatch_size == *small.microbatch_size;
+  };
+  while (before < list.size() && too_large(list[before])) {
+    ++before;
+  }
+  ASSERT_GT(before, 0U);
+  ASSERT_LT(before, list.size());
+  const Evaluator filling = [&](std::span<const Strategy> strategies, Fidelity fidelity) {
+    std::vector<Result<Estimate>> results = plain(strategies, fidelity);
+    for (Result<Estimate>& result : results) {
+      if (fidelity != Fidelity::kClosedForm && too_large(*result)) {
+        const Bytes needed = scenario.hardware.device.memory.value + result->peak_memory;
+        result->stage_memory.front().reserved = result->peak_memory = needed;
+      }
+    }
+    return results;
+  };
+  const auto found = search(scenario, {}, filling, one);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->ranking.front().strategy, list[before].strategy);
+  EXPECT_EQ(found->num_simulated, static_cast<std::int64_t>(before) + 2);  // and once more in full
+  EXPECT_EQ(found->num_feasible, static_cast<std::int64_t>(list.size() - before));
+  EXPECT_EQ(found->num_rejected[static_cast<std::size_t>(RejectReason::kMemory)] + found->num_feasible,
+            search(scenario, {}, plain, one)->num_rejected[static_cast<std::size_t>(RejectReason::kMemory)] +
+                static_cast<std::int64_t>(list.size()));
+
+  const auto nothing = search(scenario, small, filling, one);
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().kind, ErrorKind::kInfeasible);
+  EXPECT_NE(nothing.error().message.find(" needed, "), std::string::npos) << nothing.error().message;
+}
+
 TEST(Search, WhereNothingFitsNamesTheClosest) {
   Scenario scenario = tiny_scenario(2);
   scenario.hardware.device.memory.value = Bytes(200'000);
