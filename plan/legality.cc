@@ -19,9 +19,6 @@ Found find_unavailable(const Scenario& scenario, const Strategy& s) {
   const auto unavailable = [](std::string what) {
     return reject(RejectReason::kNotAvailable, std::move(what) + " is not available yet");
   };
-  if (scenario.model.latent) {
-    return unavailable("a model with latent attention");
-  }
   if (s.context_parallel > 1 && !scenario.software.flash_attention.value) {
     return reject(RejectReason::kNotAvailable,
                   fmt::format("context parallelism needs flash attention (software profile {} has none)",

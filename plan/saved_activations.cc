@@ -41,6 +41,19 @@ std::int64_t saved_by_experts(const TransformerConfig& model, const BlockOptions
          element * widths * (computed * x.expert_ffn_size + tokens * x.shared_ffn_size) / t;
 }
 
+/// Of the projections of latent attention: for each of `rows` and each latent vector the vector, its norm and
+/// 4 B of statistics; for each of `tokens` queries, keys and values of a rank's heads.
+std::int64_t saved_by_latent_projections(const TransformerConfig& model, const BlockOptions& options,
+                                         std::int64_t rows, std::int64_t tokens) {
+  const LatentAttention& latent = *model.latent;
+  const std::int64_t element = options.compute_bytes;
+  const std::int64_t query_key = latent.qk_nope_head_dim + latent.qk_rope_head_dim;
+  const std::int64_t head = 2 * query_key + latent.v_head_dim;
+  const std::int64_t norms = latent.q_lora_rank == 0 ? 1 : 2;
+  return rows * (2 * element * (latent.q_lora_rank + latent.kv_lora_rank) + 4 * norms) +
+         element * tokens * model.num_heads / options.tensor_parallel * head;
+}
+
 bool recomputes(const RecomputeSet& set, KernelGroup group) {
   return set.test(static_cast<std::size_t>(group));
 }
@@ -68,7 +81,8 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
   std::int64_t bytes = element * hidden;  // the layer's input, always kept
   const auto keep = [&](KernelGroup group, std::int64_t size) { bytes += recomputes(set, group) ? 0 : size; };
   keep(KernelGroup::kNorm1, element * hidden + statistics);
-  keep(KernelGroup::kQkv, element * qkv + query_key);
+  keep(KernelGroup::kQkv,
+       model.latent ? saved_by_latent_projections(model, options, rows, tokens) : element * qkv + query_key);
   const std::int64_t context = element * tokens * model.context_size() / t;
   if (options.flash_attention) {  // context and the log-sum-exp of each row and head; no scores, no mask
     keep(KernelGroup::kAttentionCore, context + 4 * tokens * model.num_heads / t);

@@ -108,7 +108,8 @@ Bytes spanning(const Program& program, std::size_t stage_index, std::int32_t lay
 
 /// GPT and LLaMA style, and what published models do differently.
 std::vector<TransformerConfig> tiny_models() {
-  std::vector<TransformerConfig> models{tiny_gpt(), tiny_llama(), tiny_gpt(), tiny_gpt(), tiny_llama()};
+  std::vector<TransformerConfig> models{tiny_gpt(),   tiny_llama(),  tiny_gpt(),   tiny_gpt(),
+                                        tiny_llama(), tiny_latent(), tiny_latent()};
   models[2].activation = Activation::kRelu;
   models[2].position_offset = 2;
   models[3].parallel_residual = true;
@@ -116,6 +117,7 @@ std::vector<TransformerConfig> tiny_models() {
   models[3].embedding_norm = true;
   models[4].query_key_norm = true;
   models[4].explicit_head_dim = 12;
+  models[6].latent->q_lora_rank = 0;
   return models;
 }
 
@@ -193,7 +195,7 @@ Bytes kept_by(const Block& block, const RecomputeSet& set) {
 }
 
 std::vector<TransformerConfig> tiny_expert_models() {
-  std::vector<TransformerConfig> models{tiny_llama(), tiny_llama(), tiny_gpt()};
+  std::vector<TransformerConfig> models{tiny_llama(), tiny_llama(), tiny_gpt(), tiny_latent()};
   models[0].experts = {.num_experts = 4, .experts_per_token = 2, .expert_ffn_size = 48};
   models[1].experts = {.num_experts = 8,
                        .experts_per_token = 3,
@@ -204,6 +206,7 @@ std::vector<TransformerConfig> tiny_expert_models() {
   models[2].experts = {
       .num_experts = 4, .experts_per_token = 1, .expert_ffn_size = 64, .capacity_factor = 1.25};
   models[2].activation = Activation::kRelu;
+  models[3].experts = models[1].experts;
   return models;
 }
 
