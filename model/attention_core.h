@@ -14,6 +14,12 @@ namespace portolan {
 /// Heads of this rank; a sequence is what this rank holds of it.
 KernelShape attention_shape(const BlockBuilder& b);
 
+/// Turns queries and keys by their positions, in place; of latent attention, queries. Nothing without rotary
+/// positions.
+void rotate(BlockBuilder& b, KernelKind kind, int tensor);
+/// The same for `elements` of a tensor by the operations of eager code.
+void rotate_eagerly(BlockBuilder& b, int tensor, std::int64_t elements);
+
 /// Operands for tensors that may be one and the same: each once.
 void append_once(std::vector<Operand>& operands, std::initializer_list<int> tensors, Access access);
 

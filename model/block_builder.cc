@@ -109,43 +109,45 @@ void BlockBuilder::context_shift(int received, int sent, Overlap overlap) {
   list().back().overlapped = overlap == Overlap::kWithCompute;
 }
 
-int BlockBuilder::whole_rows(const std::string& name, int hidden, Overlap overlap) {
+int BlockBuilder::whole_rows(const std::string& name, int held, Overlap overlap) {
   if (!shards_sequence()) {
-    return hidden;
+    return held;
   }
-  const int whole = activation(name, rows() * config_.hidden_size);
+  const int whole = activation(name, elements_of(held) * row_shards());
   gathered_.insert(whole);
   launch({.kind = KernelKind::kTensorAllGather,
-          .operands = {{whole, Access::kWrite}, {hidden, Access::kRead}},
+          .operands = {{whole, Access::kWrite}, {held, Access::kRead}},
           .flops_per_element = 0,
-          .bytes = hidden_bytes()});
+          .bytes = bytes_of(whole)});
   list().back().overlapped = overlap == Overlap::kWithCompute;
   return whole;
 }
 
 int BlockBuilder::part_of(const std::string& name, int sum) {
-  return shards_sequence() ? activation(name, rows() * config_.hidden_size) : sum;
+  return shards_sequence() ? activation(name, elements_of(sum) * row_shards()) : sum;
 }
 
 void BlockBuilder::sum_parts(int part, int sum, Overlap overlap) {
   if (!shards_sequence()) {
-    tensor_all_reduce(sum, hidden_bytes(), overlap);
+    tensor_all_reduce(sum, bytes_of(sum), overlap);
     return;
   }
   launch({.kind = KernelKind::kTensorReduceScatter,
           .operands = {{sum, Access::kWrite}, {part, Access::kRead}},
           .flops_per_element = 0,
-          .bytes = hidden_bytes()});
+          .bytes = bytes_of(part)});
   list().back().overlapped = overlap == Overlap::kWithCompute;
 }
 
-NormTensors BlockBuilder::norm_forward(const std::string& name, int input, std::optional<int> output) {
+NormTensors BlockBuilder::norm_forward(const NormSpec& spec, int input) {
   if (eager_norms()) {
-    return eager_rms_norm_forward(name, input, output);
+    return eager_rms_norm_forward(spec, input);
   }
-  const std::int64_t h = config_.hidden_size;
+  const std::string& name = spec.name;
+  const std::int64_t h = columns_of(spec);
   const bool layernorm = config_.normalization == Normalization::kLayerNorm;
   NormTensors norm;
+  norm.columns = h;
   norm.gain = parameter({.name = name + ".gain",
                          .elements = h,
                          .init = ParameterInit::kOnes,
@@ -156,7 +158,7 @@ NormTensors BlockBuilder::norm_forward(const std::string& name, int input, std::
                            .init = ParameterInit::kZeros,
                            .partial_gradient = shards_sequence()});
   }
-  norm.output = output ? *output : activation(name + ".output", hidden_rows() * h);
+  norm.output = spec.output ? *spec.output : activation(name + ".output", hidden_rows() * h);
   if (layernorm) {
     norm.mean = activation(name + ".mean", hidden_rows(), 4);
   }
@@ -185,7 +187,7 @@ void BlockBuilder::norm_backward(const NormTensors& norm, int input, int output_
   if (adds && (eager_norms() || !options_.fused_residual_gradient)) {
     // Autograd adds up the gradients of a tensor with two uses in a kernel of its own.
     const std::string name = block_.tensors[static_cast<std::size_t>(norm.output)].name;
-    const int own = activation(name + ".input_gradient", hidden_rows() * config_.hidden_size);
+    const int own = activation(name + ".input_gradient", hidden_rows() * norm.columns);
     norm_backward(norm, input, output_gradient, {own, Access::kWrite});
     std::vector<Operand> sum{input_gradient, {own, Access::kRead}};
     if (added) {
@@ -215,7 +217,7 @@ void BlockBuilder::norm_backward(const NormTensors& norm, int input, int output_
   }
   launch({.kind = layernorm ? KernelKind::kLayerNormBackward : KernelKind::kRmsNormBackward,
           .operands = std::move(operands),
-          .shape = {.rows = hidden_rows(), .columns = config_.hidden_size},
+          .shape = {.rows = hidden_rows(), .columns = norm.columns},
           .flops_per_element = layernorm ? 14.0 : 9.0});
 }
 
@@ -319,7 +321,7 @@ void BlockBuilder::bias_backward(const LinearTensors& linear, int output_gradien
 int BlockBuilder::column_parallel_backward(const std::string& name, const LinearTensors& linear,
                                            int output_gradient, int input) {
   const int whole_input = whole_rows(name + ".gathered_again", input, beside_compute());
-  const int input_gradient = activation(name + ".gradient", hidden_rows() * config_.hidden_size);
+  const int input_gradient = activation(name + ".gradient", hidden_rows() * linear.in);
   const int part = part_of(name + ".gradient_part", input_gradient);
   linear_backward_input(linear, part, output_gradient);
   sum_parts(part, input_gradient, beside_compute());

@@ -23,6 +23,7 @@ struct NormTensors {
   std::optional<int> mean;
   std::optional<int> wide;    ///< of eager code: the input in fp32 ...
   std::optional<int> narrow;  ///< ... and what is multiplied by the gain
+  std::int64_t columns = 0;
   ParameterPair gain;
   std::optional<ParameterPair> bias;
 };
@@ -58,7 +59,7 @@ class BlockBuilder {
   const TransformerConfig& config() const { return config_; }
   /// Tokens of a microbatch that a rank computes with, and those whose hidden states it holds.
   std::int64_t rows() const { return options_.microbatch_size * options_.local_sequence(); }
-  std::int64_t hidden_rows() const { return rows() / (shards_sequence() ? options_.tensor_parallel : 1); }
+  std::int64_t hidden_rows() const { return rows() / row_shards(); }
   bool shards_sequence() const { return options_.sequence_parallel && options_.tensor_parallel > 1; }
 
   int activation(std::string name, std::int64_t elements);
@@ -77,7 +78,7 @@ class BlockBuilder {
     double scalar = 0;
     double flops_per_element = 1;     ///< of memory-bound kernels: per element of the first operand
     std::optional<Bytes> bytes = {};  ///< where not each operand is touched whole
-    std::optional<Flops> flops = {};  ///< of products that the shape alone does not give
+    std::optional<Flops> flops = {};  ///< where neither shape nor first operand gives them
   };
   void launch(Launch launch);
 
@@ -87,8 +88,13 @@ class BlockBuilder {
   /// One tensor operation of eager code, in the operands' order; the first is written or updated.
   void elementwise(std::vector<Operand> operands, std::optional<Bytes> bytes = std::nullopt);
 
-  /// Without `output`: into an activation of its own.
-  NormTensors norm_forward(const std::string& name, int input, std::optional<int> output = std::nullopt);
+  struct NormSpec {
+    std::string name;
+    std::optional<int> output = {};            ///< none: an activation of its own
+    std::optional<std::int64_t> columns = {};  ///< none: the hidden size
+  };
+  /// Of the rows that a rank holds.
+  NormTensors norm_forward(const NormSpec& spec, int input);
   /// `input_gradient` is overwritten or accumulated into, by `access`; with `added` it becomes the sum of
   /// both.
   void norm_backward(const NormTensors& norm, int input, int output_gradient, Operand input_gradient,
@@ -127,10 +133,10 @@ class BlockBuilder {
   enum class Overlap : std::uint8_t { kNone, kWithCompute };
   /// Sums `tensor` over the tensor-parallel group; nothing where its degree is 1.
   void tensor_all_reduce(int tensor, Bytes payload, Overlap overlap = Overlap::kNone);
-  /// Where hidden states are divided: a tensor of all rows for a product to read; else `hidden` itself.
-  int whole_rows(const std::string& name, int hidden, Overlap overlap = Overlap::kNone);
-  /// Where a product writes its part of the hidden states `sum`, before sum_parts: a tensor of all rows where
-  /// hidden states are divided, else `sum` itself.
+  /// Where rows are divided: a tensor of all rows for a product to read; else `held` itself.
+  int whole_rows(const std::string& name, int held, Overlap overlap = Overlap::kNone);
+  /// Where a product writes its part of `sum`, before sum_parts: a tensor of all rows where these are
+  /// divided, else `sum` itself.
   int part_of(const std::string& name, int sum);
   /// Adds up the parts of all ranks: `sum` becomes the whole, or this rank's rows of it.
   void sum_parts(int part, int sum, Overlap overlap = Overlap::kNone);
@@ -163,7 +169,11 @@ class BlockBuilder {
     return linear.fp8 ? *fp8_copies(tensor, use).transposed : tensor;
   }
   void launch_product(const LinearTensors& linear, Launch launch);
-  NormTensors eager_rms_norm_forward(const std::string& name, int input, std::optional<int> output);
+  Bytes bytes_of(int tensor) const { return block_.tensors[static_cast<std::size_t>(tensor)].bytes(); }
+  /// Ranks that divide rows.
+  std::int64_t row_shards() const { return shards_sequence() ? options_.tensor_parallel : 1; }
+  std::int64_t columns_of(const NormSpec& spec) const { return spec.columns.value_or(config_.hidden_size); }
+  NormTensors eager_rms_norm_forward(const NormSpec& spec, int input);
   void eager_rms_norm_backward(const NormTensors& norm, int output_gradient, Operand input_gradient);
   std::int64_t rows_of(const LinearTensors& linear) const { return linear.rows.value_or(rows()); }
   /// Rows of each expert's product, rounded up.

@@ -16,18 +16,20 @@ void BlockBuilder::elementwise(std::vector<Operand> operands, std::optional<Byte
 /// RMS norm as LLaMA's reference code has it: x.float(), its square, the mean, x times the root's inverse,
 /// back to the narrow type, times the gain. The wide copy and the narrow result are kept for backward.
 /// Source: meta-llama/llama, RMSNorm in llama/model.py.
-NormTensors BlockBuilder::eager_rms_norm_forward(const std::string& name, int input,
-                                                 std::optional<int> output) {
-  const std::int64_t elements = hidden_rows() * config_.hidden_size;
+NormTensors BlockBuilder::eager_rms_norm_forward(const NormSpec& spec, int input) {
+  const std::string& name = spec.name;
+  const std::int64_t columns = columns_of(spec);
+  const std::int64_t elements = hidden_rows() * columns;
   NormTensors norm;
+  norm.columns = columns;
   norm.gain = parameter({.name = name + ".gain",
-                         .elements = config_.hidden_size,
+                         .elements = columns,
                          .init = ParameterInit::kOnes,
                          .partial_gradient = shards_sequence()});
   norm.rstd = activation(name + ".rstd", hidden_rows(), 4);
   norm.wide = activation(name + ".wide", elements, 4);
   norm.narrow = activation(name + ".narrow", elements);
-  norm.output = output ? *output : activation(name + ".output", elements);
+  norm.output = spec.output ? *spec.output : activation(name + ".output", elements);
   const int square = activation(name + ".square", elements, 4);
   const int normalized = activation(name + ".normalized", elements, 4);
   elementwise({{*norm.wide, Access::kWrite}, {input, Access::kRead}});
@@ -45,7 +47,7 @@ NormTensors BlockBuilder::eager_rms_norm_forward(const std::string& name, int in
 void BlockBuilder::eager_rms_norm_backward(const NormTensors& norm, int output_gradient,
                                            Operand input_gradient) {
   const std::string name = block_.tensors[static_cast<std::size_t>(norm.output)].name;
-  const std::int64_t elements = hidden_rows() * config_.hidden_size;
+  const std::int64_t elements = hidden_rows() * norm.columns;
   const int product = activation(name + ".product", elements);
   const int narrow = activation(name + ".narrow_gradient", elements);
   const int normalized = activation(name + ".normalized_gradient", elements, 4);

@@ -58,7 +58,7 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
   b.sum_parts(part, embedded);
   std::optional<NormTensors> norm;
   if (config.embedding_norm) {
-    norm = b.norm_forward("norm", embedded, output);
+    norm = b.norm_forward({.name = "norm", .output = output}, embedded);
   }
   b.in_backward();
   int embedded_gradient = hidden_gradient;
@@ -105,7 +105,7 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
                           .batch = options.microbatch_size,
                           .sequence = options.local_sequence()};
   b.in_forward(KernelGroup::kOther);
-  const NormTensors norm = b.norm_forward("norm", input);
+  const NormTensors norm = b.norm_forward({.name = "norm"}, input);
   const int product = converts ? b.activation("logits.narrow", b.rows() * vocab) : logits;
   b.linear_forward(linear, product, b.whole_rows("norm.gathered", norm.output), false);
   if (converts) {

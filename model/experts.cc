@@ -66,13 +66,6 @@ int sum_expert_parts(BlockBuilder& b, const std::string& name, int part) {
   return sum;
 }
 
-/// y += x, hidden states that a rank holds.
-void add_to(BlockBuilder& b, int y, int x) {
-  b.launch({.kind = KernelKind::kResidualAdd,
-            .operands = {{y, Access::kUpdate}, {x, Access::kRead}},
-            .shape = {.rows = b.hidden_rows(), .columns = b.config().hidden_size}});
-}
-
 void route(BlockBuilder& b, ExpertTensors& e, int input) {
   const MixtureOfExperts& x = experts_of(b);
   const std::int64_t rows = b.hidden_rows();
@@ -239,7 +232,7 @@ ExpertRows expert_rows(const TransformerConfig& config, const BlockOptions& opti
 void experts_branch_forward(BlockBuilder& b, LayerTensors& t) {
   const std::int64_t shared_ffn_size = experts_of(b).shared_ffn_size;
   b.in_forward(KernelGroup::kNorm2);
-  t.norm2 = b.norm_forward("norm2", t.residual);
+  t.norm2 = b.norm_forward({.name = "norm2"}, t.residual);
   b.in_forward(KernelGroup::kMlp);
   t.experts.emplace();
   ExpertTensors& e = *t.experts;
@@ -257,7 +250,7 @@ void experts_branch_forward(BlockBuilder& b, LayerTensors& t) {
   b.sum_parts(part, t.output);
   const int combined = hidden_states(b, "experts.combined", b.hidden_rows());
   combine(b, e, combined);
-  add_to(b, t.output, combined);
+  add_hidden(b, t.output, combined);
   t.output_mask = residual_add(b, "fc2", t.output, t.residual, e.shared->fc2.bias);
 }
 
@@ -271,7 +264,7 @@ int experts_branch_backward(BlockBuilder& b, const LayerTensors& t, int output_g
     norm2_gradient = b.column_parallel_backward("norm2", e.shared->fc1, fc1_gradient, t.norm2.output);
     const int router_gradient = hidden_states(b, "router.input_gradient", b.hidden_rows());
     route_backward(b, e, t.norm2.output, router_gradient, gradients.probabilities);
-    add_to(b, norm2_gradient, router_gradient);
+    add_hidden(b, norm2_gradient, router_gradient);
   } else {
     norm2_gradient = hidden_states(b, "norm2.gradient", b.hidden_rows());
     route_backward(b, e, t.norm2.output, norm2_gradient, gradients.probabilities);

@@ -44,7 +44,7 @@ KernelShape flash_shape(const BlockBuilder& b, const FlashProducts& products, st
   shape.gemm_batch *= count;
   shape.gemm_m = shape.sequence;
   shape.gemm_n = attended_keys(b.options(), step);
-  shape.gemm_k = products.width(shape) / count;  // their mean
+  shape.gemm_k = products.width(shape) / count;  // their mean, rounded down
   return shape;
 }
 

@@ -25,6 +25,10 @@ enum class KernelKind : std::uint8_t {
   kBiasBackward,
   kRotaryForward,
   kRotaryBackward,
+  kLatentSplitForward,
+  kLatentSplitBackward,
+  kLatentKeyValueForward,
+  kLatentKeyValueBackward,
   kQueryKeyNormForward,
   kQueryKeyNormBackward,
   kAttentionScoresForward,
@@ -91,8 +95,9 @@ bool is_flash_attention(KernelKind kind);
 struct KernelShape {
   std::int64_t rows = 0;     ///< microbatch x sequence, rows of experts, or elements of a flat kernel
   std::int64_t columns = 0;  ///< output features, hidden size, vocabulary; rotated columns where not all are;
-                             ///< of flash attention: width of a head's value
-  std::int64_t inner = 0;    ///< input features of a linear layer, experts of a token
+                             ///< of flash and of latent attention: width of a head's value
+  std::int64_t inner = 0;    ///< input features of a linear layer, experts of a token; of latent attention:
+                             ///< columns of the rotary key
   std::int64_t batch = 0;    ///< sequences in the microbatch
   std::int64_t sequence = 0;
   std::int64_t heads = 0;

@@ -6,6 +6,12 @@
 
 namespace portolan {
 
+void add_hidden(BlockBuilder& b, int y, int x) {
+  b.launch({.kind = KernelKind::kResidualAdd,
+            .operands = {{y, Access::kUpdate}, {x, Access::kRead}},
+            .shape = {.rows = b.hidden_rows(), .columns = b.config().hidden_size}});
+}
+
 std::optional<int> residual_add(BlockBuilder& b, const std::string& name, int y, int x,
                                 const std::optional<ParameterPair>& bias) {
   const bool fused = b.options().fused_dropout_add;

@@ -29,6 +29,21 @@ struct QueryKeyValue {
   int value = 0;
 };
 
+/// From a latent vector to the heads of a rank.
+struct UpProjection {
+  int latent = 0;
+  NormTensors norm;
+  LinearTensors up;
+  int output = 0;
+};
+
+struct LatentTensors {
+  LinearTensors query;  ///< down to the latent vector, or without one to the heads
+  std::optional<UpProjection> query_up;
+  LinearTensors key_value_down;
+  UpProjection key_value_up;
+};
+
 struct MlpTensors {
   LinearTensors fc1;
   int fc1_output = 0;
@@ -59,6 +74,7 @@ struct LayerTensors {
   int residual_gradient = 0;  ///< of the hidden states between attention and MLP
   int input_gradient = 0;
   NormTensors norm1;
+  std::optional<LatentTensors> latent;  ///< instead of `qkv` and what follows from it
   LinearTensors qkv;
   int qkv_output = 0;
   int query_key = 0;  ///< what scores read: qkv_output, or a copy of its queries and keys with norms of heads
@@ -86,6 +102,8 @@ struct GradientTurn {
   int to = 0;
 };
 
+/// y += x, hidden states of the rows that a rank holds.
+void add_hidden(BlockBuilder& b, int y, int x);
 /// y += x [+ bias], with dropout of y where the profile has it. Returns the mask.
 std::optional<int> residual_add(BlockBuilder& b, const std::string& name, int y, int x,
                                 const std::optional<ParameterPair>& bias);

@@ -127,7 +127,7 @@ int mlp_backward(BlockBuilder& b, const std::string& name, const MlpTensors& t,
 
 void mlp_branch_forward(BlockBuilder& b, LayerTensors& t) {
   b.in_forward(KernelGroup::kNorm2);
-  t.norm2 = b.norm_forward("norm2", t.residual);
+  t.norm2 = b.norm_forward({.name = "norm2"}, t.residual);
   b.in_forward(KernelGroup::kMlp);
   t.mlp = mlp_forward(b, "", b.config().ffn_size, b.whole_rows("norm2.gathered", t.norm2.output));
   if (b.config().parallel_residual) {

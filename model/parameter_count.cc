@@ -9,16 +9,17 @@ std::int64_t norm_parameters(const TransformerConfig& config) {
   return config.normalization == Normalization::kLayerNorm ? 2 * config.hidden_size : config.hidden_size;
 }
 
+/// The output projection alone may have a bias.
 std::int64_t latent_attention_parameters(const TransformerConfig& config) {
   const LatentAttention& latent = *config.latent;
   const std::int64_t h = config.hidden_size;
-  const std::int64_t query = config.num_heads * (latent.qk_nope_head_dim + latent.qk_rope_head_dim);
+  const std::int64_t query = config.num_heads * config.head_dim();
   const std::int64_t queries =
       latent.q_lora_rank == 0 ? h * query : latent.q_lora_rank * (h + 1 + query);  // with a norm's gain
   const std::int64_t keys_and_values =
       h * (latent.kv_lora_rank + latent.qk_rope_head_dim) +
       latent.kv_lora_rank * (1 + config.num_heads * (latent.qk_nope_head_dim + latent.v_head_dim));
-  return queries + keys_and_values + config.num_heads * latent.v_head_dim * h;
+  return queries + keys_and_values + config.context_size() * h + (config.linear_bias ? h : 0);
 }
 
 std::int64_t attention_parameters(const TransformerConfig& config) {

@@ -31,22 +31,33 @@ void append_once(std::vector<Operand>& operands, std::initializer_list<int> tens
 
 namespace {
 
-/// Scores and their gradient: (sequence, head_dim) x (head_dim, sequence); `products` of them a head.
-KernelShape scores_shape(const BlockBuilder& b, std::int64_t products) {
+/// Matrix products of a kernel for each head, and the width of what they multiply with scores or make them
+/// of: a query's and key's, or a value's.
+struct ScoreProducts {
+  std::int64_t count = 0;
+  std::int64_t width = 0;
+};
+
+KernelShape products_shape(const BlockBuilder& b, const ScoreProducts& products) {
   KernelShape shape = attention_shape(b);
-  shape.gemm_batch *= products;
+  shape.columns = b.config().latent ? b.config().value_dim() : 0;
+  shape.gemm_batch *= products.count;
   shape.gemm_m = shape.sequence;
-  shape.gemm_n = shape.sequence;
-  shape.gemm_k = shape.head_dim;
   return shape;
 }
 
-/// Context and query/key gradients: (sequence, sequence) x (sequence, head_dim).
-KernelShape context_shape(const BlockBuilder& b, std::int64_t products) {
-  KernelShape shape = attention_shape(b);
-  shape.gemm_batch *= products;
-  shape.gemm_m = shape.sequence;
-  shape.gemm_n = shape.head_dim;
+/// Scores and their gradient: (sequence, width) x (width, sequence).
+KernelShape scores_shape(const BlockBuilder& b, const ScoreProducts& products) {
+  KernelShape shape = products_shape(b, products);
+  shape.gemm_n = shape.sequence;
+  shape.gemm_k = products.width;
+  return shape;
+}
+
+/// Context and query/key gradients: (sequence, sequence) x (sequence, width).
+KernelShape context_shape(const BlockBuilder& b, const ScoreProducts& products) {
+  KernelShape shape = products_shape(b, products);
+  shape.gemm_n = products.width;
   shape.gemm_k = shape.sequence;
   return shape;
 }
@@ -68,9 +79,11 @@ void scores_core_forward(BlockBuilder& b, LayerTensors& t) {
   const std::int64_t score_elements = o.microbatch_size * heads * o.sequence_length * o.sequence_length;
   t.probabilities = b.activation("attention.probabilities", score_elements);
   b.in_forward(KernelGroup::kAttentionCore);
+  std::vector<Operand> scored{{t.probabilities, Access::kWrite}};
+  append_once(scored, {t.attended.query, t.attended.key}, Access::kRead);
   b.launch({.kind = KernelKind::kAttentionScoresForward,
-            .operands = {{t.probabilities, Access::kWrite}, {t.attended.query, Access::kRead}},
-            .shape = scores_shape(b, 1)});
+            .operands = std::move(scored),
+            .shape = scores_shape(b, {.count = 1, .width = b.config().head_dim()})});
   scale_and_mask(b, t.probabilities);
   // ALiBi is a product and a sum more for each score, from a slope a head: no bytes.
   const bool alibi = b.config().position == PositionEncoding::kAlibi;
@@ -92,11 +105,11 @@ void scores_core_forward(BlockBuilder& b, LayerTensors& t) {
               .flops_per_element = 2});
   }
   b.in_forward(KernelGroup::kAttentionContext);
-  t.context = b.activation("attention.context", b.rows() * heads * b.config().head_dim());
+  t.context = b.activation("attention.context", b.rows() * heads * b.config().value_dim());
   b.launch(
       {.kind = KernelKind::kAttentionContextForward,
        .operands = {{t.context, Access::kWrite}, {weights, Access::kRead}, {t.attended.value, Access::kRead}},
-       .shape = context_shape(b, 1)});
+       .shape = context_shape(b, {.count = 1, .width = b.config().value_dim()})});
 }
 
 void scores_core_backward(BlockBuilder& b, const LayerTensors& t, int context_gradient,
@@ -111,7 +124,7 @@ void scores_core_backward(BlockBuilder& b, const LayerTensors& t, int context_gr
                          {context_gradient, Access::kRead},
                          {t.dropped.value_or(t.probabilities), Access::kRead},
                          {t.attended.value, Access::kRead}},
-            .shape = scores_shape(b, 2)});
+            .shape = scores_shape(b, {.count = 2, .width = b.config().value_dim()})});
   if (o.dropout) {
     b.launch({.kind = KernelKind::kAttentionDropoutBackward,
               .operands = {{scores_gradient, Access::kUpdate}, {*t.attention_mask, Access::kRead}},
@@ -122,11 +135,17 @@ void scores_core_backward(BlockBuilder& b, const LayerTensors& t, int context_gr
             .shape = attention_shape(b),
             .flops_per_element = 5});
   scale_and_mask(b, scores_gradient);
+  // What holds values too was begun by the kernel above.
+  std::vector<Operand> operands{
+      {gradient.query, gradient.query == gradient.value ? Access::kUpdate : Access::kWrite}};
+  if (gradient.key != gradient.query) {
+    operands.push_back({gradient.key, Access::kUpdate});
+  }
+  operands.push_back({scores_gradient, Access::kRead});
+  append_once(operands, {t.attended.query, t.attended.key}, Access::kRead);
   b.launch({.kind = KernelKind::kAttentionScoresBackward,
-            .operands = {{gradient.query, Access::kUpdate},
-                         {scores_gradient, Access::kRead},
-                         {t.attended.query, Access::kRead}},
-            .shape = context_shape(b, 2)});
+            .operands = std::move(operands),
+            .shape = context_shape(b, {.count = 2, .width = b.config().head_dim()})});
 }
 
 }  // namespace portolan

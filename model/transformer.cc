@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <span>
+#include <utility>
 
 namespace portolan {
 
@@ -59,7 +60,7 @@ double rough_num_parameters(const TransformerConfig& config) {
 }
 
 std::optional<ConfigProblem> find_attention_problem(const TransformerConfig& config) {
-  if (!config.explicit_head_dim && config.hidden_size % config.num_heads != 0) {
+  if (!config.explicit_head_dim && !config.latent && config.hidden_size % config.num_heads != 0) {
     return ConfigProblem{"hidden_size", fmt::format("{} is not divisible by num_heads {}", config.hidden_size,
                                                     config.num_heads)};
   }
@@ -90,7 +91,7 @@ std::optional<ConfigProblem> find_position_problem(const TransformerConfig& conf
           "rotary_dim",
           fmt::format("{} (allowed: an even number from 2 to the head dimension {})", turned, head_dim)};
     }
-  } else if (config.position == PositionEncoding::kRotary && head_dim % 2 != 0) {
+  } else if (config.position == PositionEncoding::kRotary && !config.latent && head_dim % 2 != 0) {
     if (config.explicit_head_dim) {
       return ConfigProblem{"head_dim",
                            fmt::format("{} is odd (allowed with rotary positions: even)", head_dim)};
@@ -150,6 +151,21 @@ std::optional<ConfigProblem> find_latent_problem(const TransformerConfig& config
   if (config.position != PositionEncoding::kRotary) {
     return ConfigProblem{"latent_attention", "is there (allowed: with rotary positions)"};
   }
+  if (config.normalization != Normalization::kRmsNorm) {
+    return ConfigProblem{"latent_attention", "is there (allowed: with RMS norms)"};
+  }
+  if (config.num_kv_heads != config.num_heads) {
+    return ConfigProblem{"num_kv_heads", fmt::format("{} (allowed with latent attention: as num_heads, {})",
+                                                     config.num_kv_heads, config.num_heads)};
+  }
+  for (const auto& [key, there] : {std::pair{"head_dim", config.explicit_head_dim.has_value()},
+                                   {"rotary_dim", config.rotary_dim.has_value()},
+                                   {"query_key_norm", config.query_key_norm},
+                                   {"qkv_bias", config.qkv_bias}}) {
+    if (there) {
+      return ConfigProblem{key, "is there (allowed: without latent attention)"};
+    }
+  }
   return std::nullopt;
 }
 
@@ -169,6 +185,11 @@ std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
   if (config.num_layers > 100'000) {
     return ConfigProblem{"num_layers", fmt::format("{} (allowed: 1 to 100000)", config.num_layers)};
   }
+  if (config.latent) {
+    if (auto problem = find_latent_problem(config)) {
+      return problem;
+    }
+  }
   if (auto problem = find_attention_problem(config)) {
     return problem;
   }
@@ -177,11 +198,6 @@ std::optional<ConfigProblem> find_problem(const TransformerConfig& config) {
   }
   if (config.experts) {
     if (auto problem = find_experts_problem(config)) {
-      return problem;
-    }
-  }
-  if (config.latent) {
-    if (auto problem = find_latent_problem(config)) {
       return problem;
     }
   }

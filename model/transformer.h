@@ -39,6 +39,9 @@ struct LatentAttention {
   std::int64_t qk_rope_head_dim = 0;  ///< with rotary position: the key's are shared by all heads
   std::int64_t v_head_dim = 0;
 
+  /// Width of a head's query and key.
+  std::int64_t qk_head_dim() const { return qk_nope_head_dim + qk_rope_head_dim; }
+
   bool operator==(const LatentAttention&) const = default;
 };
 
@@ -82,12 +85,15 @@ struct TransformerConfig {
 
   bool operator==(const TransformerConfig&) const = default;
 
-  std::int64_t head_dim() const { return explicit_head_dim.value_or(hidden_size / num_heads); }
-  /// Width of a head's value; head_dim() is that of its query and key.
-  std::int64_t value_dim() const { return head_dim(); }
+  /// Width of a head's query and key.
+  std::int64_t head_dim() const {
+    return latent ? latent->qk_head_dim() : explicit_head_dim.value_or(hidden_size / num_heads);
+  }
+  /// Width of a head's value.
+  std::int64_t value_dim() const { return latent ? latent->v_head_dim : head_dim(); }
   /// Columns of the context that the projection reads.
   std::int64_t context_size() const { return num_heads * value_dim(); }
-  /// Columns of the fused query, key and value projection.
+  /// Columns of queries, keys and values together: of their fused projection where there is one.
   std::int64_t qkv_size() const { return num_heads * head_dim() + num_kv_heads * (head_dim() + value_dim()); }
   bool has_qkv_bias() const { return linear_bias || qkv_bias; }
 };
@@ -98,8 +104,8 @@ struct ConfigProblem {
   std::string message;  ///< value and what is allowed
 };
 /// The first impossibility: a size below 1, hidden_size not divisible by num_heads without a head dimension
-/// of its own, num_heads not divisible by num_kv_heads, an odd number of rotated columns, sizes whose
-/// parameter count overflows.
+/// of its own, num_heads not divisible by num_kv_heads, an odd number of rotated columns, what latent
+/// attention has no place for, sizes whose parameter count overflows.
 std::optional<ConfigProblem> find_problem(const TransformerConfig& config);
 
 enum class LayerKind : std::uint8_t { kDense, kExperts };

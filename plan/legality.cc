@@ -19,9 +19,6 @@ Found find_unavailable(const Scenario& scenario, const Strategy& s) {
   const auto unavailable = [](std::string what) {
     return reject(RejectReason::kNotAvailable, std::move(what) + " is not available yet");
   };
-  if (scenario.model.latent) {
-    return unavailable("a model with latent attention");
-  }
   if (s.context_parallel > 1 && !scenario.software.flash_attention.value) {
     return reject(RejectReason::kNotAvailable,
                   fmt::format("context parallelism needs flash attention (software profile {} has none)",
@@ -236,10 +233,18 @@ Found find_fp8_problem(const Scenario& scenario, const Strategy& s) {
   const TransformerConfig& model = scenario.model;
   const std::int64_t tp = s.tensor_parallel;
   const std::int64_t tokens = s.microbatch_size * scenario.sequence_length / s.context_parallel;
+  const LatentAttention latent = model.latent.value_or(LatentAttention{});
+  const std::int64_t down = latent.kv_lora_rank + latent.qk_rope_head_dim;
+  const std::int64_t up = model.num_heads / tp * (latent.qk_nope_head_dim + latent.v_head_dim);
   for (const auto& [what, size] :
        {std::pair{"tokens of a rank's microbatch", tokens},
+        {"latent width of queries", latent.q_lora_rank},
+        {"latent width of keys and values", latent.kv_lora_rank},
+        {"width of the product down to keys and values", down},
+        {"width of a rank's product up to keys and values", up},
         {"hidden size", model.hidden_size},
-        {"width of a rank's queries, keys and values", model.qkv_size() / tp},
+        {"width of a rank's queries, keys and values",
+         (model.latent ? model.num_heads * model.head_dim() : model.qkv_size()) / tp},
         {"width of a rank's heads", model.context_size() / tp},
         {"a rank's MLP width", model.ffn_size / tp},
         {"a rank's expert width", model.experts ? model.experts->expert_ffn_size / tp : 0},

@@ -27,11 +27,10 @@ StageMemory stage_memory_of(const LivePeak& peak);
 
 /// Saved activations of one layer for one microbatch, from a formula on sizes alone and independent of the
 /// Program, after Korthikanti et al. 2022 (arXiv 2205.05198), equations 1 and 2, with the terms that the
-/// formula leaves out there: norm statistics, grouped-query attention, SwiGLU, ReLU, norms of heads, parallel
-/// residual, no dropout, flash attention. Not counted: attention's part of a parallel sum, kept where the MLP
-/// is recomputed with the sum (whole groups, or for the sum's dropout mask) and attention's projection is
-/// not.
-/// Of a layer with experts, as model/experts.h says: balanced.
+/// formula leaves out there: norm statistics, grouped-query attention, SwiGLU, ReLU, norms of heads, latent
+/// attention, parallel residual, no dropout, flash attention. Not counted: attention's part of a parallel
+/// sum, kept where the MLP is recomputed with the sum (whole groups, or for the sum's dropout mask) and
+/// attention's projection is not. Of a layer with experts, as model/experts.h says: balanced.
 Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions& options,
                               const RecomputeSet& recompute, LayerKind kind = LayerKind::kDense);
 

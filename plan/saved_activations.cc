@@ -48,6 +48,21 @@ std::int64_t saved_by_experts(const TransformerConfig& model, const BlockOptions
          kept_by_activation(model.activation, options) * columns / t;
 }
 
+/// Of the projections of latent attention: for each of `rows` and each latent vector the vector, its norm and
+/// 4 B of statistics; for each of `tokens` queries, keys and values of a rank's heads.
+std::int64_t saved_by_latent_projections(const TransformerConfig& model, const BlockOptions& options,
+                                         std::int64_t rows, std::int64_t tokens) {
+  const LatentAttention& latent = *model.latent;
+  const std::int64_t element = options.compute_bytes;
+  const std::int64_t query_key = latent.qk_nope_head_dim + latent.qk_rope_head_dim;
+  const std::int64_t head = 2 * query_key + latent.v_head_dim;
+  const std::int64_t norms = latent.q_lora_rank == 0 ? 1 : 2;
+  const bool gathers = options.sequence_parallel && options.tensor_parallel > 1;
+  const std::int64_t norm_output = gathers ? element : factor_bytes(options);
+  return rows * ((element + norm_output) * (latent.q_lora_rank + latent.kv_lora_rank) + 4 * norms) +
+         element * tokens * model.num_heads / options.tensor_parallel * head;
+}
+
 bool recomputes(const RecomputeSet& set, KernelGroup group) {
   return set.test(static_cast<std::size_t>(group));
 }
@@ -74,14 +89,21 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
 
   std::int64_t bytes = element * hidden;  // the layer's input, always kept
   const auto keep = [&](KernelGroup group, std::int64_t size) { bytes += recomputes(set, group) ? 0 : size; };
-  // What a product reads: with fp8 a copy that is made with the product, unless all rows are gathered again.
-  const bool copies = options.fp8_linear && (!options.sequence_parallel || t == 1);
-  const auto norm_output = [&](KernelGroup product) {
-    return copies && !recomputes(set, product) ? 0 : element * hidden;
+  const bool gathers = options.sequence_parallel && t > 1;
+  // With fp8 a product reads a copy that is made with it: kept, unless all rows are gathered again.
+  const auto norm_output = [&](KernelGroup product, bool gathered) {
+    return options.fp8_linear && !gathered && !recomputes(set, product) ? 0 : element * hidden;
   };
-  const std::int64_t hidden_copy = copies ? hidden : 0;
-  keep(KernelGroup::kNorm1, norm_output(KernelGroup::kQkv) + statistics);
-  keep(KernelGroup::kQkv, element * qkv + query_key + hidden_copy);
+  const std::int64_t hidden_copy = options.fp8_linear && !gathers ? hidden : 0;
+  if (model.latent) {  // products down read the rows that a rank holds
+    const bool gathers_queries = gathers && model.latent->q_lora_rank == 0;
+    keep(KernelGroup::kNorm1, norm_output(KernelGroup::kQkv, gathers_queries) + statistics);
+    keep(KernelGroup::kQkv,
+         saved_by_latent_projections(model, options, rows, tokens) + (options.fp8_linear ? hidden : 0));
+  } else {
+    keep(KernelGroup::kNorm1, norm_output(KernelGroup::kQkv, gathers) + statistics);
+    keep(KernelGroup::kQkv, element * qkv + query_key + hidden_copy);
+  }
   const std::int64_t context = element * tokens * model.context_size() / t;
   if (options.flash_attention) {  // context and the log-sum-exp of each row and head; no scores, no mask
     keep(KernelGroup::kAttentionCore, context + 4 * tokens * model.num_heads / t);
@@ -100,7 +122,7 @@ Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions
     keep(KernelGroup::kMlp,
          mask * hidden + saved_by_experts(model, options, rows) + (shared ? hidden_copy : 0));
   } else {
-    keep(KernelGroup::kNorm2, norm_output(KernelGroup::kMlp) + statistics);
+    keep(KernelGroup::kNorm2, norm_output(KernelGroup::kMlp, gathers) + statistics);
     keep(KernelGroup::kMlp,
          mask * hidden + hidden_copy + kept_by_activation(model.activation, options) * ffn);
   }

@@ -298,6 +298,10 @@ HostFamily host_family(KernelKind kind) {
     case KernelKind::kKeyValueUnpack:
     case KernelKind::kGradientAdd:
     case KernelKind::kDropoutBackward:
+    case KernelKind::kLatentSplitForward:
+    case KernelKind::kLatentSplitBackward:
+    case KernelKind::kLatentKeyValueForward:
+    case KernelKind::kLatentKeyValueBackward:
     case KernelKind::kQueryKeyNormForward:
     case KernelKind::kQueryKeyNormBackward:
     case KernelKind::kReluForward:

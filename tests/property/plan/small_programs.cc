@@ -38,7 +38,10 @@ std::vector<Scenario> small_scenarios() {
     variant.model.parallel_residual = true;
     variant.model.query_key_norm = true;
     variant.model.explicit_head_dim = 16;
-    scenarios.insert(scenarios.end(), {plain, gathering, blocking, narrow, unfused, eager, variant});
+    Scenario latent = narrow;
+    latent.model = tiny_latent();
+    latent.software.flash_attention.value = num_gpus > 2;
+    scenarios.insert(scenarios.end(), {plain, gathering, blocking, narrow, unfused, eager, variant, latent});
   }
   return scenarios;
 }

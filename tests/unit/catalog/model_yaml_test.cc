@@ -36,6 +36,10 @@ TEST(ModelYaml, WritesExpertsAndLatentAttentionAsItReadsThem) {
                    .layer_period = 2,
                    .capacity_factor = 1.25 / 3,
                    .router_bias = true};
+  model.num_kv_heads = model.num_heads;
+  model.explicit_head_dim.reset();
+  model.rotary_dim.reset();
+  model.query_key_norm = model.qkv_bias = false;
   model.latent = {
       .q_lora_rank = 24, .kv_lora_rank = 16, .qk_nope_head_dim = 12, .qk_rope_head_dim = 6, .v_head_dim = 10};
   std::string text = write_model(model);

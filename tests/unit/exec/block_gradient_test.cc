@@ -1,16 +1,11 @@
 // The gradient of one layer, which no Program is needed for: the block's backward in double precision against
-// differences of a sum over its output.
+// differences of a sum over its output, on one rank and on the ranks of a tensor-parallel group.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-#include <numeric>
-#include <string>
 #include <vector>
 
-#include "base/random.h"
+#include "block_run.h"
 #include "model/block.h"
-#include "reference_experts.h"
 
 namespace portolan {
 namespace {
@@ -33,91 +28,41 @@ TransformerConfig small_experts() {
   return model;
 }
 
-/// A block with a buffer for each of its tensors. What is looked at is the sum of its output's elements, each
-/// times a random number.
-class BlockRun {
- public:
-  explicit BlockRun(Block block) : block_(std::move(block)), buffers_(block_.tensors.size()) {
-    for (std::size_t i = 0; i < buffers_.size(); ++i) {
-      const Tensor& tensor = block_.tensors[i];
-      buffers_[i].numbers.resize(static_cast<std::size_t>(tensor.elements));
-      buffers_[i].tokens.resize(static_cast<std::size_t>(tensor.elements));
-      if (tensor.role == TensorRole::kParameter || tensor.role == TensorRole::kInput) {
-        fill(i, tensor.init == ParameterInit::kOnes ? 1 : 0, 0.3);
-      }
-    }
-    weights_.resize(static_cast<std::size_t>(block_.tensors[output()].elements));
-    RandomStream random(20260104, "weights");
-    std::ranges::generate(weights_, [&] { return random.next_normal(); });
-  }
-
-  const Block& block() const { return block_; }
-  std::vector<double>& numbers(std::size_t tensor) { return buffers_[tensor].numbers; }
-
-  double sum() {
-    run(block_.forward);
-    const std::vector<double>& y = numbers(output());
-    return std::inner_product(y.begin(), y.end(), weights_.begin(), 0.0);
-  }
-  /// After it gradients hold those of sum(), and the hidden gradient that of the input.
-  void differentiate() {
-    sum();
-    numbers(find(TensorRole::kHiddenGradient)) = weights_;
-    run(block_.backward);
-  }
-
-  std::size_t find(TensorRole role) const {
-    const auto found = std::ranges::find(block_.tensors, role, &Tensor::role);
-    return static_cast<std::size_t>(found - block_.tensors.begin());
-  }
-
- private:
-  std::size_t output() const { return find(TensorRole::kOutput); }
-  void fill(std::size_t tensor, double mean, double deviation) {
-    RandomStream random(20260104, block_.tensors[tensor].name);
-    std::ranges::generate(numbers(tensor), [&] { return mean + deviation * random.next_normal(); });
-  }
-  void run(const std::vector<GroupedKernel>& kernels) {
-    for (const GroupedKernel& grouped : kernels) {
-      std::vector<ReferenceBuffer*> operands;
-      for (const Operand& operand : grouped.kernel.operands) {
-        operands.push_back(&buffers_[static_cast<std::size_t>(operand.tensor)]);
-      }
-      if (!run_expert_kernel(grouped.kernel, operands)) {
-        run_reference_kernel(grouped.kernel, operands);
-      }
+/// Sets an element of a parameter or the input on one rank, or on all that hold the same.
+void set(BlockRun& run, std::size_t rank, std::size_t tensor, std::size_t element, double value) {
+  for (std::size_t other = 0; other < run.num_ranks(); ++other) {
+    if (other == rank || run.is_shared(tensor)) {
+      run.numbers(other, tensor)[element] = value;
     }
   }
+}
 
-  Block block_;
-  std::vector<ReferenceBuffer> buffers_;
-  std::vector<double> weights_;
-};
-
-void expect_differences(const TransformerConfig& model, LayerKind kind) {
-  BlockOptions options;
+void expect_differences(const TransformerConfig& model, LayerKind kind, BlockOptions options = {}) {
   options.microbatch_size = 2;
   options.sequence_length = 4;
-  BlockRun run(layer_block(model, options, kind));
+  BlockOptions alone = options;
+  alone.tensor_parallel = 1;
+  BlockRun run(layer_block(model, options, kind), layer_block(model, alone, kind), options);
   run.differentiate();
   const std::vector<Tensor>& tensors = run.block().tensors;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const bool parameter = tensors[i].role == TensorRole::kParameter;
-    if (!parameter && tensors[i].role != TensorRole::kInput) {
-      continue;
-    }
-    const std::vector<double> gradient =
-        run.numbers(parameter ? i + 1 : run.find(TensorRole::kHiddenGradient));
-    const std::vector<double> before = run.numbers(i);
-    for (std::size_t j = 0; j < before.size(); ++j) {
-      constexpr double kStep = 1e-5;
-      run.numbers(i)[j] = before[j] + kStep;
-      const double above = run.sum();
-      run.numbers(i)[j] = before[j] - kStep;
-      const double below = run.sum();
-      run.numbers(i)[j] = before[j];
-      // Rounding makes errors of about 1e-15 / step; a term that is missing is of order 0.1.
-      EXPECT_NEAR(gradient[j], (above - below) / (2 * kStep), 1e-7) << tensors[i].name << " " << j;
+  for (std::size_t rank = 0; rank < run.num_ranks(); ++rank) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      if (tensors[i].role != TensorRole::kParameter && tensors[i].role != TensorRole::kInput) {
+        continue;
+      }
+      for (std::size_t j = 0; j < run.numbers(rank, i).size(); ++j) {
+        constexpr double kStep = 1e-5;
+        const double gradient = run.gradient(rank, i, j);
+        const double before = run.numbers(rank, i)[j];
+        set(run, rank, i, j, before + kStep);
+        const double above = run.sum();
+        set(run, rank, i, j, before - kStep);
+        const double below = run.sum();
+        set(run, rank, i, j, before);
+        // Rounding makes errors of about 1e-15 / step; a term that is missing is of order 0.1.
+        EXPECT_NEAR(gradient, (above - below) / (2 * kStep), 1e-7)
+            << tensors[i].name << " " << j << " of rank " << rank;
+      }
     }
   }
 }
@@ -142,6 +87,43 @@ TEST(BlockGradient, OfExpertsWithGeluEqualsDifferences) {
 
 TEST(BlockGradient, OfADenseLayerEqualsDifferences) {
   expect_differences(small_experts(), LayerKind::kDense);
+}
+
+/// One rank, and two that have all rows each or divide the sequence.
+std::vector<BlockOptions> groups() {
+  std::vector<BlockOptions> list(3);
+  list[1].tensor_parallel = list[2].tensor_parallel = 2;
+  list[2].sequence_parallel = true;
+  return list;
+}
+
+TEST(BlockGradient, OfATensorParallelGroupEqualsDifferences) {
+  for (const BlockOptions& options : groups()) {
+    TransformerConfig model = small_experts();
+    expect_differences(model, LayerKind::kDense, options);
+    model.query_key_norm = true;
+    model.linear_bias = true;
+    model.activation = Activation::kGelu;
+    model.normalization = Normalization::kLayerNorm;
+    expect_differences(model, LayerKind::kDense, options);
+  }
+}
+
+TEST(BlockGradient, OfLatentAttentionEqualsDifferences) {
+  for (BlockOptions options : groups()) {
+    for (const bool flash : {false, true}) {
+      for (const std::int64_t query_rank : {0, 5}) {
+        options.flash_attention = flash;
+        TransformerConfig model = small_experts();
+        model.latent = {.q_lora_rank = query_rank,
+                        .kv_lora_rank = 7,
+                        .qk_nope_head_dim = 3,
+                        .qk_rope_head_dim = 4,
+                        .v_head_dim = 2};
+        expect_differences(model, LayerKind::kDense, options);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -51,6 +51,13 @@ TEST(Refusal, WhatTheHostCannotDoIsFoundBeforeAnythingRuns) {
        ErrorKind::kInfeasible, "host device cannot run branch_sum"},
       {"norms of heads", [](Scenario& s, Strategy&) { s.model.query_key_norm = true; },
        ErrorKind::kInfeasible, "host device cannot run query_key_norm_forward"},
+      {"latent attention",
+       [](Scenario& s, Strategy&) {
+         s.model.normalization = Normalization::kRmsNorm;
+         s.model.position = PositionEncoding::kRotary;
+         s.model.latent = {.kv_lora_rank = 8, .qk_nope_head_dim = 4, .qk_rope_head_dim = 4, .v_head_dim = 8};
+       },
+       ErrorKind::kInfeasible, "host device cannot run latent_split_forward"},
       {"partial rotary positions",
        [](Scenario& s, Strategy&) {
          s.model.position = PositionEncoding::kRotary;

@@ -94,7 +94,7 @@ TEST(FindProblem, NamesTheKeyTheValueAndWhatIsAllowed) {
   }
 }
 
-TEST(FindProblem, OfExpertsAndLatentAttentionNamesTheKeyBelowTheirs) {
+TEST(FindProblem, OfExpertsNamesTheKeyBelowTheirs) {
   const std::vector<Row> table = {
       {nullptr, "", [](TransformerConfig&) {}},
       {"experts.num_experts", "0 (allowed: 1 to", [](TransformerConfig& c) { c.experts->num_experts = 0; }},
@@ -119,22 +119,55 @@ TEST(FindProblem, OfExpertsAndLatentAttentionNamesTheKeyBelowTheirs) {
          c.experts->num_experts = 1 << 22;
          c.experts->expert_ffn_size = 1 << 22;
        }},
-      {nullptr, "",
-       [](TransformerConfig& c) {
-         c.latent = {.q_lora_rank = 8,
-                     .kv_lora_rank = 4,
-                     .qk_nope_head_dim = 4,
-                     .qk_rope_head_dim = 2,
-                     .v_head_dim = 4};
-       }},
-      {"latent_attention.kv_lora_rank", "0 (allowed: 1 to", [](TransformerConfig& c) { c.latent.emplace(); }},
-      {"latent_attention.qk_rope_head_dim", "3 is odd",
-       [](TransformerConfig& c) {
-         c.latent = {.kv_lora_rank = 4, .qk_nope_head_dim = 4, .qk_rope_head_dim = 3, .v_head_dim = 4};
-       }},
   };
   for (const Row& row : table) {
     TransformerConfig config = small_deepseek();
+    row.change(config);
+    const auto problem = find_problem(config);
+    if (row.key == nullptr) {
+      EXPECT_FALSE(problem) << problem->key << ": " << problem->message;
+      continue;
+    }
+    ASSERT_TRUE(problem) << row.key << " " << row.message;
+    EXPECT_EQ(problem->key, row.key);
+    EXPECT_TRUE(problem->message.starts_with(row.message)) << problem->message;
+  }
+}
+
+TEST(FindProblem, OfLatentAttentionNamesWhatItHasNoPlaceFor) {
+  const std::vector<Row> table = {
+      {nullptr, "", [](TransformerConfig&) {}},
+      {nullptr, "", [](TransformerConfig& c) { c.latent->q_lora_rank = 0; }},
+      {nullptr, "", [](TransformerConfig& c) { c.linear_bias = true; }},
+      // A head of its own width: neither does hidden_size divide by heads nor is nope + rope even.
+      {nullptr, "", [](TransformerConfig& c) { c.hidden_size = 18; }},
+      {"latent_attention.kv_lora_rank", "0 (allowed: 1 to", [](TransformerConfig& c) { c.latent.emplace(); }},
+      {"latent_attention.q_lora_rank", "-1 (allowed: 0 to",
+       [](TransformerConfig& c) { c.latent->q_lora_rank = -1; }},
+      {"latent_attention.qk_nope_head_dim", "0 (allowed: 1 to",
+       [](TransformerConfig& c) { c.latent->qk_nope_head_dim = 0; }},
+      {"latent_attention.qk_rope_head_dim", "3 is odd",
+       [](TransformerConfig& c) { c.latent->qk_rope_head_dim = 3; }},
+      {"latent_attention.v_head_dim", "0 (allowed: 1 to",
+       [](TransformerConfig& c) { c.latent->v_head_dim = 0; }},
+      {"latent_attention", "is there (allowed: with rotary",
+       [](TransformerConfig& c) { c.position = PositionEncoding::kLearned; }},
+      {"latent_attention", "is there (allowed: with RMS",
+       [](TransformerConfig& c) { c.normalization = Normalization::kLayerNorm; }},
+      {"num_kv_heads", "2 (allowed with latent attention: as num_heads, 4)",
+       [](TransformerConfig& c) { c.num_kv_heads = 2; }},
+      {"head_dim", "is there (allowed: without", [](TransformerConfig& c) { c.explicit_head_dim = 8; }},
+      {"rotary_dim", "is there (allowed: without", [](TransformerConfig& c) { c.rotary_dim = 2; }},
+      {"query_key_norm", "is there (allowed: without", [](TransformerConfig& c) { c.query_key_norm = true; }},
+      {"qkv_bias", "is there (allowed: without", [](TransformerConfig& c) { c.qkv_bias = true; }},
+      {"num_layers", "2 make",
+       [](TransformerConfig& c) {
+         c.hidden_size = 1 << 24;
+         c.latent->q_lora_rank = c.latent->kv_lora_rank = 1 << 24;
+       }},
+  };
+  for (const Row& row : table) {
+    TransformerConfig config = small_latent();
     row.change(config);
     const auto problem = find_problem(config);
     if (row.key == nullptr) {

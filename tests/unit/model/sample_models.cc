@@ -116,6 +116,20 @@ TransformerConfig small_switch() {
   return config;
 }
 
+TransformerConfig small_latent() {
+  TransformerConfig config = small_llama();
+  config.num_kv_heads = config.num_heads;
+  config.latent = {
+      .q_lora_rank = 6, .kv_lora_rank = 7, .qk_nope_head_dim = 3, .qk_rope_head_dim = 2, .v_head_dim = 4};
+  return config;
+}
+
+TransformerConfig small_latent_without_query_rank() {
+  TransformerConfig config = small_latent();
+  config.latent->q_lora_rank = 0;
+  return config;
+}
+
 std::vector<TransformerConfig> expert_styles() { return {small_mixtral(), small_deepseek(), small_switch()}; }
 
 std::vector<Kernel> of_kind(const std::vector<GroupedKernel>& kernels, KernelKind kind) {
@@ -158,7 +172,8 @@ std::vector<TransformerConfig> all_styles() {
     styles.push_back(config);
   }
   for (const TransformerConfig& variant :
-       {small_opt(), small_bloom(), small_neox(), small_qwen2(), small_qwen3(), small_mistral()}) {
+       {small_opt(), small_bloom(), small_neox(), small_qwen2(), small_qwen3(), small_mistral(),
+        small_latent(), small_latent_without_query_rank()}) {
     styles.push_back(variant);
   }
   return styles;

@@ -45,12 +45,16 @@ TransformerConfig small_deepseek();
 TransformerConfig small_switch();  ///< GELU, one expert a token, capacity 1.5, every second of 4 layers
 std::vector<TransformerConfig> expert_styles();
 
+/// Latent attention: 4 heads of 3 + 2 columns with values of 4, latent vectors of 6 and 7.
+TransformerConfig small_latent();
+TransformerConfig small_latent_without_query_rank();
+
 /// all_options(), and with tensor parallelism also divided sequences; each with 1, 2 and 4 expert-parallel
 /// ranks.
 std::vector<BlockOptions> expert_options();
 
 /// All 64 combinations of normalisation, activation, positions, grouped queries, biases and tying, in sizes
-/// of a few, and the published variants.
+/// of a few, the published variants, and latent attention.
 std::vector<TransformerConfig> all_styles();
 
 /// All combinations of dropout, fusions, flash attention and tensor-parallel degrees 1 and 2, for 2 sequences

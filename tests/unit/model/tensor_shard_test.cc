@@ -13,7 +13,8 @@ namespace {
 /// all-reduce.
 bool replicated(const std::string& name) {
   return name.starts_with("norm") || name == "query_norm.gain" || name == "key_norm.gain" ||
-         name == "projection.bias" || name == "fc2.bias" || name == "position.weight";
+         name.ends_with("_latent_norm.gain") || name.ends_with("_down.weight") || name == "projection.bias" ||
+         name == "fc2.bias" || name == "position.weight";
 }
 
 TransformerConfig divisible(TransformerConfig config) {
@@ -23,8 +24,9 @@ TransformerConfig divisible(TransformerConfig config) {
   return config;
 }
 
-std::vector<Block> blocks_of(const TransformerConfig& config, std::int64_t tp) {
+std::vector<Block> blocks_of(const TransformerConfig& config, std::int64_t tp, bool divided = false) {
   BlockOptions options;
+  options.sequence_parallel = divided;
   options.microbatch_size = 2;
   options.sequence_length = 4;
   options.tensor_parallel = tp;
@@ -63,7 +65,8 @@ TEST(TensorShard, ShardsOfEveryProductSumUpToTheWhole) {
       for (std::size_t b = 0; b < 3; ++b) {
         std::map<KernelKind, double> whole;
         for (const auto& [degree, sign] : {std::pair{std::int64_t{1}, 1.0}, {tp, -static_cast<double>(tp)}}) {
-          const Block block = blocks_of(config, degree)[b];
+          // Products that every rank does with all weights are shared out where the sequence is divided.
+          const Block block = blocks_of(config, degree, config.latent.has_value())[b];
           for (const auto* list : {&block.forward, &block.backward}) {
             for (const GroupedKernel& grouped : *list) {
               if (is_gemm(grouped.kernel.kind)) {

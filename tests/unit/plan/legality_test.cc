@@ -53,8 +53,6 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        [](Scenario& c, Strategy&) {
          c.model.experts = {.num_experts = 8, .experts_per_token = 2, .expert_ffn_size = 65};
        }},
-      {R::kNotAvailable, "a model with latent attention is not available yet",
-       [](Scenario& c, Strategy&) { c.model.latent.emplace(); }},
       {R::kHeads, "a sequence of 63 tokens is not divisible by tp 2 (sequence parallelism)",
        [](Scenario& c, Strategy& s) {
          c.sequence_length = 63;

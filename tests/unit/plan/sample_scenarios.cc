@@ -42,6 +42,15 @@ TransformerConfig tiny_llama() {
   return config;
 }
 
+TransformerConfig tiny_latent() {
+  TransformerConfig config = tiny_llama();
+  config.name = "tiny-latent";
+  config.num_kv_heads = config.num_heads;
+  config.latent = {
+      .q_lora_rank = 24, .kv_lora_rank = 16, .qk_nope_head_dim = 8, .qk_rope_head_dim = 4, .v_head_dim = 6};
+  return config;
+}
+
 TransformerConfig gpt3_175b() {
   TransformerConfig config;
   config.name = "gpt3-175b";

@@ -108,7 +108,8 @@ Bytes spanning(const Program& program, std::size_t stage_index, std::int32_t lay
 
 /// GPT and LLaMA style, and what published models do differently.
 std::vector<TransformerConfig> tiny_models() {
-  std::vector<TransformerConfig> models{tiny_gpt(), tiny_llama(), tiny_gpt(), tiny_gpt(), tiny_llama()};
+  std::vector<TransformerConfig> models{tiny_gpt(),   tiny_llama(),  tiny_gpt(),   tiny_gpt(),
+                                        tiny_llama(), tiny_latent(), tiny_latent()};
   models[2].activation = Activation::kRelu;
   models[2].position_offset = 2;
   models[3].parallel_residual = true;
@@ -116,6 +117,7 @@ std::vector<TransformerConfig> tiny_models() {
   models[3].embedding_norm = true;
   models[4].query_key_norm = true;
   models[4].explicit_head_dim = 12;
+  models[6].latent->q_lora_rank = 0;
   return models;
 }
 
@@ -145,13 +147,15 @@ TEST(SavedActivations, EqualTheBuffersThatSpanForwardAndBackward) {
             scenario.model = model;
             scenario.software.flash_attention.value = kind.flash;
             scenario.precision = kind.precision;
-            scenario.hardware.device.peak[Precision::kFp8] = scenario.hardware.device.peak.at(Precision::kBf16);
+            scenario.hardware.device.peak[Precision::kFp8] =
+                scenario.hardware.device.peak.at(Precision::kBf16);
             scenario.software.dropout.value = dropout;
             scenario.software.recompute_whole_group.value = bits % 2 == 0;
             Strategy strategy = sample_strategy(scenario, {.tensor = tp, .microbatch = 2});
             strategy.recompute.all_layers = RecomputeSet(bits);
             strategy.sequence_parallel = tp > 1 && bits % 4 >= 2;
-            const bool sizes_fit_fp8 = kind.precision != Precision::kFp8 || !find_rejection(scenario, strategy);
+            const bool sizes_fit_fp8 =
+                kind.precision != Precision::kFp8 || !find_rejection(scenario, strategy);
             if (!sizes_fit_fp8 || keeps_more(scenario, strategy.recompute.all_layers)) {
               continue;
             }
@@ -201,7 +205,7 @@ Bytes kept_by(const Block& block, const RecomputeSet& set) {
 }
 
 std::vector<TransformerConfig> tiny_expert_models() {
-  std::vector<TransformerConfig> models{tiny_llama(), tiny_llama(), tiny_gpt()};
+  std::vector<TransformerConfig> models{tiny_llama(), tiny_llama(), tiny_gpt(), tiny_latent()};
   models[0].experts = {.num_experts = 4, .experts_per_token = 2, .expert_ffn_size = 48};
   models[1].experts = {.num_experts = 8,
                        .experts_per_token = 3,
@@ -212,12 +216,13 @@ std::vector<TransformerConfig> tiny_expert_models() {
   models[2].experts = {
       .num_experts = 4, .experts_per_token = 1, .expert_ffn_size = 64, .capacity_factor = 1.25};
   models[2].activation = Activation::kRelu;
+  models[3].experts = models[1].experts;
   return models;
 }
 
 TEST(SavedActivations, OfLayersWithExpertsEqualWhatTheBlockKeeps) {
   for (const TransformerConfig& model : tiny_expert_models()) {
-    for (unsigned bits = 0; bits < 1U << 6; ++bits) {
+    for (unsigned bits = 0; bits < 1U << 7; ++bits) {
       BlockOptions options;
       options.microbatch_size = 2;
       options.sequence_length = 16;
@@ -226,6 +231,11 @@ TEST(SavedActivations, OfLayersWithExpertsEqualWhatTheBlockKeeps) {
       options.expert_parallel = bits & 4U ? 4 : 1;
       options.dropout = (bits & 8U) != 0;
       options.compute_bytes = bits & 16U ? 2 : 4;
+      options.fp8_linear = (bits & 64U) != 0;
+      if (options.fp8_linear && options.compute_bytes != 2) {
+        continue;
+      }
+      options.flash_attention = options.dropout;
       const LayerKind kind = bits & 32U ? LayerKind::kExperts : LayerKind::kDense;
       const Block block = layer_block(model, options, kind);
       for (unsigned groups = 0; groups < 1U << (kNumKernelGroups - 1); ++groups) {

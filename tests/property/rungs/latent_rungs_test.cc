@@ -1,0 +1,103 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "plan/closed_form.h"
+#include "plan/legality.h"
+#include "plan/lower.h"
+#include "plan/simulate.h"
+#include "sim/simulator.h"
+#include "tests/property/rungs/rung_scenarios.h"
+
+namespace portolan {
+namespace {
+
+/// 16 layers with latent attention, the first 2 dense, of the others one in 8 experts a token.
+Scenario latent_scenario(std::int64_t num_nodes) {
+  Scenario scenario = round_scenario(num_nodes);
+  scenario.model.name = "latent-16";
+  scenario.model.normalization = Normalization::kRmsNorm;
+  scenario.model.activation = Activation::kSwiGlu;
+  scenario.model.position = PositionEncoding::kRotary;
+  scenario.model.linear_bias = false;
+  scenario.model.latent = LatentAttention{.q_lora_rank = 1024,
+                                          .kv_lora_rank = 512,
+                                          .qk_nope_head_dim = 128,
+                                          .qk_rope_head_dim = 64,
+                                          .v_head_dim = 128};
+  scenario.model.experts = MixtureOfExperts{
+      .num_experts = 8, .experts_per_token = 1, .expert_ffn_size = 4096, .first_dense_layers = 2};
+  scenario.software.flash_attention.value = true;
+  scenario.software.tensor_overlap.value = true;
+  scenario.software.zero_bubble_schedule.value = true;
+  return scenario;
+}
+
+std::vector<Strategy> latent_grid(const Scenario& scenario) {
+  std::vector<Strategy> grid;
+  for (const std::int32_t tp : {1, 2}) {
+    for (const bool divided : {false, true}) {
+      for (const std::int32_t cp : {1, 2}) {
+        for (const std::int32_t pp : {1, 4}) {
+          for (const RecomputeSet& set : {recompute_none(), recompute_selective(), recompute_full()}) {
+            for (const ScheduleKind schedule : {ScheduleKind::kOneFOneB, ScheduleKind::kZeroBubbleH1}) {
+              Strategy s;
+              s.tensor_parallel = tp;
+              s.sequence_parallel = divided;
+              s.context_parallel = cp;
+              s.pipeline_parallel = pp;
+              s.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / (tp * cp * pp));
+              s.expert_parallel = std::min(2, s.data_parallel);
+              s.schedule = schedule;
+              s.zero_stage = 1;
+              s.recompute.all_layers = set;
+              if ((tp > 1 || !divided) && !find_rejection(scenario, s)) {
+                grid.push_back(s);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  return grid;
+}
+
+TEST(LatentRungs, ClosedFormAndFoldedAgree) {
+  const Scenario scenario = latent_scenario(2);
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  ClosedForm closed_form(scenario, cluster);
+  const std::vector<Strategy> grid = latent_grid(scenario);
+  ASSERT_EQ(grid.size(), 3U * 2 * 2 * 3 * 2);
+  for (const Strategy& strategy : grid) {
+    SCOPED_TRACE(short_name(strategy));
+    const Estimate closed = closed_form.evaluate(strategy);
+    const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+    EXPECT_LE(apart(closed, folded), 0.03)
+        << "closed " << closed.step_time.value << " folded " << folded.step_time.value;
+    for (std::size_t s = 0; s < folded.stage_memory.size(); ++s) {
+      EXPECT_NEAR(closed.stage_memory[s].allocated / folded.stage_memory[s].allocated, 1, 0.03)
+          << "stage " << s;
+    }
+    EXPECT_NEAR(folded.breakdown.total() / folded.step_time, 1, 1e-9);
+  }
+}
+
+TEST(LatentRungs, FoldedFullAndExplicitAgree) {
+  const Scenario scenario = latent_scenario(2);
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  for (const Strategy& strategy : latent_grid(scenario)) {
+    if (strategy.recompute.all_layers != recompute_selective()) {
+      continue;
+    }
+    SCOPED_TRACE(short_name(strategy));
+    const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
+    const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
+    const Estimate whole = simulated(scenario, cluster, strategy, Fidelity::kExplicit);
+    EXPECT_LE(apart(folded, full), 0.01) << folded.step_time.value << " " << full.step_time.value;
+    EXPECT_LE(apart(full, whole), 0.01) << full.step_time.value << " " << whole.step_time.value;
+  }
+}
+
+}  // namespace
+}  // namespace portolan
