@@ -16,6 +16,9 @@ namespace portolan {
 
 namespace {
 
+/// Of one candidate of a search: some seconds in full.
+constexpr std::int64_t kMaxTransfers = 1'000'000;
+
 /// What a worker sends back of a simulation, as bytes: the fields that complete_estimate does not derive.
 class EstimateMessage {
  public:
@@ -72,7 +75,8 @@ Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& clus
                                   .strategy = strategy,
                                   .program = program,
                                   .cluster = cluster,
-                                  .fidelity = fidelity};
+                                  .fidelity = fidelity,
+                                  .max_transfers = kMaxTransfers};
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
   return std::move(simulation.estimate);
 }

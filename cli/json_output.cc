@@ -46,6 +46,7 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
         {"pruned", pruned},
         {"feasible", result.num_feasible},
         {"simulated", result.num_simulated}}},
+      {"not_in_full", result.not_in_full.empty() ? Json(nullptr) : Json(result.not_in_full)},
       {"wall_s", output.wall_s},
       {"evaluations_per_s",
        output.wall_s > 0 ? Json(static_cast<double>(result.num_enumerated) / output.wall_s) : Json(nullptr)},

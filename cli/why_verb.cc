@@ -69,10 +69,18 @@ Result<void> why(const Session& session, const WhyArguments& arguments) {
   const Evaluator evaluator = make_evaluator(scenario, cluster, num_allowed_cores());
   Strategy chosen;
   Verdict verdict = best_verdict(scenario, merge_constraints(scenario.constraints, fixed), evaluator, chosen);
+  Result<SearchResult> result = search(scenario, scenario.constraints, evaluator, {});
   if (verdict.kind == Verdict::Kind::kRanked) {
-    verdict = judge(scenario, chosen, evaluator, Fidelity::kFull);
+    const bool in_full = !result || result->not_in_full.empty();
+    verdict = judge(scenario, chosen, evaluator, in_full ? Fidelity::kFull : Fidelity::kFolded);
+    if (in_full && !verdict.estimate) {  // too large for it: both as folded sees them
+      verdict = judge(scenario, chosen, evaluator, Fidelity::kFolded);
+      if (result) {
+        Verdict folded = judge(scenario, result->ranking.front().strategy, evaluator, Fidelity::kFolded);
+        result->ranking.front() = folded.estimate.value_or(result->ranking.front());
+      }
+    }
   }
-  const Result<SearchResult> result = search(scenario, scenario.constraints, evaluator, {});
   const Estimate* winner = result ? &result->ranking.front() : nullptr;
   const std::vector<std::string> reasons = reasons_of(verdict, winner);
   if (session.json()) {

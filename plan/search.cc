@@ -54,7 +54,8 @@ struct Refined {
 };
 
 /// Evaluates the best `count` of `list` on a higher rung, which orders them anew; where none of them fits, as
-/// the rung below reserves too little, the next ones. Errors: the first one, where none could be evaluated.
+/// the rung below reserves too little, the next ones. Errors: the first one, where none could be evaluated,
+/// or one could not for its size (kInfeasible): what the others would take is not compared with it.
 Result<Refined> refine(const Scenario& scenario, const std::vector<Estimate>& list, std::size_t count,
                        Fidelity fidelity, const Evaluator& evaluator, TooLarge& too_large) {
   Refined refined;
@@ -65,6 +66,12 @@ Result<Refined> refine(const Scenario& scenario, const std::vector<Estimate>& li
       strategies.push_back(list[i].strategy);
     }
     std::vector<Result<Estimate>> results = evaluator(strategies, fidelity);
+    const auto too_costly = std::find_if(results.begin(), results.end(), [](const Result<Estimate>& result) {
+      return !result && result.error().kind == ErrorKind::kInfeasible;
+    });
+    if (too_costly != results.end()) {
+      return too_costly->error();
+    }
     const bool all_failed = std::none_of(results.begin(), results.end(),
                                          [](const Result<Estimate>& result) { return result.has_value(); });
     if (all_failed) {
@@ -182,13 +189,19 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
     list = std::move(folded.list);
   }
   if (const std::size_t num_full = best(options.num_full); num_full > 0) {
-    PORTOLAN_TRY(Refined full, refine(scenario, list, num_full, Fidelity::kFull, evaluator, too_large));
-    result.num_simulated += static_cast<std::int64_t>(full.num_asked);
-    std::vector<Estimate> finalists = std::move(full.list);
-    finalists.insert(finalists.end(),
-                     std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(full.num_asked)),
-                     std::make_move_iterator(list.end()));
-    list = std::move(finalists);
+    Result<Refined> full = refine(scenario, list, num_full, Fidelity::kFull, evaluator, too_large);
+    if (full) {
+      result.num_simulated += static_cast<std::int64_t>(full->num_asked);
+      std::vector<Estimate> finalists = std::move(full->list);
+      finalists.insert(finalists.end(),
+                       std::make_move_iterator(list.begin() + static_cast<std::ptrdiff_t>(full->num_asked)),
+                       std::make_move_iterator(list.end()));
+      list = std::move(finalists);
+    } else if (full.error().kind == ErrorKind::kInfeasible) {
+      result.not_in_full = full.error().message;
+    } else {
+      return full.error();
+    }
   }
   result.num_rejected[static_cast<std::size_t>(RejectReason::kMemory)] = too_large.num;
   result.num_feasible = std::ssize(legal) - too_large.num;

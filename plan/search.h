@@ -33,7 +33,7 @@ struct Verdict {
 struct SearchOptions {
   std::int32_t num_folded = 64;  ///< best by the closed form, simulated folded; the others are left out. 0:
                                  ///< no simulation at this rung
-  std::int32_t num_full = 8;     ///< best of those, simulated in full
+  std::int32_t num_full = 8;     ///< best of those, simulated in full where all of them are small enough
 };
 
 struct SearchResult {
@@ -43,13 +43,16 @@ struct SearchResult {
   std::int64_t num_simulated = 0;
   std::vector<Estimate> ranking;  ///< best first, as the highest rung saw them
   std::vector<Estimate> pareto;   ///< of ranking: no other is better in both time and memory
+  /// Why the finalists were not simulated in full, and stand as `folded` saw them; empty: they were.
+  std::string not_in_full;
   /// Where nothing fits: the candidate that came closest, and why it fails.
   std::optional<Rejection> closest;
 };
 
 /// Exhaustive search: legality, memory and the closed form for all candidates, `folded` for the best of them
-/// (the next best too, where the allocator's share leaves none that fits), `full` for the finalists. Ties go
-/// to the candidate enumerated first. Errors: kInfeasible when no candidate is left, with the nearest miss.
+/// (the next best too, where the allocator's share leaves none that fits), `full` for the finalists, unless
+/// the evaluator finds one of them too large for it (kInfeasible). Ties go to the candidate enumerated first.
+/// Errors: kInfeasible when no candidate is left, with the nearest miss.
 Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints,
                             const Evaluator& evaluator, const SearchOptions& options);
 

@@ -4,6 +4,7 @@
 
 #include "plan/closed_form.h"
 #include "plan/reserved_memory.h"
+#include "plan/transfer_count.h"
 #include "plan/unfold.h"
 
 namespace portolan {
@@ -16,6 +17,15 @@ Result<Simulation> simulate_program(const SimulationRequest& request, const Grap
   const KernelCost cost(request.scenario.hardware, request.strategy.precision,
                         request.scenario.software.host_launch.value);
   const CostedProgram costed = coalesce(fold(request.program, cost, request.cluster, request.fidelity));
+  const bool grows_with_ranks =
+      request.fidelity == Fidelity::kFull || request.fidelity == Fidelity::kExplicit;
+  if (request.max_transfers && grows_with_ranks) {
+    const std::int64_t transfers = count_transfers(costed, request.cluster);
+    if (transfers > *request.max_transfers) {
+      return infeasible(fmt::format("fidelity {}: {} transfers (allowed here: {})",
+                                    fidelity_name(request.fidelity), transfers, *request.max_transfers));
+    }
+  }
   PORTOLAN_TRY(const UnfoldedProgram unfolded, unfold(costed, request.cluster));
   PORTOLAN_TRY(const ActivityTimes times, runner(unfolded.graph));
   Simulation simulation;

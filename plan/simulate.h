@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "plan/activity_graph.h"
 #include "plan/costed_program.h"
@@ -27,9 +29,12 @@ struct SimulationRequest {
   const Cluster& cluster;
   Fidelity fidelity = Fidelity::kFolded;
   bool with_timeline = false;
+  /// At fidelity full and explicit; none: without end.
+  std::optional<std::int64_t> max_transfers = {};
 };
 
 /// Predicts one step of `program` on a rung above the closed form: fold, coalesce, unfold, run, read back.
+/// Errors: kInfeasible where the cluster has too few GPUs, or more than `max_transfers` would be needed.
 Result<Simulation> simulate_program(const SimulationRequest& request, const GraphRunner& runner);
 
 }  // namespace portolan

@@ -102,6 +102,9 @@ std::string search_summary(const SearchResult& result) {
       separator = ", ";
     }
   }
+  if (!result.not_in_full.empty()) {
+    text += "\nfinalists as folded sees them; " + result.not_in_full;
+  }
   return text + "\n";
 }
 

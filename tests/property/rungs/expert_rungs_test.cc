@@ -1,9 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "plan/closed_form.h"
 #include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/simulate.h"
+#include "plan/transfer_count.h"
+#include "plan/unfold.h"
 #include "sim/simulator.h"
 #include "tests/property/rungs/rung_scenarios.h"
 
@@ -73,6 +77,38 @@ TEST(ExpertRungs, ClosedFormAndFoldedAgree) {
     }
     EXPECT_GT(strategy.expert_parallel > 1 ? folded.breakdown.exposed_expert : Seconds(1), Seconds(0));
     EXPECT_NEAR(folded.breakdown.total() / folded.step_time, 1, 1e-9);
+  }
+}
+
+TEST(ExpertRungs, TransfersAreCountedWithoutMakingThem) {
+  Scenario scenario = expert_scenario(2);
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  for (const bool tied : {false, true}) {
+    scenario.model.tied_embeddings = tied;
+    for (const Strategy& strategy : expert_grid(scenario)) {
+      SCOPED_TRACE(short_name(strategy));
+      const Program program = lower(scenario, strategy);
+      const KernelCost cost(scenario.hardware, strategy.precision);
+      for (const Fidelity fidelity : {Fidelity::kFull, Fidelity::kExplicit}) {
+        const CostedProgram costed = coalesce(fold(program, cost, cluster, fidelity));
+        const UnfoldedProgram unfolded = unfold(costed, cluster).value();
+        const std::vector<Activity>& made = unfolded.graph.activities;
+        // Many flows of one latency wait for it in a transfer without bytes.
+        const auto count = std::count_if(made.begin(), made.end(), [](const Activity& activity) {
+          return activity.kind == Activity::Kind::kTransfer && activity.bytes > 0;
+        });
+        EXPECT_EQ(count_transfers(costed, cluster), count);
+      }
+      const auto refused = simulate_program({.scenario = scenario,
+                                             .strategy = strategy,
+                                             .program = program,
+                                             .cluster = cluster,
+                                             .fidelity = Fidelity::kExplicit,
+                                             .max_transfers = 1},
+                                            simulate);
+      ASSERT_FALSE(refused);
+      EXPECT_NE(refused.error().message.find("transfers (allowed here: 1)"), std::string::npos);
+    }
   }
 }
 

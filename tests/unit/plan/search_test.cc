@@ -216,6 +216,26 @@ TEST(Search, AFailingRungIsAnErrorNotAVerdict) {
   EXPECT_EQ(result.error(), device_error("a worker died"));
 }
 
+// Finalists in full are not compared with one that is too large for it: all stand as folded saw them.
+TEST(Search, AFinalistTooLargeForFullLeavesAllAsFoldedSawThem) {
+  const Scenario scenario = tiny_scenario(2);
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  const Evaluator plain = plain_evaluator(scenario, cluster);
+  const Evaluator bounded = [&](std::span<const Strategy> strategies, Fidelity fidelity) {
+    std::vector<Result<Estimate>> results = plain(strategies, fidelity);
+    if (fidelity == Fidelity::kFull) {
+      results.back() = infeasible("fidelity full: 7 transfers (allowed here: 6)");
+    }
+    return results;
+  };
+  const auto found = search(scenario, {}, bounded, {});
+  const auto folded = search(scenario, {}, plain, {.num_full = 0});
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->not_in_full, "fidelity full: 7 transfers (allowed here: 6)");
+  EXPECT_EQ(found->ranking, folded->ranking);
+  EXPECT_EQ(folded->not_in_full, "");
+}
+
 TEST(Search, WhereNoneOfTheBestFitsAsksTheNextBest) {
   const Scenario scenario = tiny_scenario(4);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
