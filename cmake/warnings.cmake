@@ -7,6 +7,7 @@ target_compile_options(portolan_warnings INTERFACE
 if(PORTOLAN_SANITIZE)
   add_compile_options(-fsanitize=${PORTOLAN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${PORTOLAN_SANITIZE})
+  add_compile_definitions(PORTOLAN_SANITIZED)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # Instrumented standard headers (std::regex) raise it falsely in g++ 12; the plain builds keep it.
     target_compile_options(portolan_warnings INTERFACE -Wno-maybe-uninitialized)

@@ -18,13 +18,13 @@ namespace portolan {
 namespace {
 
 constexpr std::string_view kVersionLine = "#version: 0.2";
-constexpr std::size_t kNumBytes = 256;
+constexpr std::size_t kNumByteSymbols = 256;
 
 using SymbolByText = std::unordered_map<std::string, std::int32_t>;
 
 SymbolByText byte_symbols() {
   SymbolByText symbols;
-  for (std::size_t byte = 0; byte < kNumBytes; ++byte) {
+  for (std::size_t byte = 0; byte < kNumByteSymbols; ++byte) {
     symbols.emplace(byte_alphabet().symbols[byte], static_cast<std::int32_t>(byte));
   }
   return symbols;
@@ -33,7 +33,7 @@ SymbolByText byte_symbols() {
 /// Texts of all symbols, as a file writes them, shape (256 + merges.size()).
 std::vector<std::string> symbol_texts(const BytePairVocabulary& vocabulary) {
   std::vector<std::string> texts(byte_alphabet().symbols.begin(), byte_alphabet().symbols.end());
-  texts.reserve(kNumBytes + vocabulary.merges.size());
+  texts.reserve(kNumByteSymbols + vocabulary.merges.size());
   for (const BytePairMerge& merge : vocabulary.merges) {
     texts.push_back(texts[static_cast<std::size_t>(merge.left)] +
                     texts[static_cast<std::size_t>(merge.right)]);
@@ -70,7 +70,7 @@ Result<BytePairMerge> parse_merge(std::string_view line, SymbolByText& symbols, 
   if (!is_new) {
     return bad_input(fmt::format("{}: {} is made again, first by line {} (each merge makes a new symbol)",
                                  where, quoted_excerpt(place->first),
-                                 place->second - static_cast<std::int32_t>(kNumBytes) + 2));
+                                 place->second - static_cast<std::int32_t>(kNumByteSymbols) + 2));
   }
   return BytePairMerge{parts[0], parts[1]};
 }
@@ -82,9 +82,9 @@ Error id_error(const EncoderEntry& entry, std::string_view place, std::string_vi
 }  // namespace
 
 std::vector<std::int32_t> conventional_ids(std::size_t num_merges) {
-  std::vector<std::int32_t> ids(kNumBytes + num_merges + 1);
+  std::vector<std::int32_t> ids(kNumByteSymbols + num_merges + 1);
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const std::size_t symbol = i < kNumBytes ? byte_alphabet().order[i] : i;
+    const std::size_t symbol = i < kNumByteSymbols ? byte_alphabet().order[i] : i;
     ids[symbol] = static_cast<std::int32_t>(i);
   }
   return ids;
@@ -92,8 +92,8 @@ std::vector<std::int32_t> conventional_ids(std::size_t num_merges) {
 
 std::vector<std::string> symbol_bytes(const BytePairVocabulary& vocabulary) {
   std::vector<std::string> bytes;
-  bytes.reserve(kNumBytes + vocabulary.merges.size());
-  for (std::size_t byte = 0; byte < kNumBytes; ++byte) {
+  bytes.reserve(kNumByteSymbols + vocabulary.merges.size());
+  for (std::size_t byte = 0; byte < kNumByteSymbols; ++byte) {
     bytes.emplace_back(1, static_cast<char>(static_cast<unsigned char>(byte)));
   }
   for (const BytePairMerge& merge : vocabulary.merges) {

@@ -6,8 +6,8 @@ namespace portolan {
 
 namespace {
 
-void add_between(const NodeGroup& group, std::size_t from, std::size_t to, double bytes,
-                 std::vector<Flow>& flows) {
+void add_edge(const NodeGroup& group, std::size_t from, std::size_t to, double bytes,
+              std::vector<Flow>& flows) {
   const std::size_t rails = group.num_rails();
   for (std::size_t r = 0; r < rails; ++r) {
     flows.push_back({group.node(from)[r], group.node(to)[r], bytes / static_cast<double>(rails)});
@@ -37,8 +37,8 @@ FlowSet all_reduce(const NodeGroup& group, const Hardware& hardware, double byte
   }
   for_each_edge(group, 0, [&](std::size_t child, std::optional<std::size_t> parent) {
     if (parent) {
-      add_between(group, child, *parent, bytes / 2, set.flows);
-      add_between(group, *parent, child, bytes / 2, set.flows);
+      add_edge(group, child, *parent, bytes / 2, set.flows);
+      add_edge(group, *parent, child, bytes / 2, set.flows);
     }
   });
   const auto intra_hops = static_cast<double>(group.most_on_a_node() - 1);
@@ -49,14 +49,14 @@ FlowSet all_reduce(const NodeGroup& group, const Hardware& hardware, double byte
 }
 
 /// The first node feeds the roots of two trees over the others.
-FlowSet broadcast(const NodeGroup& group, const Hardware& hardware, double bytes) {
+FlowSet broadcast_by_trees(const NodeGroup& group, const Hardware& hardware, double bytes) {
   FlowSet set;
   add_whole_chain(group, 0, bytes, set.flows);
   for (std::size_t node = 1; node < group.num_nodes(); ++node) {
     add_chains(group, node, bytes, false, set.flows);
   }
   for_each_edge(group, 1, [&](std::size_t child, std::optional<std::size_t> parent) {
-    add_between(group, parent.value_or(0), child, bytes / 2, set.flows);
+    add_edge(group, parent.value_or(0), child, bytes / 2, set.flows);
   });
   const auto first_hops = static_cast<double>(group.node(0).size() - 1);
   set.latency = hardware.intra_node_step.value * first_hops;
@@ -73,7 +73,7 @@ FlowSet broadcast(const NodeGroup& group, const Hardware& hardware, double bytes
 
 FlowSet tree_flows(const Cluster& cluster, const NodeGroup& group, CollectiveKind kind, Bytes payload) {
   const auto bytes = static_cast<double>(payload.value);
-  return kind == CollectiveKind::kBroadcast ? broadcast(group, cluster.hardware(), bytes)
+  return kind == CollectiveKind::kBroadcast ? broadcast_by_trees(group, cluster.hardware(), bytes)
                                             : all_reduce(group, cluster.hardware(), bytes);
 }
 

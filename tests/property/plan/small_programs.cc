@@ -3,6 +3,7 @@
 #include "plan/legality.h"
 #include "plan/search.h"
 #include "sample_scenarios.h"
+#include "tests/property/thinned.h"
 
 namespace portolan {
 
@@ -53,7 +54,7 @@ std::vector<Strategy> legal_strategies(const Scenario& scenario) {
       legal.push_back(std::move(strategy));
     }
   }
-  return legal;
+  return thinned(std::move(legal));
 }
 
 ScenarioAndStrategy small_pipeline(const SmallPipeline& pipeline) {

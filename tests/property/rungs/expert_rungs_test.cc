@@ -10,6 +10,7 @@
 #include "plan/unfold.h"
 #include "sim/simulator.h"
 #include "tests/property/rungs/rung_scenarios.h"
+#include "tests/property/thinned.h"
 
 namespace portolan {
 namespace {
@@ -85,7 +86,7 @@ TEST(ExpertRungs, TransfersAreCountedWithoutMakingThem) {
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   for (const bool tied : {false, true}) {
     scenario.model.tied_embeddings = tied;
-    for (const Strategy& strategy : expert_grid(scenario)) {
+    for (const Strategy& strategy : thinned(expert_grid(scenario))) {
       SCOPED_TRACE(short_name(strategy));
       const Program program = lower(scenario, strategy);
       const KernelCost cost(scenario.hardware, strategy.precision);
@@ -116,7 +117,7 @@ TEST(ExpertRungs, TransfersAreCountedWithoutMakingThem) {
 TEST(ExpertRungs, FoldedFullAndExplicitAgree) {
   const Scenario scenario = expert_scenario(2);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
-  for (const Strategy& strategy : expert_grid(scenario)) {
+  for (const Strategy& strategy : thinned(expert_grid(scenario))) {
     if (strategy.zero_stage > 1) {
       continue;
     }

@@ -8,6 +8,7 @@
 #include "plan/simulate.h"
 #include "sim/simulator.h"
 #include "tests/property/rungs/rung_scenarios.h"
+#include "tests/property/thinned.h"
 
 namespace portolan {
 namespace {
@@ -86,7 +87,7 @@ TEST(LatentRungs, ClosedFormAndFoldedAgree) {
 TEST(LatentRungs, FoldedFullAndExplicitAgree) {
   const Scenario scenario = latent_scenario(2);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
-  for (const Strategy& strategy : latent_grid(scenario)) {
+  for (const Strategy& strategy : thinned(latent_grid(scenario))) {
     if (strategy.recompute.all_layers != recompute_selective()) {
       continue;
     }

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "plan/legality.h"
 #include "plan/lower.h"
 #include "sim/simulator.h"
+#include "tests/property/thinned.h"
 
 namespace portolan {
 
@@ -87,7 +89,7 @@ std::vector<Strategy> strategy_grid(const Scenario& scenario) {
       }
     }
   }
-  return grid;
+  return thinned(std::move(grid));
 }
 
 double apart(const Estimate& a, const Estimate& b) { return std::abs(a.step_time / b.step_time - 1); }

@@ -4,7 +4,7 @@ namespace portolan {
 
 namespace {
 
-constexpr std::int64_t kMaxNodes = 4;
+constexpr std::int64_t kMostNodes = 4;
 constexpr std::int64_t kMaxGpus = 4;
 constexpr std::int64_t kMaxSpines = 3;
 
@@ -42,7 +42,7 @@ void add_variants(const Hardware& hardware, std::vector<Hardware>& all) {
   Hardware with_pcie = hardware;
   with_pcie.pcie = link(4, 1.0 / 16);
   all.push_back(with_pcie);
-  if (hardware.num_nodes < kMaxNodes || hardware.spines == 0) {
+  if (hardware.num_nodes < kMostNodes || hardware.spines == 0) {
     return;
   }
   Hardware grouped = hardware;
@@ -60,7 +60,7 @@ void add_variants(const Hardware& hardware, std::vector<Hardware>& all) {
 std::vector<Hardware> small_hardware() {
   std::vector<Hardware> all;
   Hardware hardware = node();
-  for (hardware.num_nodes = 1; hardware.num_nodes <= kMaxNodes; ++hardware.num_nodes) {
+  for (hardware.num_nodes = 1; hardware.num_nodes <= kMostNodes; ++hardware.num_nodes) {
     for (hardware.gpus_per_node = 1; hardware.gpus_per_node <= kMaxGpus; ++hardware.gpus_per_node) {
       for (hardware.nics_per_node = 1; hardware.nics_per_node <= hardware.gpus_per_node;
            ++hardware.nics_per_node) {

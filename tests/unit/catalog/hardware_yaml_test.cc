@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sample_scenario.h"
+#include "tests/unit/catalog/replaced.h"
 
 namespace portolan {
 namespace {
@@ -27,12 +28,6 @@ const std::string kGood =
     "    - {layout: forward, m: 256, n: 256, k: 256, rate: 65.1 GFLOP/s}\n"
     "nvlink: {bandwidth: 300 GB/s, efficiency: 0.8}\n"
     "nic: {bandwidth: 25 GB/s, efficiency: 0.9}\n";
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
 
 TEST(HardwareYaml, ReadsFiguresSourcesAndDefaults) {
   const Result<Hardware> hardware = read_hardware_text(kGood, "folder/cluster.yaml");

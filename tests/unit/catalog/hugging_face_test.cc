@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/catalog/replaced.h"
+
 namespace portolan {
 namespace {
 
@@ -50,12 +52,6 @@ const std::string kLlama = R"({
   "vocab_size": 128256
 }
 )";
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
 
 TEST(HuggingFace, ReadsGpt2) {
   const Result<TransformerConfig> config = read_hugging_face_text(kGpt2, "hub/gpt2-small/config.json");

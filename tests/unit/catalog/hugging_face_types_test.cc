@@ -116,7 +116,7 @@ TEST(HuggingFaceTypes, KeysChangeWhatTheyName) {
       << "layers that predict further tokens are left out";
 }
 
-struct Wrong {
+struct WrongField {
   const char* name;
   const char* from;
   const char* to;
@@ -124,7 +124,7 @@ struct Wrong {
 };
 
 TEST(HuggingFaceTypes, RefuseInOneLineWhatCannotBeModelled) {
-  const std::vector<Wrong> table = {
+  const std::vector<WrongField> table = {
       {"opt-66b", "\"word_embed_proj_dim\": 9216", "\"word_embed_proj_dim\": 512",
        "c.json:15: word_embed_proj_dim: \"512\" is not supported (allowed: 9216)"},
       {"opt-66b", "\"do_layer_norm_before\": true", "\"do_layer_norm_before\": false",
@@ -174,7 +174,7 @@ TEST(HuggingFaceTypes, RefuseInOneLineWhatCannotBeModelled) {
        "model_type: \"falcon\" is not supported (allowed: gpt2, gpt_neox, opt, bloom, llama, mistral, qwen2, "
        "mixtral, qwen3_moe, deepseek_v3)"},
   };
-  for (const Wrong& wrong : table) {
+  for (const WrongField& wrong : table) {
     const Result<TransformerConfig> config =
         read_hugging_face_text(changed(wrong.name, wrong.from, wrong.to), "c.json");
     ASSERT_FALSE(config) << wrong.message;

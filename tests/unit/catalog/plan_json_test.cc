@@ -9,15 +9,10 @@
 
 #include "plan/lower.h"
 #include "sample_scenario.h"
+#include "tests/unit/catalog/replaced.h"
 
 namespace portolan {
 namespace {
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
 
 TEST(PlanJson, ReadsWhatItWrites) {
   for (const int pipeline : {1, 2, 4}) {

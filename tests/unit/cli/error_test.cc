@@ -76,8 +76,13 @@ TEST(CommandLine, CallsCandidatesInfeasible) {
 }
 
 TEST(CommandLine, WhyExplainsInfeasibleCandidatesWithExitZero) {
+  const ScratchFolder scratch;
+  const std::string scenario =
+      scratch.write("what-if.yaml",
+                    "model: megatron-18.4b\nhardware: a100-node\nsoftware: megatron-2022\n"
+                    "sequence_length: 2048\nglobal_batch: 8\nnum_gpus: 8\n");
   const CommandResult result =
-      portolan_command("why gpt3-175b-512xa100 --strategy tp=1,pp=4,dp=128,microbatch=1 --json");
+      portolan_command("why " + scenario + " --strategy tp=1,pp=1,dp=8,microbatch=1 --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto json = result.json();
   EXPECT_EQ(json["verdict"], "rejected");

@@ -21,13 +21,13 @@
 namespace portolan {
 namespace {
 
-struct Variant {
+struct GradientVariant {
   std::string name;
   Plan plan;
 };
 
 template <typename Change>
-Variant variant(std::string name, const TransformerConfig& model, Change change) {
+GradientVariant variant(std::string name, const TransformerConfig& model, Change change) {
   Strategy strategy = fp32_strategy();
   strategy.microbatch_size = 2;
   change(strategy);
@@ -35,8 +35,8 @@ Variant variant(std::string name, const TransformerConfig& model, Change change)
 }
 
 /// On one rank.
-std::vector<Variant> recomputations(const TransformerConfig& model) {
-  std::vector<Variant> list;
+std::vector<GradientVariant> recomputations(const TransformerConfig& model) {
+  std::vector<GradientVariant> list;
   for (const auto& [name, set] : {std::pair{"no recomputation", recompute_none()},
                                   {"selective recomputation", recompute_selective()},
                                   {"full recomputation", recompute_full()}}) {
@@ -48,7 +48,7 @@ std::vector<Variant> recomputations(const TransformerConfig& model) {
   return list;
 }
 
-std::vector<Variant> divisions(const TransformerConfig& model) {
+std::vector<GradientVariant> divisions(const TransformerConfig& model) {
   return {variant("2 data ranks", model, [](Strategy& s) { s.data_parallel = 2; }),
           variant("2 stages", model, [](Strategy& s) { s.pipeline_parallel = 2; })};
 }
@@ -112,10 +112,10 @@ constexpr double kLargestExecutorError = 1e-5;
 
 void expect_differences(const TransformerConfig& model) {
   const TokenDataset text = made_up_text(16, 61);
-  const std::vector<Variant> variants = recomputations(model);
+  const std::vector<GradientVariant> variants = recomputations(model);
   const NamedTensors parameters = make_parameters(variants.front().plan.program);
   std::vector<NamedTensors> gradients;
-  for (const Variant& variant : variants) {
+  for (const GradientVariant& variant : variants) {
     gradients.push_back(ReferenceStep(variant.plan.program, text, parameters).gradients());
     ASSERT_EQ(gradients.back().size(), parameters.size()) << variant.name;
   }
@@ -213,7 +213,7 @@ void expect_near(const NamedTensors& expected, const NamedTensors& actual, const
 
 void expect_executor_agrees(const TransformerConfig& model) {
   const TokenDataset text = made_up_text(16, 61);
-  std::vector<Variant> variants = recomputations(model);
+  std::vector<GradientVariant> variants = recomputations(model);
   std::ranges::move(divisions(model), std::back_inserter(variants));
   const Program& whole = variants.front().plan.program;
   const NamedTensors parameters = make_parameters(whole);

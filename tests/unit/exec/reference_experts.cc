@@ -11,8 +11,6 @@ namespace {
 
 using Operands = std::span<ReferenceBuffer* const>;
 
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
-
 std::vector<double> softmax_of(const std::vector<double>& logits, std::int64_t row, std::int64_t columns) {
   std::vector<double> p(at(columns));
   std::transform(logits.begin() + row * columns, logits.begin() + (row + 1) * columns, p.begin(),

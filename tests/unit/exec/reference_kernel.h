@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -13,6 +14,8 @@ struct ReferenceBuffer {
   std::vector<double> numbers;
   std::vector<std::int32_t> tokens;
 };
+
+inline std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 /// Runs one kernel by the formulas of kernels/reference. `operands` are in the order that model/kernel.cc
 /// documents. All kernels of dense models without dropout, but load_tokens and adamw; fails for any other.

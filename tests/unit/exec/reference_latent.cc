@@ -14,8 +14,6 @@ namespace {
 using Operands = std::span<ReferenceBuffer* const>;
 using Numbers = std::vector<double>;
 
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
-
 void split_forward(const KernelShape& s, Operands o) {
   const std::int64_t width = s.columns + s.inner;
   for (std::int64_t row = 0; row < s.rows; ++row) {

@@ -3,12 +3,11 @@
 #include <cmath>
 
 #include "kernels/reference/rotary.h"
+#include "reference_kernel.h"
 
 namespace portolan {
 
 namespace {
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 /// Rows of `rows` x queries and keys, in columns of one row.
 std::int64_t query_key_columns(const operands::AttentionShape& s) {

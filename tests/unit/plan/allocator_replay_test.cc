@@ -8,12 +8,10 @@
 namespace portolan {
 namespace {
 
-constexpr std::int64_t kMi = kMebi;
-
 Buffer buffer(const char* name, std::int64_t mebibytes, Step first, Step last) {
   return {.name = name,
           .kind = BufferKind::kActivation,
-          .bytes = Bytes(mebibytes * kMi),
+          .bytes = Bytes(mebibytes * kMebi),
           .first = first,
           .last = last};
 }
@@ -64,10 +62,10 @@ TEST(AllocatorReplay, ByHand) {
   for (const Row& row : table) {
     Stage stage = sample_stage(row.work, row.gradient);
     stage.order = row.order;
-    EXPECT_EQ(steps(stage).value / kMi, row.reserved_mi) << row.what;
-    EXPECT_EQ(fast(stage).value / kMi, row.reserved_mi) << row.what;
-    EXPECT_EQ(steps(stage, true).value / kMi, row.expandable_mi) << row.what;
-    EXPECT_EQ(fast(stage, true).value / kMi, row.expandable_mi) << row.what;
+    EXPECT_EQ(steps(stage).value / kMebi, row.reserved_mi) << row.what;
+    EXPECT_EQ(fast(stage).value / kMebi, row.reserved_mi) << row.what;
+    EXPECT_EQ(steps(stage, true).value / kMebi, row.expandable_mi) << row.what;
+    EXPECT_EQ(fast(stage, true).value / kMebi, row.expandable_mi) << row.what;
   }
 }
 

@@ -18,13 +18,8 @@ namespace {
 
 using Alter = std::function<void(hid_t file)>;
 
-const std::string& sound_image() {
-  static const std::string image = *format_run(sample_run(), "run.h5");
-  return image;
-}
-
 std::string message_after(const Alter& alter) {
-  const std::string image = altered_image(sound_image(), alter);
+  const std::string image = altered_image(sample_image(), alter);
   EXPECT_FALSE(image.empty());
   const auto run = parse_run(image, "run.h5");
   EXPECT_TRUE(run || run.error().kind == ErrorKind::kBadInput);
@@ -49,11 +44,11 @@ void overwrite_attribute(hid_t file, const char* group, const char* name, Raw ra
 
 TEST(AlteredRunFile, AnUnchangedCopyIsRead) {
   EXPECT_EQ(message_after([](hid_t) {}), "no error");
-  EXPECT_GT(list_places(sound_image()).size(), 80U);
+  EXPECT_GT(list_places(sample_image()).size(), 80U);
 }
 
 TEST(AlteredRunFile, WhateverIsMissingIsNamed) {
-  for (const Place& place : list_places(sound_image())) {
+  for (const Place& place : list_places(sample_image())) {
     const std::string message = message_after([&](hid_t file) {
       if (place.kind == Place::Kind::kAttribute) {
         ASSERT_GE(H5Adelete_by_name(file, place.group.c_str(), place.name.c_str(), H5P_DEFAULT), 0);
@@ -68,7 +63,7 @@ TEST(AlteredRunFile, WhateverIsMissingIsNamed) {
 TEST(AlteredRunFile, WhateverHasTheWrongTypeIsNamed) {
   const TypeHandle variable_text(H5Tcopy(H5T_C_S1));
   H5Tset_size(variable_text.id(), H5T_VARIABLE);
-  for (const Place& place : list_places(sound_image())) {
+  for (const Place& place : list_places(sample_image())) {
     for (const hid_t type : {H5T_IEEE_F32LE, H5T_STD_I16BE, variable_text.id()}) {
       const std::string message = message_after([&](hid_t file) {
         if (place.kind == Place::Kind::kAttribute) {

@@ -13,11 +13,6 @@
 namespace portolan {
 namespace {
 
-const std::string& sound_image() {
-  static const std::string image = *format_run(sample_run(), "run.h5");
-  return image;
-}
-
 /// The error's message; says so when there was none or it is not a line that names the file.
 std::string error_of(const Result<RunRecord>& result, std::string_view name = "run.h5") {
   if (result) {
@@ -32,7 +27,7 @@ std::string error_of(const Result<RunRecord>& result, std::string_view name = "r
 }
 
 TEST(DamagedRunFile, WhatIsNoRunFileIsSaidSo) {
-  const std::string hdf5 = sound_image().substr(kSealBytes);
+  const std::string hdf5 = sample_image().substr(kSealBytes);
   const struct {
     std::string content;
     std::string message;
@@ -42,7 +37,7 @@ TEST(DamagedRunFile, WhatIsNoRunFileIsSaidSo) {
       {std::string(5000, '\0'), "run.h5: not a run file"},
       {hdf5, "run.h5: an HDF5 file, but not a run file (it has no seal)"},
       {"portolan run file\n", "run.h5: truncated: 18 bytes"},
-      {sound_image() + "x", "run.h5: damaged: its content is not what its SHA-256 says"},
+      {sample_image() + "x", "run.h5: damaged: its content is not what its SHA-256 says"},
   };
   for (const auto& row : rows) {
     EXPECT_EQ(error_of(parse_run(row.content, "run.h5")), row.message);
@@ -67,7 +62,7 @@ TEST(DamagedRunFile, AMissingFolderIsAnErrorOfTheWriter) {
 }
 
 TEST(DamagedRunFile, NoTruncationIsRead) {
-  const std::string& image = sound_image();
+  const std::string& image = sample_image();
   std::size_t num_cuts = 0;
   for (std::size_t size = 0; size < image.size(); size += size < 1200 ? 1 : 37) {
     const std::string message = error_of(parse_run(std::string_view(image).substr(0, size), "run.h5"));
@@ -88,8 +83,8 @@ TEST(DamagedRunFile, ATruncationOnDiskIsNotRead) {
 
 /// HDF5 notices by itself when a file was cut and sealed afterwards.
 TEST(DamagedRunFile, NoSealedTruncationIsRead) {
-  for (std::size_t size = kSealBytes; size < sound_image().size(); size += 101) {
-    const std::string_view payload = std::string_view(sound_image()).substr(kSealBytes, size - kSealBytes);
+  for (std::size_t size = kSealBytes; size < sample_image().size(); size += 101) {
+    const std::string_view payload = std::string_view(sample_image()).substr(kSealBytes, size - kSealBytes);
     ASSERT_NE(error_of(parse_run(seal(payload), "run.h5")), "no error") << size;
   }
 }
@@ -98,7 +93,7 @@ TEST(DamagedRunFile, NoFlippedBitIsRead) {
   constexpr int kNumFlips = 3000;
   RandomStream random(7);
   for (int flip = 0; flip < kNumFlips; ++flip) {
-    std::string image = sound_image();
+    std::string image = sample_image();
     const std::size_t place = random.next_below(image.size());
     const auto bit = static_cast<unsigned char>(1U << random.next_below(8));
     image[place] = static_cast<char>(static_cast<unsigned char>(image[place]) ^ bit);
@@ -110,7 +105,7 @@ TEST(DamagedRunFile, NoFlippedBitIsRead) {
 
 TEST(DamagedRunFile, NoBitOfTheSealIsIdle) {
   for (std::size_t bit = 0; bit < 8 * kSealBytes; ++bit) {
-    std::string image = sound_image();
+    std::string image = sample_image();
     image[bit / 8] = static_cast<char>(static_cast<unsigned char>(image[bit / 8]) ^ (1U << bit % 8));
     ASSERT_TRUE(error_of(parse_run(image, "run.h5")).starts_with("run.h5: ")) << bit;
   }
@@ -119,7 +114,7 @@ TEST(DamagedRunFile, NoBitOfTheSealIsIdle) {
 TEST(DamagedRunFile, NoRunOfRandomBytesIsRead) {
   RandomStream random(8);
   for (int round = 0; round < 300; ++round) {
-    std::string image = sound_image();
+    std::string image = sample_image();
     const std::size_t start = random.next_below(image.size());
     const std::size_t end = start + random.next_below(image.size() - start) + 1;
     for (std::size_t place = start; place < end; ++place) {

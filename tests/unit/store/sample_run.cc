@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/random.h"
+#include "store/run_file.h"
 
 namespace portolan {
 
@@ -123,6 +124,11 @@ RunRecord sample_run() {
   scenario_hash = "feed";
   seed = 0xfedcba9876543210;
   return run;
+}
+
+const std::string& sample_image() {
+  static const std::string image = *format_run(sample_run(), "run.h5");
+  return image;
 }
 
 RunRecord run_with_timeline(std::size_t num_entries) {

@@ -7,10 +7,10 @@
 namespace portolan {
 namespace {
 
-Result<InfinibandFabric> read(const std::string& text) { return read_ibnetdiscover(text, "fabric.txt"); }
+Result<InfinibandFabric> read_fabric(const std::string& text) { return read_ibnetdiscover(text, "fabric.txt"); }
 
 TEST(Ibnetdiscover, ReadsASmallFatTree) {
-  const auto fabric = read(fixture("fat-tree-ibnetdiscover.txt"));
+  const auto fabric = read_fabric(fixture("fat-tree-ibnetdiscover.txt"));
   ASSERT_TRUE(fabric) << fabric.error().message;
   ASSERT_EQ(fabric->devices.size(), 15U);  // 4 leaf and 2 spine switches, 8 adapters, 1 aggregation unit
   const InfinibandDevice& leaf = fabric->devices[0];
@@ -28,7 +28,7 @@ TEST(Ibnetdiscover, ReadsASmallFatTree) {
 
 // Headings of groups, plugs of chassis and routers belong to the format too.
 TEST(Ibnetdiscover, ReadsGroupsAndRouters) {
-  const auto fabric = read(
+  const auto fabric = read_fabric(
       "Chassis 1 (guid 0x8f1) \nvendid=0x8f1\n\nSwitch\t24 \"S-1\"\t\t# \"ISR\" base port 0 lid 6 lmc 0\n"
       "[22][ext 5]\t\"R-2\"[1](8f1)\t\t# \"router\" lid 4 12xEDR\nNon-Chassis Nodes\nrtguid=0x2\n"
       "Rt\t2 \"R-2\"\t\t# \"router\"\n[1](8f1) \t\"S-1\"[22]\t\t# lid 4 lmc 0 \"ISR\" lid 6 12xEDR\n");
@@ -42,7 +42,7 @@ TEST(Ibnetdiscover, RefusesMalformedInput) {
       "Switch 40 \"S-1\" # \"leaf\" base\n[1] \"H-2\"[1](2) # \"n mlx5_0\" lid 1 4xHDR\n";
   const std::string card =
       "Ca 1 \"H-2\" # \"n mlx5_0\"\n[1](2) \"S-1\"[1] # lid 1 lmc 0 \"leaf\" lid 2 4xHDR\n";
-  ASSERT_TRUE(read(leaf + card));
+  ASSERT_TRUE(read_fabric(leaf + card));
   const std::string form = "(allowed: such as Ca 1 \"H-0002c903000e0b72\" # \"node1 mlx5_0\")";
   const std::string port_form = "(allowed: such as [1] \"S-0002c902004b0f80\"[7] # ... 4xHDR)";
   const std::string rates =
@@ -77,7 +77,7 @@ TEST(Ibnetdiscover, RefusesMalformedInput) {
        "fabric.txt:2: port 1 runs at 4xHDR, its other end in line 4 at 4xEDR"},
   };
   for (const Malformed& row : table) {
-    EXPECT_EQ(error_of(read(row.text)), row.message);
+    EXPECT_EQ(error_of(read_fabric(row.text)), row.message);
   }
 }
 

@@ -10,7 +10,7 @@
 namespace portolan {
 namespace {
 
-Result<NcclTopology> read(const std::string& text) { return read_nccl_topology(text, "topo.xml"); }
+Result<NcclTopology> read_nccl(const std::string& text) { return read_nccl_topology(text, "topo.xml"); }
 
 /// A <system> of one CPU.
 std::string system_of(const std::string& inside) {
@@ -34,7 +34,7 @@ std::string mesh(const std::vector<std::vector<int>>& links) {
 }
 
 TEST(NcclTopology, ReadsADgxA100) {
-  const Result<NcclTopology> topology = read(fixture("dgx-a100-nccl.xml"));
+  const Result<NcclTopology> topology = read_nccl(fixture("dgx-a100-nccl.xml"));
   ASSERT_TRUE(topology) << topology.error().message;
   ASSERT_EQ(topology->gpus.size(), 8U);
   for (const NcclGpu& gpu : topology->gpus) {
@@ -55,7 +55,7 @@ TEST(NcclTopology, ReadsADgxA100) {
 }
 
 TEST(NcclTopology, ReportsADgxA100) {
-  const auto report = report_of(*read(fixture("dgx-a100-nccl.xml")));
+  const auto report = report_of(*read_nccl(fixture("dgx-a100-nccl.xml")));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->num_gpus, 8);
   EXPECT_EQ(*report->cards, (std::vector<std::string>{"mlx5_0", "mlx5_1", "mlx5_2", "mlx5_3", "mlx5_6",
@@ -71,7 +71,7 @@ TEST(NcclTopology, ReportsADgxA100) {
 }
 
 TEST(NcclTopology, ReportsPcieWhereThereIsNoNvlink) {
-  const auto report = report_of(*read(fixture("pcie-4gpu-nccl.xml")));
+  const auto report = report_of(*read_nccl(fixture("pcie-4gpu-nccl.xml")));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->num_gpus, 4);
   EXPECT_EQ(report->links_of_pair, 0);
@@ -84,7 +84,7 @@ TEST(NcclTopology, ReportsPcieWhereThereIsNoNvlink) {
 }
 
 TEST(NcclTopology, DescribesAnEvenMeshAsASwitch) {
-  const auto report = report_of(*read(mesh({{0, 4, 4}, {4, 0, 4}, {4, 4, 0}})));
+  const auto report = report_of(*read_nccl(mesh({{0, 4, 4}, {4, 0, 4}, {4, 4, 0}})));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->links_of_pair, 4);
   EXPECT_EQ(report->nvlink_bandwidth.value, BytesPerSecond(200e9));
@@ -112,7 +112,7 @@ TEST(NcclTopology, RefusesNodesThatHardwareCannotDescribe) {
        "equal"},
   };
   for (const Malformed& row : table) {
-    const auto topology = read(row.text);
+    const auto topology = read_nccl(row.text);
     ASSERT_TRUE(topology) << topology.error().message;
     const auto report = report_of(*topology);
     EXPECT_EQ(error_of(report), row.message);
@@ -151,7 +151,7 @@ TEST(NcclTopology, RefusesMalformedInput) {
        "topo.xml:2: <cpu> host_hash: \"0x2\" after \"0x1\" (allowed: one host)"},
   };
   for (const Malformed& row : table) {
-    EXPECT_EQ(error_of(read(row.text)), row.message);
+    EXPECT_EQ(error_of(read_nccl(row.text)), row.message);
   }
 }
 
@@ -160,7 +160,7 @@ TEST(NcclTopology, BoundsHostileInput) {
   for (int i = 0; i < 200'000; ++i) {
     deep += "<pci>";
   }
-  EXPECT_TRUE(error_of(read("<system>" + deep)).starts_with("topo.xml:1: is not XML"));
+  EXPECT_TRUE(error_of(read_nccl("<system>" + deep)).starts_with("topo.xml:1: is not XML"));
   std::string nested = "<system>\n";
   for (int i = 0; i < 100; ++i) {
     nested += "<pci>\n";
@@ -168,22 +168,22 @@ TEST(NcclTopology, BoundsHostileInput) {
   for (int i = 0; i < 100; ++i) {
     nested += "</pci>";
   }
-  EXPECT_EQ(error_of(read(nested + "</system>")), "topo.xml:66: nested more than 64 levels deep");
-  EXPECT_EQ(error_of(read(std::string(5U << 20U, ' '))),
+  EXPECT_EQ(error_of(read_nccl(nested + "</system>")), "topo.xml:66: nested more than 64 levels deep");
+  EXPECT_EQ(error_of(read_nccl(std::string(5U << 20U, ' '))),
             "topo.xml: is 5242880 bytes (allowed: up to 4194304)");
   std::string many;
   for (int i = 0; i < 1025; ++i) {
     many += "<gpu/>\n";
   }
-  EXPECT_EQ(error_of(read(system_of(many))), "topo.xml:1027: more than 1024 GPUs");
+  EXPECT_EQ(error_of(read_nccl(system_of(many))), "topo.xml:1027: more than 1024 GPUs");
   // Entities are not expanded.
-  EXPECT_EQ(error_of(read("<!DOCTYPE s [<!ENTITY a \"aaaa\">]><system>&a;</system>")),
+  EXPECT_EQ(error_of(read_nccl("<!DOCTYPE s [<!ENTITY a \"aaaa\">]><system>&a;</system>")),
             "topo.xml: names no GPU (allowed: <gpu> elements below <system>)");
 }
 
 // A run on one node opens no network: no card is not the same as none.
 TEST(NcclTopology, SaysNothingOfCardsWithoutAny) {
-  const auto report = report_of(*read(system_of("<pci><gpu sm=\"80\"/></pci>")));
+  const auto report = report_of(*read_nccl(system_of("<pci><gpu sm=\"80\"/></pci>")));
   ASSERT_TRUE(report);
   EXPECT_FALSE(report->cards);
 }

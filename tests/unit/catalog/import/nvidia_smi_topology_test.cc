@@ -9,10 +9,10 @@
 namespace portolan {
 namespace {
 
-Result<NvidiaSmiTopology> read(const std::string& text) { return read_nvidia_smi_topology(text, "smi.txt"); }
+Result<NvidiaSmiTopology> read_smi(const std::string& text) { return read_nvidia_smi_topology(text, "smi.txt"); }
 
 TEST(NvidiaSmiTopology, ReadsADgxA100) {
-  const auto topology = read(fixture("dgx-a100-nvidia-smi.txt"));
+  const auto topology = read_smi(fixture("dgx-a100-nvidia-smi.txt"));
   ASSERT_TRUE(topology) << topology.error().message;
   EXPECT_EQ(topology->num_gpus, 8U);
   ASSERT_EQ(topology->cards.size(), 10U);
@@ -34,7 +34,7 @@ TEST(NvidiaSmiTopology, ReadsADgxA100) {
 }
 
 TEST(NvidiaSmiTopology, ReadsAPcieBoxWithItsUnderlining) {
-  const auto topology = read(fixture("pcie-4gpu-nvidia-smi.txt"));
+  const auto topology = read_smi(fixture("pcie-4gpu-nvidia-smi.txt"));
   ASSERT_TRUE(topology) << topology.error().message;
   EXPECT_EQ(topology->num_gpus, 4U);
   EXPECT_EQ(topology->cards, (std::vector<std::string>{"mlx5_0"}));
@@ -45,7 +45,7 @@ TEST(NvidiaSmiTopology, ReadsAPcieBoxWithItsUnderlining) {
 }
 
 TEST(NvidiaSmiTopology, RefusesUnequalPairs) {
-  const auto topology = read("\tGPU0\tGPU1\tGPU2\nGPU0 X NV4 SYS\nGPU1 NV4 X SYS\nGPU2 SYS SYS X\n");
+  const auto topology = read_smi("\tGPU0\tGPU1\tGPU2\nGPU0 X NV4 SYS\nGPU1 NV4 X SYS\nGPU2 SYS SYS X\n");
   ASSERT_TRUE(topology) << topology.error().message;
   EXPECT_EQ(error_of(report_of(*topology)),
             "smi.txt: GPUs 0 and 2 have 0 NVLinks between them, GPUs 0 and 1 have 4: unequal pairs are not "
@@ -76,13 +76,13 @@ TEST(NvidiaSmiTopology, RefusesMalformedInput) {
       {std::string(2U << 20U, ' '), "smi.txt: is 2097152 bytes (allowed: up to 1048576)"},
   };
   for (const Malformed& row : table) {
-    EXPECT_EQ(error_of(read(row.text)), row.message);
+    EXPECT_EQ(error_of(read_smi(row.text)), row.message);
   }
   std::string header;
   for (int i = 0; i < 513; ++i) {
     header += " GPU" + std::to_string(i);
   }
-  EXPECT_EQ(error_of(read(header)), "smi.txt:1: 513 devices (allowed: up to 512)");
+  EXPECT_EQ(error_of(read_smi(header)), "smi.txt:1: 513 devices (allowed: up to 512)");
 }
 
 }  // namespace

@@ -59,10 +59,10 @@ TEST(Hostlist, Expands) {
   EXPECT_FALSE(expand_hostlist(std::string(1000, 'x') + "[0-99999]"));
 }
 
-Result<SlurmTopology> read(const std::string& text) { return read_slurm_topology(text, "topology.conf"); }
+Result<SlurmTopology> read_slurm(const std::string& text) { return read_slurm_topology(text, "topology.conf"); }
 
 TEST(SlurmTopology, ReadsTwoLevels) {
-  const auto topology = read(fixture("two-level-topology.conf"));
+  const auto topology = read_slurm(fixture("two-level-topology.conf"));
   ASSERT_TRUE(topology) << topology.error().message;
   ASSERT_EQ(topology->switches.size(), 3U);
   EXPECT_EQ(topology->switches[0].name, "pod0");
@@ -75,7 +75,7 @@ TEST(SlurmTopology, ReadsTwoLevels) {
 }
 
 TEST(SlurmTopology, ReadsKeysInAnyCaseAndOrder) {
-  const auto topology = read("NODES=a[1-2] switchname=s0 # SwitchName=no\r\n\n  SwitchName=s1 switches=s0\n");
+  const auto topology = read_slurm("NODES=a[1-2] switchname=s0 # SwitchName=no\r\n\n  SwitchName=s1 switches=s0\n");
   ASSERT_TRUE(topology) << topology.error().message;
   EXPECT_EQ(topology->switches[0].nodes.size(), 2U);
   EXPECT_EQ(topology->switches[1].level, 2);
@@ -124,7 +124,7 @@ TEST(SlurmTopology, RefusesMalformedInput) {
       {std::string(9U << 20U, ' '), "topology.conf: is 9437184 bytes (allowed: up to 8388608)"},
   };
   for (const Malformed& row : table) {
-    EXPECT_EQ(error_of(read(row.text)), row.message);
+    EXPECT_EQ(error_of(read_slurm(row.text)), row.message);
   }
 }
 
@@ -133,7 +133,7 @@ TEST(SlurmTopology, CountsNamesOverAllLines) {
   for (int i = 0; i < 3; ++i) {
     text += "SwitchName=s" + std::to_string(i) + " Nodes=n" + std::to_string(i) + "x[1-400000]\n";
   }
-  EXPECT_EQ(error_of(read(text)),
+  EXPECT_EQ(error_of(read_slurm(text)),
             "topology.conf:3: Nodes=: \"n2x[1-400000]\" comes to too many names (allowed: 200000 names and "
             "60131074 characters)");
 }
@@ -144,7 +144,7 @@ TEST(SlurmTopology, DepthDoesNotOverflowTheStack) {
   for (int i = 1; i < 50'000; ++i) {
     text += "SwitchName=s" + std::to_string(i) + " Switches=s" + std::to_string(i - 1) + "\n";
   }
-  const auto topology = read(text);
+  const auto topology = read_slurm(text);
   ASSERT_TRUE(topology) << topology.error().message;
   EXPECT_EQ(topology->switches.back().level, 50'000);
 }
