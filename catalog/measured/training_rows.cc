@@ -1,0 +1,172 @@
+#include "catalog/measured/training_rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <initializer_list>
+#include <set>
+#include <utility>
+
+#include "catalog/measured/csv_table.h"
+
+namespace portolan {
+
+namespace {
+
+/// Lower case, letters and digits; everything else separates.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0) {
+      words.back() += static_cast<char>(std::tolower(byte));
+    } else if (!words.back().empty()) {
+      words.emplace_back();
+    }
+  }
+  if (words.back().empty()) {
+    words.pop_back();
+  }
+  return words;
+}
+
+bool has_any(const std::vector<std::string>& words, std::initializer_list<std::string_view> any) {
+  return std::any_of(any.begin(), any.end(), [&](std::string_view word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  });
+}
+
+/// "yes", "yes (v2)", "v1" or "no", as the table's columns of this kind have them.
+Result<std::optional<bool>> yes_or_no(const CsvFields& fields, std::string_view column) {
+  const std::vector<std::string> words = words_of(fields.text(column));
+  if (words.empty()) {
+    return std::optional<bool>();
+  }
+  const std::string& first = words.front();
+  if (first == "no") {
+    return std::optional(false);
+  }
+  if (first == "yes" || first == "v1" || first == "v2" || first == "v3") {
+    return std::optional(true);
+  }
+  return fields.refused(column, "is not known (allowed: yes, no, v1, v2, v3, or nothing)");
+}
+
+Result<void> read_precision(const CsvFields& fields, TrainingRow& row) {
+  constexpr std::array<std::pair<std::string_view, Precision>, 5> kNames = {{{"fp16", Precision::kFp16},
+                                                                             {"bf16", Precision::kBf16},
+                                                                             {"fp8", Precision::kFp8},
+                                                                             {"tf32", Precision::kTf32},
+                                                                             {"fp32", Precision::kFp32}}};
+  const std::vector<std::string> words = words_of(fields.text("precision"));
+  if (words.empty()) {
+    return {};
+  }
+  for (const auto& [name, precision] : kNames) {
+    if (has_any(words, {name})) {
+      row.precision = precision;
+      return {};
+    }
+  }
+  return fields.refused("precision", "is not known (allowed: fp16, bf16, fp8, tf32, fp32, or nothing)");
+}
+
+/// What is sharded, by the names that frameworks give it: a ZeRO stage (Rajbhandari et al. 2020, arXiv
+/// 1910.02054), or a sharding strategy of PyTorch FSDP.
+Result<void> read_sharding(const CsvFields& fields, TrainingRow& row) {
+  const std::vector<std::string> words = words_of(fields.text("zero_fsdp"));
+  if (words.empty()) {
+    return {};
+  }
+  row.offload = has_any(words, {"offload", "offloaded"});
+  row.hybrid_sharding = has_any(words, {"hsdp", "hybrid"});
+  const std::string& first = words.front();
+  if (words.size() > 1 && first == "zero" && words[1].size() == 1 && words[1] >= "0" && words[1] <= "3") {
+    row.zero_stage = words[1].front() - '0';
+  } else if (first.size() == 1 && first >= "0" && first <= "3") {
+    row.zero_stage = first.front() - '0';
+  } else if (first == "fsdp" || first == "fsdp2" || first == "hsdp") {
+    // SHARD_GRAD_OP keeps parameters whole between forward and backward.
+    row.zero_stage = has_any(words, {"grad"}) ? 2 : 3;
+  } else {
+    return fields.refused("zero_fsdp",
+                          "is not known (allowed: 0 to 3, ZeRO-0 to ZeRO-3, FSDP, HSDP, or nothing)");
+  }
+  return {};
+}
+
+Result<TrainingRow> read_row(const CsvTable& table, const CsvTable::Row& record) {
+  const CsvFields fields(table, record);
+  TrainingRow row;
+  row.line = record.line;
+  for (const auto& [column, field] :
+       {std::pair{"id", &TrainingRow::id}, std::pair{"prefix", &TrainingRow::prefix},
+        std::pair{"source_family", &TrainingRow::source_family}, std::pair{"use", &TrainingRow::use},
+        std::pair{"cluster", &TrainingRow::cluster}, std::pair{"software", &TrainingRow::software},
+        std::pair{"model", &TrainingRow::model}, std::pair{"recompute", &TrainingRow::recompute}}) {
+    row.*field = fields.text(column);
+  }
+  if (row.id.empty()) {
+    return fields.refused("id", "is no name");
+  }
+  constexpr std::int64_t kMost = 1'000'000'000;
+  for (const auto& [column, field] : {std::pair{"num_gpus", &TrainingRow::num_gpus},
+                                      std::pair{"layers", &TrainingRow::layers},
+                                      std::pair{"hidden", &TrainingRow::hidden},
+                                      std::pair{"heads", &TrainingRow::heads},
+                                      std::pair{"kv_heads", &TrainingRow::kv_heads},
+                                      std::pair{"ffn", &TrainingRow::ffn},
+                                      std::pair{"vocab", &TrainingRow::vocab},
+                                      std::pair{"seq_len", &TrainingRow::sequence_length},
+                                      std::pair{"num_experts", &TrainingRow::num_experts},
+                                      std::pair{"experts_per_token", &TrainingRow::experts_per_token},
+                                      std::pair{"expert_ffn", &TrainingRow::expert_ffn},
+                                      std::pair{"global_batch", &TrainingRow::global_batch},
+                                      std::pair{"microbatch", &TrainingRow::microbatch},
+                                      std::pair{"grad_accum", &TrainingRow::gradient_accumulation},
+                                      std::pair{"tp", &TrainingRow::tensor_parallel},
+                                      std::pair{"pp", &TrainingRow::pipeline_parallel},
+                                      std::pair{"vpp", &TrainingRow::virtual_stages},
+                                      std::pair{"dp", &TrainingRow::data_parallel},
+                                      std::pair{"cp", &TrainingRow::context_parallel},
+                                      std::pair{"ep", &TrainingRow::expert_parallel}}) {
+    PORTOLAN_TRY(row.*field, fields.whole(column, 1, kMost));
+  }
+  PORTOLAN_TRY(const auto billions, fields.number("params_b", 1e-6, 1e6));
+  if (billions) {
+    row.parameters = *billions * 1e9;
+  }
+  PORTOLAN_TRY(row.oversubscription, fields.number("oversubscription", 1, 1000));
+  PORTOLAN_TRY(const auto seconds, fields.number("sec_per_iter", 1e-6, 1e6));
+  if (seconds) {
+    row.step_time = Seconds(*seconds);
+  }
+  PORTOLAN_TRY(row.sequence_parallel, yes_or_no(fields, "seq_parallel"));
+  PORTOLAN_TRY(row.flash_attention, yes_or_no(fields, "flash_attn"));
+  PORTOLAN_CHECK_OK(read_precision(fields, row));
+  PORTOLAN_CHECK_OK(read_sharding(fields, row));
+  return row;
+}
+
+}  // namespace
+
+Result<std::vector<TrainingRow>> read_training_rows(std::string_view text, const std::string& file) {
+  PORTOLAN_TRY(const CsvTable table, CsvTable::parse(text, file));
+  if (!table.find_column("id")) {
+    return bad_input(fmt::format("{}: has no column id", file));
+  }
+  std::vector<TrainingRow> rows;
+  std::set<std::string> ids;
+  for (const CsvTable::Row& record : table.rows()) {
+    PORTOLAN_TRY(TrainingRow row, read_row(table, record));
+    if (!ids.insert(row.id).second) {
+      return CsvFields(table, record).refused("id", "is there twice");
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace portolan
