@@ -18,10 +18,10 @@ struct SlotMemory {
   Seconds start;    ///< of the slot's first op
   Seconds end;      ///< of its last one; communication beside compute may end later than the next slot begins
   Bytes allocated;  ///< live buffers, where most are within the slot
-  Bytes host;       ///< likewise of what is on the host
   /// After the slot: segments of the allocator, context, communicators. The allocator begins the step empty
   /// but for what is persistent, as in the first step of a run, and gives nothing back.
   Bytes reserved;
+  Bytes host{};  ///< live buffers on the host, where most are within the slot
 
   bool operator==(const SlotMemory&) const = default;
 };

@@ -81,7 +81,7 @@ TEST(Enumerate, HonoursEveryConstraint) {
   c.bucket = Bytes(7);
   c.compression = "fp16";
   c.precision = Precision::kBf16;
-  c.offload = "cpu";
+  c.offload = Offload::kOptimizer;
   c.layers_per_stage = {1, 3};
   c.axis_order = {Axis::kData, Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline};
   const std::vector<Strategy> list = enumerate_strategies(scenario, c);
@@ -99,7 +99,7 @@ TEST(Enumerate, HonoursEveryConstraint) {
   expected.recompute.all_layers = recompute_full();
   expected.gradient_aggregation = {CollectiveAlgorithm::kTree, Bytes(7), true, "fp16"};
   expected.precision = Precision::kBf16;
-  expected.offload = "cpu";
+  expected.offload = Offload::kOptimizer;
   expected.layers_per_stage = {1, 3};
   expected.axis_order = *c.axis_order;
   EXPECT_EQ(list.front(), expected);
