@@ -31,6 +31,7 @@ struct ClosedForm::Pipeline {
   Seconds sends;      ///< on the critical path
   Seconds data;       ///< exposed synchronisation and gathers
   Seconds optimizer;  ///< with zeroing
+  Seconds offload;    ///< of optimizer states
 };
 
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
@@ -147,7 +148,9 @@ std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, cons
          .parameters = shape.parameters,
          .num_tensors = shape.num_tensors,
          .updated = shape.parameters,
-         .expert_parameters = shape.expert_parameters});
+         .expert_parameters = shape.expert_parameters,
+         .is_layer = true,
+         .saved = shape.saved});
   }
   if (virtual_stage + 1 == s.pipeline_parallel * s.virtual_stages) {
     end_block(costs.head, StagePlace::kLast, true);
@@ -233,6 +236,35 @@ void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, 
   stage.backward_blocks.insert(stage.backward_blocks.begin(), backward.begin(), backward.end());
 }
 
+bool ClosedForm::keeps_last_layer(const Strategy& s, std::int32_t virtual_stage) const {
+  const std::int32_t m = num_microbatches(scenario_, s);
+  // Elsewhere, with several microbatches, forwards of others come in between.
+  return (m == 1 || virtual_stage + 1 == s.pipeline_parallel * s.virtual_stages) &&
+         backward_follows_at_once(
+             s.schedule, {virtual_stage % s.pipeline_parallel, s.pipeline_parallel, m, s.virtual_stages},
+             virtual_stage / s.pipeline_parallel);
+}
+
+OffloadWaits ClosedForm::waits_for_copies(const Strategy& s, const MachineCosts& machine,
+                                          const LayerRange& layers, std::int32_t virtual_stage) {
+  std::vector<OffloadedBlock> blocks;
+  OffloadedBlock* last_layer = nullptr;
+  for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
+    blocks.insert(blocks.end(), static_cast<std::size_t>(run.count),
+                  {.is_layer = run.is_layer,
+                   .forward = run.time.whole_forward(),
+                   .backward = run.time.whole_backward(),
+                   .copy = run.is_layer ? machine.copy.of(run.saved) : Seconds(0)});
+  }
+  for (OffloadedBlock& block : blocks) {
+    last_layer = block.is_layer ? &block : last_layer;
+  }
+  if (last_layer != nullptr && keeps_last_layer(s, virtual_stage)) {
+    last_layer->copy = Seconds(0);
+  }
+  return offload_waits(blocks, s.schedule == ScheduleKind::kGPipe);
+}
+
 ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine) {
   const BlockCosts& costs = first_blocks(s);
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
@@ -286,6 +318,20 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
       stage.time.exposed_forward[Axis::kData] += waits.forward;
       stage.time.exposed_backward[Axis::kData] += waits.backward;
     }
+    if (offloads_activations(s.offload)) {
+      const OffloadWaits waits = waits_for_copies(s, machine, {first_layer, count}, k);
+      stage.time.offload_forward += waits.forward;
+      stage.time.offload_backward += waits.backward;
+    }
+    if (offloads_optimizer(s.offload)) {
+      const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
+      const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
+      for (const BlockRun& run : block_runs(s, {first_layer, count}, k)) {
+        const std::int64_t elements = run.updated / shards + run.expert_parameters / expert_shards;
+        stage.parameters.streamed.insert(stage.parameters.streamed.end(), static_cast<std::size_t>(run.count),
+                                         elements);
+      }
+    }
     first_layer += count;
   }
   if (gathers_beside_forward(scenario_, s)) {
@@ -328,11 +374,12 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const StageSums& st
     if (i == 0 || stages[i].parameters != stages[i - 1].parameters) {
       once = once_a_step_cost(context, stages[i].parameters);
     }
-    const Seconds end = once.zeroing + drained + once.sync + once.update + once.gather;
+    const Seconds end = once.zeroing + drained + once.sync + once.update + once.gather + once.offload;
     if (end > result.step_time) {
       result.step_time = end;
       result.data = once.sync + once.gather;
       result.optimizer = once.update + once.zeroing;
+      result.offload = once.offload;
     }
     drained = drained - (stages[i].time.whole_backward() * (1 / v) - stages[i].time.weight) -
               (i + 1 < p ? c[i] : Seconds(0));
@@ -371,6 +418,7 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   b.exposed_expert = exposed[Axis::kExpert];
   b.exposed_data = exposed[Axis::kData] + parts.data;
   b.optimizer = parts.optimizer;
+  b.offload = (first.offload_forward + first.offload_backward) * m + parts.offload;
   const Seconds rest = parts.step_time - b.total();
   b.exposed_pipeline = std::min(parts.sends, rest);
   b.bubble = rest - b.exposed_pipeline;

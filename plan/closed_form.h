@@ -8,6 +8,7 @@
 #include "plan/cost.h"
 #include "plan/estimate.h"
 #include "plan/machine_costs.h"
+#include "plan/offload_pass.h"
 #include "plan/once_a_step_cost.h"
 #include "plan/scenario.h"
 #include "plan/stage_cost.h"
@@ -55,6 +56,7 @@ class ClosedForm {
     Bytes saved;
     Bytes peak;
     Bytes deferred;  ///< of a split backward: kept for the weight gradients
+    Bytes host;      ///< kept there from forward to backward
   };
   /// All chunks of a stage.
   struct StageSum {
@@ -80,6 +82,13 @@ class ClosedForm {
   bool layers_are_alike(const Strategy& strategy) const;
   std::vector<LayerRun> layer_runs(const Strategy& strategy, const LayerRange& layers);
   static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
+  /// With layers' saved activations on the host but for the last layer's, where `keeps_last`.
+  static LayersMemory offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place, bool keeps_last);
+  bool keeps_last_layer(const Strategy& strategy, std::int32_t virtual_stage) const;
+  OffloadWaits waits_for_copies(const Strategy& strategy, const MachineCosts& machine,
+                                const LayerRange& layers, std::int32_t virtual_stage);
+  /// Optimizer states on the device while they pass through it, at most.
+  Bytes streamed_states(const StageParameters& stage) const;
   const MachineCosts& machine(const Strategy& strategy);
   struct BlockRun {
     std::int32_t count = 1;
@@ -89,6 +98,8 @@ class ClosedForm {
     std::int64_t updated = 0;  ///< parameters without those that another block of the stage has too
     std::int64_t expert_parameters = 0;
     bool read_in_backward = true;
+    bool is_layer = false;
+    Bytes saved{};  ///< of a layer
   };
   std::vector<BlockRun> block_runs(const Strategy& strategy, const LayerRange& layers,
                                    std::int32_t virtual_stage);
@@ -101,6 +112,7 @@ class ClosedForm {
   StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
   Pipeline pipeline(const Strategy& strategy, const StageSums& stages);
   Bytes activations(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
+  Bytes on_host(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
   std::vector<StageMemory> stage_memory(const Strategy& strategy, const StageSums& stages);
 
   const Scenario& scenario_;

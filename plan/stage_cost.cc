@@ -213,6 +213,7 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, LayerKind 
   }
   alike.zero_stage = 0;
   alike.zero_group = 0;
+  alike.offload = Offload::kNone;
   return lower(small, alike);
 }
 
