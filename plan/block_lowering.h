@@ -89,8 +89,8 @@ class BlockLowering {
   void forward(TemplateAssembler& assembler, const Place& place);
   /// After forward(): what backward reads of what it made goes to the host. Returns the op.
   std::int32_t copy_to_host(TemplateAssembler& assembler, const Place& place);
-  /// After begin_backward(), before backward(): and comes back, into buffers of its own. `beside_slot_before`:
-  /// it may begin as soon as the slot before does.
+  /// After begin_backward(), before backward(): and comes back, into buffers of its own.
+  /// `beside_slot_before`: it may begin as soon as the slot before does.
   void copy_from_host(TemplateAssembler& assembler, const Place& place, bool beside_slot_before);
   /// Without bytes and buffers.
   static Op copy_op(const Place& place, bool to_host);

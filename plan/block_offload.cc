@@ -15,9 +15,9 @@ std::vector<std::size_t> BlockLowering::saved_tensors(const Place& place) const 
       const std::int32_t buffer = map_[tensor];
       const TensorRole role = block_.tensors[tensor].role;
       const bool is_parameter = role == TensorRole::kParameter || role == TensorRole::kGradient;
-      is_saved[tensor] = is_saved[tensor] ||
-                         (operand.access != Access::kWrite && !made[tensor] && !is_parameter &&
-                          buffer != Buffer::kNone && is_touched(stage_, buffer));
+      is_saved[tensor] =
+          is_saved[tensor] || (operand.access != Access::kWrite && !made[tensor] && !is_parameter &&
+                               buffer != Buffer::kNone && is_touched(stage_, buffer));
     }
     for (const Operand& operand : kernel.operands) {
       if (operand.access != Access::kRead) {
@@ -77,7 +77,8 @@ std::int32_t BlockLowering::copy_to_host(TemplateAssembler& assembler, const Pla
       std::move(op), {.for_compute = false, .after_compute = true, .compute_waits = ComputeWaits::kNever});
 }
 
-void BlockLowering::copy_from_host(TemplateAssembler& assembler, const Place& place, bool beside_slot_before) {
+void BlockLowering::copy_from_host(TemplateAssembler& assembler, const Place& place,
+                                   bool beside_slot_before) {
   Op op = copy_op(place, false);
   std::vector<std::int32_t> sources;
   for (const auto& [tensor, host] : moved_) {
@@ -97,9 +98,9 @@ void BlockLowering::copy_from_host(TemplateAssembler& assembler, const Place& pl
   if (beside_slot_before) {
     op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 2});
   }
-  assembler.add_communication(std::move(op), {.for_compute = false,
-                                              .after_compute = !beside_slot_before,
-                                              .compute_waits = ComputeWaits::kAtUse});
+  assembler.add_communication(
+      std::move(op),
+      {.for_compute = false, .after_compute = !beside_slot_before, .compute_waits = ComputeWaits::kAtUse});
 }
 
 }  // namespace portolan

@@ -86,8 +86,8 @@ class StageCheck {
                                                       operand.tensor, std::ssize(stage_.buffers) - 1));
         }
         if (on_host(operand.tensor)) {
-          return fail(where + ".kernels", fmt::format("operand {} is on the host, which copies alone reach",
-                                                      operand.tensor));
+          return fail(where + ".kernels",
+                      fmt::format("operand {} is on the host, which copies alone reach", operand.tensor));
         }
       }
     }

@@ -236,6 +236,22 @@ void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, 
   stage.backward_blocks.insert(stage.backward_blocks.begin(), backward.begin(), backward.end());
 }
 
+double ClosedForm::share_in_runs(const Strategy& s, std::int32_t stage) const {
+  const double m = num_microbatches(scenario_, s);
+  switch (s.schedule) {
+    case ScheduleKind::kGPipe:
+      return 1;
+    case ScheduleKind::kOneFOneB:
+    case ScheduleKind::kZeroBubbleH1:
+      return 0;  // other stages wait then too
+    case ScheduleKind::kInterleaved:
+      break;
+  }
+  const double before_the_first_pair =
+      2.0 * (s.pipeline_parallel - stage - 1) + (s.virtual_stages - 1.0) * s.pipeline_parallel;
+  return std::min(before_the_first_pair / (m * s.virtual_stages), 1.0);
+}
+
 bool ClosedForm::keeps_last_layer(const Strategy& s, std::int32_t virtual_stage) const {
   const std::int32_t m = num_microbatches(scenario_, s);
   // Elsewhere, with several microbatches, forwards of others come in between.
@@ -262,7 +278,7 @@ OffloadWaits ClosedForm::waits_for_copies(const Strategy& s, const MachineCosts&
   if (last_layer != nullptr && keeps_last_layer(s, virtual_stage)) {
     last_layer->copy = Seconds(0);
   }
-  return offload_waits(blocks, s.schedule == ScheduleKind::kGPipe);
+  return offload_waits(blocks);
 }
 
 ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine) {
@@ -320,8 +336,18 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
     }
     if (offloads_activations(s.offload)) {
       const OffloadWaits waits = waits_for_copies(s, machine, {first_layer, count}, k);
-      stage.time.offload_forward += waits.forward;
-      stage.time.offload_backward += waits.backward;
+      const double run = share_in_runs(s, k % s.pipeline_parallel);
+      const auto steady = [&](Seconds PassWaits::*pass) {
+        return waits.in_runs.*pass * run + waits.in_turn.*pass * (1 - run);
+      };
+      const PassWaits mean{steady(&PassWaits::forward), steady(&PassWaits::backward)};
+      // Where there are several chunks, passes of others go before even the first one.
+      const PassWaits first = s.virtual_stages > 1 ? mean : waits.first;
+      stage.time.offload_forward += first.forward;
+      stage.time.offload_backward += first.backward;
+      stage.further.forward += mean.forward - first.forward;
+      stage.further.backward += mean.backward - first.backward;
+      stage.copies += waits.copies;
     }
     if (offloads_optimizer(s.offload)) {
       const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
@@ -356,14 +382,17 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const StageSums& st
   for (std::size_t i = 0; i < p; ++i) {
     const BlockTime& time = stages[i].time;
     const Seconds wrap = s.virtual_stages > 1 ? costs.wrap_send : Seconds(0);
-    passes_of_stages.push_back(
-        {time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : wrap, time.weight});
+    passes_of_stages.push_back({time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : wrap,
+                                time.weight, stages[i].further.forward, stages[i].further.backward});
   }
   const PipelineShape shape{.schedule = s.schedule,
                             .num_microbatches = num_microbatches(scenario_, s),
                             .blocking_sends = scenario_.software.blocking_sends.value,
                             .num_chunks = s.virtual_stages};
-  const Seconds passes = pipeline_time(passes_of_stages, shape);
+  Seconds passes = pipeline_time(passes_of_stages, shape);
+  for (const StageSum& stage : stages) {  // what goes to the host cannot go faster
+    passes = std::max(passes, stage.copies * shape.num_microbatches);
+  }
   result.sends = sum(c) * 2.0 + (p > 1 ? c[0] : Seconds(0)) * (v * shape.num_microbatches - 1);
 
   // A stage synchronises when its own backwards are done: stage i that much before stage 0.
@@ -418,7 +447,9 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   b.exposed_expert = exposed[Axis::kExpert];
   b.exposed_data = exposed[Axis::kData] + parts.data;
   b.optimizer = parts.optimizer;
-  b.offload = (first.offload_forward + first.offload_backward) * m + parts.offload;
+  const PassWaits& further = sums.front().further;
+  b.offload = (first.offload_forward + first.offload_backward) * m +
+              (further.forward + further.backward) * (m - 1) + parts.offload;
   const Seconds rest = parts.step_time - b.total();
   b.exposed_pipeline = std::min(parts.sends, rest);
   b.bubble = rest - b.exposed_pipeline;

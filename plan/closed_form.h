@@ -19,8 +19,9 @@ namespace portolan {
 /// The cheapest rung: a formula on the Strategy.
 ///   step = zeroing + pipeline_time + synchronisation + optimizer + gather, of the stage that finishes last
 /// Exact where nothing overlaps (one stage), within 1 % of `folded` elsewhere in the property tests: the
-/// simulator says what really overlaps. Receives posted ahead (receive_prefetch) are not seen. Not
-/// thread-safe: it remembers block costs.
+/// simulator says what really overlaps. An estimate only where copies to the host and back are what takes
+/// longest (tests/property/plan). Receives posted ahead (receive_prefetch) are not seen. Not thread-safe: it
+/// remembers block costs.
 class ClosedForm {
  public:
   /// Both must outlive it.
@@ -60,7 +61,9 @@ class ClosedForm {
   };
   /// All chunks of a stage.
   struct StageSum {
-    BlockTime time;  ///< of one microbatch
+    BlockTime time;     ///< of one microbatch
+    PassWaits further;  ///< of each microbatch after the first, for copies
+    Seconds copies;     ///< of one microbatch, one way
     StageParameters parameters;
   };
   using StageSums = std::vector<StageSum>;
@@ -84,6 +87,8 @@ class ClosedForm {
   static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
   /// With layers' saved activations on the host but for the last layer's, where `keeps_last`.
   static LayersMemory offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place, bool keeps_last);
+  /// Of a stage's forwards that follow one another, and of its backwards.
+  double share_in_runs(const Strategy& strategy, std::int32_t stage) const;
   bool keeps_last_layer(const Strategy& strategy, std::int32_t virtual_stage) const;
   OffloadWaits waits_for_copies(const Strategy& strategy, const MachineCosts& machine,
                                 const LayerRange& layers, std::int32_t virtual_stage);

@@ -63,7 +63,7 @@ ClosedForm::LayersMemory ClosedForm::offloaded_memory(const std::vector<LayerRun
   const Bytes last = runs.back().costs->layer_shape.saved;
   memory.host = memory.host - (keeps_last ? last : Bytes(0));
   memory.saved = memory.saved - memory.host;
-  Bytes below;  // one layer's, fetched ahead
+  Bytes below;  // of the layer below the run: fetched ahead
   for (const LayerRun& run : runs) {
     const bool is_last = &run == &runs.back();
     const bool at_end = &run == &runs.front() || is_last;
@@ -71,11 +71,13 @@ ClosedForm::LayersMemory ClosedForm::offloaded_memory(const std::vector<LayerRun
     const StageShape& shape =
         run.costs->stages[static_cast<std::size_t>(at_end ? place : StagePlace::kMiddle)];
     above = above - layer.deferred * run.count;
-    below = run.count > 1 ? layer.saved : below;
-    // Beside the last layer a copy of the forward before may still be under way.
-    const Bytes leaving = !is_last ? Bytes(0) : keeps_last ? below : layer.saved;
-    memory.peak = std::max(memory.peak,
-                           above + shape.peak + layer.deferred * (run.count - 1) + below + leaving);
+    const Bytes next = run.count > 1 ? layer.saved : below;
+    // Beside the last layer the last copy of the forward before may still be under way, and two before it
+    // begins.
+    const Bytes leaving = !is_last ? Bytes(0) : keeps_last ? next : layer.saved;
+    const Bytes at_top = std::max(shape.peak + next + leaving, layer.saved + next + leaving * 2);
+    const Bytes at_bottom = shape.peak + below + layer.deferred * (run.count - 1);
+    memory.peak = std::max({memory.peak, above + at_top, above + at_bottom});
     below = layer.saved;
   }
   return memory;

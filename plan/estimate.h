@@ -18,7 +18,7 @@ struct Breakdown {
   Seconds exposed_context;
   Seconds exposed_expert;
   Seconds offload;  ///< waiting for copies between device and host
-  Seconds bubble;  ///< waiting for another stage's compute
+  Seconds bubble;   ///< waiting for another stage's compute
   Seconds optimizer;
   Seconds other;
 

@@ -85,9 +85,7 @@ class LiveSum {
   std::size_t template_of(std::int32_t slot) const {
     return static_cast<std::size_t>(stage_.order[static_cast<std::size_t>(slot)].template_index);
   }
-  std::size_t kind(std::int32_t buffer) const {
-    return static_cast<std::size_t>(of(buffer).kind);
-  }
+  std::size_t kind(std::int32_t buffer) const { return static_cast<std::size_t>(of(buffer).kind); }
   const Buffer& of(std::int32_t buffer) const { return stage_.buffers[static_cast<std::size_t>(buffer)]; }
 
   const Stage& stage_;

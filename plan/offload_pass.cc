@@ -26,6 +26,14 @@ class CopyWalk {
     return waited_;
   }
 
+  /// Until all copies are over and what comes back first is there, unless the head is here: then backward
+  /// follows at once.
+  void rest() {
+    if (blocks_.back().is_layer) {
+      clock_ = std::max({clock_, to_host_, from_host_}) + blocks_.back().copy;
+    }
+  }
+
   Seconds backward() {
     const Seconds slot_before = slot_begin_;
     begin_slot();
@@ -82,7 +90,7 @@ class CopyWalk {
   const std::vector<OffloadedBlock>& blocks_;
   Seconds clock_;
   Seconds slot_begin_;
-  Seconds waited_;  ///< of compute, in the slot
+  Seconds waited_;               ///< of compute, in the slot
   Seconds to_host_, from_host_;  ///< when the last copy of each lane is over
   std::vector<Seconds> copies_;  ///< ends, to the host
   std::vector<Seconds> layers_;  ///< the same of the slot's layers; 0: none
@@ -91,18 +99,29 @@ class CopyWalk {
 
 }  // namespace
 
-OffloadWaits offload_waits(const std::vector<OffloadedBlock>& blocks, bool forwards_first) {
+OffloadWaits offload_waits(const std::vector<OffloadedBlock>& blocks) {
   if (blocks.empty()) {
     return {};
   }
-  CopyWalk walk(blocks);
   OffloadWaits waits;
-  for (int pass = 0; pass < 2; ++pass) {
-    waits.forward = walk.forward();
-    waits.backward = forwards_first ? Seconds(0) : walk.backward();
+  for (const OffloadedBlock& block : blocks) {
+    waits.copies += block.copy;
   }
-  for (int pass = 0; forwards_first && pass < 2; ++pass) {
-    waits.backward = walk.backward();
+  CopyWalk alone(blocks);
+  waits.first.forward = alone.forward();
+  alone.rest();
+  waits.first.backward = alone.backward();
+  CopyWalk turns(blocks);
+  turns.forward();
+  turns.backward();
+  waits.in_turn.forward = turns.forward();
+  waits.in_turn.backward = turns.backward();
+  CopyWalk runs(blocks);
+  for (int pass = 0; pass < 3; ++pass) {
+    waits.in_runs.forward = runs.forward();
+  }
+  for (int pass = 0; pass < 3; ++pass) {
+    waits.in_runs.backward = runs.backward();
   }
   return waits;
 }

@@ -15,14 +15,19 @@ struct OffloadedBlock {
 };
 
 /// What compute waits for copies in one pass.
-struct OffloadWaits {
+struct PassWaits {
   Seconds forward;
   Seconds backward;
 };
 
-/// In the steady state of passes over `blocks`, as stage_offload.cc orders compute and copies: forwards and
-/// backwards in turn, or with `forwards_first` all forwards, then all backwards.
-OffloadWaits offload_waits(const std::vector<OffloadedBlock>& blocks, bool forwards_first);
+/// Over `blocks`, as stage_offload.cc orders compute and copies.
+struct OffloadWaits {
+  PassWaits first;    ///< of a microbatch alone: other stages run between its forward and its backward
+  PassWaits in_turn;  ///< in the steady state of forwards and backwards in turn
+  PassWaits in_runs;  ///< in that of many forwards, then as many backwards
+  Seconds copies;     ///< of one microbatch, one way
+};
+OffloadWaits offload_waits(const std::vector<OffloadedBlock>& blocks);
 
 /// A block whose optimizer states pass through the device.
 struct StreamedBlock {

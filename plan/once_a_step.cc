@@ -131,9 +131,7 @@ Kernel StageLowering::update_of(const StageParameter& parameter) {
   const Sharding sharding = context_.sharding();
   const Buffer value = stage_.buffers[static_cast<std::size_t>(parameter.value)];
   const Bytes gradient = stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
-  const std::int64_t shards = s.zero_stage == 0  ? 1
-                              : parameter.expert ? expert_sharers(s)
-                                                 : zero_sharers(s);
+  const std::int64_t shards = s.zero_stage == 0 ? 1 : parameter.expert ? expert_sharers(s) : zero_sharers(s);
   const std::int64_t elements = (parameter.elements + shards - 1) / shards;
   Kernel update{.kind = KernelKind::kAdamW,
                 .shape = {.rows = elements},

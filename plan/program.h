@@ -134,9 +134,9 @@ struct Step {
   bool operator==(const Step&) const = default;
 };
 
-/// Memory of one rank of a stage, on its device or on its node's host. Persistent buffers live for the whole run; others exist once a
-/// microbatch, from before `first` until after `last`. `last` in a communication op means: until the next
-/// compute op begins, by which the communication is complete.
+/// Memory of one rank of a stage, on its device or on its node's host. Persistent buffers live for the whole
+/// run; others exist once a microbatch, from before `first` until after `last`. `last` in a communication op
+/// means: until the next compute op begins, by which the communication is complete.
 struct Buffer {
   std::string name;  ///< "layer 3 norm1.output"
   BufferKind kind = BufferKind::kActivation;

@@ -18,8 +18,8 @@ struct BlockTime {
   Seconds backward;  ///< with a split backward: of input gradients
   Seconds weight;    ///< with a split backward: weight gradients, with what they wait for
   Seconds recompute;
-  AxisSeconds exposed_forward{};   ///< communication of forward
-  AxisSeconds exposed_backward{};  ///< of backward and recomputation
+  AxisSeconds exposed_forward{};                  ///< communication of forward
+  AxisSeconds exposed_backward{};                 ///< of backward and recomputation
   Seconds offload_forward{}, offload_backward{};  ///< waiting for copies
 
   BlockTime operator+(const BlockTime& other) const {
@@ -33,8 +33,8 @@ struct BlockTime {
             offload_backward + other.offload_backward};
   }
   BlockTime operator*(double times) const {
-    return {forward * times,   backward * times,        weight * times,
-            recompute * times, exposed_forward * times, exposed_backward * times,
+    return {forward * times,         backward * times,        weight * times,
+            recompute * times,       exposed_forward * times, exposed_backward * times,
             offload_forward * times, offload_backward * times};
   }
   Seconds whole_forward() const { return forward + exposed_forward.total() + offload_forward; }

@@ -4,7 +4,6 @@
 
 #include <numeric>
 
-
 namespace portolan {
 
 std::vector<Block> layer_kinds(const TransformerConfig& model, const BlockOptions& options) {
@@ -214,8 +213,8 @@ void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) 
   for (BlockLowering& block : chunk.blocks) {
     block.begin_backward();
   }
-  std::size_t gathered = 0;      // from the back
-  std::size_t fetched = 0;       // likewise, one block ahead
+  std::size_t gathered = 0;  // from the back
+  std::size_t fetched = 0;   // likewise, one block ahead
   std::vector<std::int32_t> copies;
   std::size_t unsummed = count;  // blocks from here on have their gradients in buckets that are being summed
   for (std::size_t done = 0; done < count; ++done) {

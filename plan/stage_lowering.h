@@ -67,7 +67,7 @@ class StageLowering {
     std::int32_t output = Buffer::kNone;            ///< hidden states sent
     std::int32_t output_gradient = Buffer::kNone;
     std::int32_t input_gradient = Buffer::kNone;
-    bool keeps_last_layer = false;                  ///< of activations that go to the host
+    bool keeps_last_layer = false;  ///< of activations that go to the host
     std::int32_t forward_template = -1;
     std::int32_t backward_template = -1;         ///< with a split backward: of input gradients
     std::int32_t weight_gradient_template = -1;  ///< with a split backward only

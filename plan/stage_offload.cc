@@ -8,8 +8,7 @@ namespace portolan {
 /// The last layer's activations stay where its backward is the next thing that the stage does.
 bool StageLowering::moves_to_host(const Chunk& chunk, std::size_t block) const {
   const bool is_layer = chunk.places[block].layer != Op::kNoLayer;
-  const bool is_last =
-      block + 1 == chunk.places.size() || chunk.places[block + 1].layer == Op::kNoLayer;
+  const bool is_last = block + 1 == chunk.places.size() || chunk.places[block + 1].layer == Op::kNoLayer;
   return is_layer && offloads_activations(context_.strategy.offload) && !(is_last && chunk.keeps_last_layer);
 }
 

@@ -35,8 +35,8 @@ class TemplateAssembler {
   void add_kernel(const ComputePlace& place, Kernel kernel);
   /// Ends the current compute op: the next kernel begins one of its own.
   void end_op();
-  /// Adds a communication op or a copy; with `for_compute` it waits for all that is computed before it and for what the
-  /// next compute op would wait for, with `after_compute` for the former only.
+  /// Adds a communication op or a copy; with `for_compute` it waits for all that is computed before it and
+  /// for what the next compute op would wait for, with `after_compute` for the former only.
   struct Wait {
     bool for_compute = true;
     bool after_compute = false;

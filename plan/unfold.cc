@@ -251,7 +251,8 @@ void Unfolder::add_slot(UnitState& state, std::int32_t slot_index) {
     state.lane_tail[static_cast<std::size_t>(op.lane)] = index;
     if (op.kind == OpKind::kCompute) {
       state.last_compute = index;
-    } else if (op.kind == OpKind::kCopy && of_slot.ops[static_cast<std::size_t>(op.parts.front().op)].to_host) {
+    } else if (op.kind == OpKind::kCopy &&
+               of_slot.ops[static_cast<std::size_t>(op.parts.front().op)].to_host) {
       state.copies.push_back(index);
     }
     instances.push_back(instance);

@@ -57,8 +57,8 @@ struct Use {
   bool recomputes = false;
   bool fp8_products = false;
   bool copies = false;  ///< to the host and back
-  Traffic ring;  ///< of collectives that are not measured whole
-  Traffic send;  ///< likewise, of sends
+  Traffic ring;         ///< of collectives that are not measured whole
+  Traffic send;         ///< likewise, of sends
 };
 
 bool has_points(const Hardware& hardware, std::string_view collective) {

@@ -7,7 +7,8 @@
 namespace portolan {
 
 std::string memory_csv(const std::vector<SlotMemory>& rows, const Program& program) {
-  std::string text = "stage,slot,template,microbatch,start_s,end_s,allocated_bytes,reserved_bytes,host_bytes\n";
+  std::string text =
+      "stage,slot,template,microbatch,start_s,end_s,allocated_bytes,reserved_bytes,host_bytes\n";
   for (const SlotMemory& row : rows) {
     const Stage& stage = program.stages[static_cast<std::size_t>(row.stage)];
     const Slot& slot = stage.order[static_cast<std::size_t>(row.slot)];

@@ -136,8 +136,7 @@ JsonValue write_buffer(const Buffer& buffer) {
   object.set_always("name", buffer.name)
       .set_always("kind", buffer.kind)
       .set_always("bytes", buffer.bytes.value);
-  object.set("persistent", buffer.persistent, fresh.persistent)
-      .set("on_host", buffer.on_host, fresh.on_host);
+  object.set("persistent", buffer.persistent, fresh.persistent).set("on_host", buffer.on_host, fresh.on_host);
   if (!(buffer.first == fresh.first && buffer.last == fresh.last)) {
     object.set_list("first", write_step(buffer.first)).set_list("last", write_step(buffer.last));
   }

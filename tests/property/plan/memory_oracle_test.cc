@@ -11,8 +11,8 @@
 namespace portolan {
 namespace {
 
-/// Walks a stage's order list step by step with the set of live buffers of all microbatches, on the device and
-/// on the host.
+/// Walks a stage's order list step by step with the set of live buffers of all microbatches, on the device
+/// and on the host.
 class LiveBuffers {
  public:
   explicit LiveBuffers(const Stage& stage) : stage_(stage) {

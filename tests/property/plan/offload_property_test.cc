@@ -64,8 +64,8 @@ std::vector<std::vector<Run>> runs_of(const Program& program, const Timeline& ti
       const auto [t, microbatch] = stage.order[i];
       const std::vector<Op>& ops = stage.templates[static_cast<std::size_t>(t)].ops;
       for (std::size_t o = 0; o < ops.size(); ++o) {
-        const TimelineEntry& entry = *entries.at(
-            ids.id(static_cast<std::int32_t>(s), t, static_cast<std::int32_t>(o), microbatch));
+        const TimelineEntry& entry =
+            *entries.at(ids.id(static_cast<std::int32_t>(s), t, static_cast<std::int32_t>(o), microbatch));
         stages.back().push_back({i, microbatch, &ops[o], entry.start, entry.end});
       }
     }
@@ -156,8 +156,7 @@ TEST(Offload, DataIsWhereItIsUsedAndTwoBuffersLeaveAtATime) {
   for (const SmallPipeline& pipeline : small_pipelines(3, 4)) {
     for (const RecomputeSet& set : {recompute_none(), recompute_selective(), recompute_full()}) {
       for (const double slowness : {0.1, 1.0, 30.0}) {
-        ScenarioAndStrategy made =
-            offloading_pipeline(pipeline, Offload::kActivationsAndOptimizer, slowness);
+        ScenarioAndStrategy made = offloading_pipeline(pipeline, Offload::kActivationsAndOptimizer, slowness);
         made.strategy.recompute.all_layers = set;
         SCOPED_TRACE(short_name(made.strategy));
         ASSERT_FALSE(find_rejection(made.scenario, made.strategy));

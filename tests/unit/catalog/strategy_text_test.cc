@@ -10,8 +10,8 @@ namespace portolan {
 namespace {
 
 TEST(StrategyText, WhatIsNotThereYetIsNoMistakeInTheInput) {
-  for (const std::string_view text : {"recompute=optimal", "recompute=uniform:2", "compression=topk",
-                                      "layers=Et|tmL"}) {
+  for (const std::string_view text :
+       {"recompute=optimal", "recompute=uniform:2", "compression=topk", "layers=Et|tmL"}) {
     EXPECT_EQ(parse_strategy(text).error().kind, ErrorKind::kInfeasible) << text;
   }
   EXPECT_EQ(parse_strategy("recompute=often").error().kind, ErrorKind::kBadInput);
@@ -53,8 +53,8 @@ TEST(StrategyText, WritesWhatItReads) {
   for (const std::string text :
        {"", "tp=8", "recompute=none", "recompute=full:none:full", "recompute=full:", "recompute=norm1+mlp",
         "recompute=block:3", "recompute=block:0", "layers=0:4:4:0", "bucket=0", "bucket=1000 B", "layers=1",
-        "zero=0,zero_group=0", "sequence_parallel=false",
-        "offload=activations", "offload=optimizer", "offload=activations+optimizer",
+        "zero=0,zero_group=0", "sequence_parallel=false", "offload=activations", "offload=optimizer",
+        "offload=activations+optimizer",
         "tp=8,pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=true,microbatch=2,schedule=zb-h1,zero="
         "3,zero_group=8,"
         "recompute=selective,aggregation=hierarchical,bucket=25 MiB,compression=none,"
@@ -127,7 +127,8 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
        "attention_context, projection, norm2, mlp, other joined by \"+\")"},
       {"bucket=25", "strategy.bucket: \"25\" has no unit (try \"25 GiB\")"},
       {"compression=gzip", "strategy.compression: \"gzip\" is not available yet (allowed: none)"},
-      {"offload=cpu", "strategy.offload: \"cpu\" is not known (allowed: none, activations, optimizer, "
+      {"offload=cpu",
+       "strategy.offload: \"cpu\" is not known (allowed: none, activations, optimizer, "
        "activations+optimizer)"},
       {"axis_order=tensor-tensor", "strategy.axis_order: \"tensor-tensor\" names tensor twice"},
       {"axis_order=depth",

@@ -47,8 +47,8 @@ Strategy sample_strategy() {
 
 StageMemory sample_stage_memory(std::int64_t first) {
   StageMemory memory;
-  auto& [allocated, reserved, parameters, gradients, optimizer_states, activations, workspace,
-         communication, host] = memory;
+  auto& [allocated, reserved, parameters, gradients, optimizer_states, activations, workspace, communication,
+         host] = memory;
   for (Bytes* part : {&allocated, &reserved, &parameters, &gradients, &optimizer_states, &activations,
                       &workspace, &communication, &host}) {
     *part = Bytes(first++);
