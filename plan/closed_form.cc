@@ -236,51 +236,6 @@ void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, 
   stage.backward_blocks.insert(stage.backward_blocks.begin(), backward.begin(), backward.end());
 }
 
-double ClosedForm::share_in_runs(const Strategy& s, std::int32_t stage) const {
-  const double m = num_microbatches(scenario_, s);
-  switch (s.schedule) {
-    case ScheduleKind::kGPipe:
-      return 1;
-    case ScheduleKind::kOneFOneB:
-    case ScheduleKind::kZeroBubbleH1:
-      return 0;  // other stages wait then too
-    case ScheduleKind::kInterleaved:
-      break;
-  }
-  const double before_the_first_pair =
-      2.0 * (s.pipeline_parallel - stage - 1) + (s.virtual_stages - 1.0) * s.pipeline_parallel;
-  return std::min(before_the_first_pair / (m * s.virtual_stages), 1.0);
-}
-
-bool ClosedForm::keeps_last_layer(const Strategy& s, std::int32_t virtual_stage) const {
-  const std::int32_t m = num_microbatches(scenario_, s);
-  // Elsewhere, with several microbatches, forwards of others come in between.
-  return (m == 1 || virtual_stage + 1 == s.pipeline_parallel * s.virtual_stages) &&
-         backward_follows_at_once(
-             s.schedule, {virtual_stage % s.pipeline_parallel, s.pipeline_parallel, m, s.virtual_stages},
-             virtual_stage / s.pipeline_parallel);
-}
-
-OffloadWaits ClosedForm::waits_for_copies(const Strategy& s, const MachineCosts& machine,
-                                          const LayerRange& layers, std::int32_t virtual_stage) {
-  std::vector<OffloadedBlock> blocks;
-  OffloadedBlock* last_layer = nullptr;
-  for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
-    blocks.insert(blocks.end(), static_cast<std::size_t>(run.count),
-                  {.is_layer = run.is_layer,
-                   .forward = run.time.whole_forward(),
-                   .backward = run.time.whole_backward(),
-                   .copy = run.is_layer ? machine.copy.of(run.saved) : Seconds(0)});
-  }
-  for (OffloadedBlock& block : blocks) {
-    last_layer = block.is_layer ? &block : last_layer;
-  }
-  if (last_layer != nullptr && keeps_last_layer(s, virtual_stage)) {
-    last_layer->copy = Seconds(0);
-  }
-  return offload_waits(blocks);
-}
-
 ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine) {
   const BlockCosts& costs = first_blocks(s);
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
@@ -334,29 +289,8 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
       stage.time.exposed_forward[Axis::kData] += waits.forward;
       stage.time.exposed_backward[Axis::kData] += waits.backward;
     }
-    if (offloads_activations(s.offload)) {
-      const OffloadWaits waits = waits_for_copies(s, machine, {first_layer, count}, k);
-      const double run = share_in_runs(s, k % s.pipeline_parallel);
-      const auto steady = [&](Seconds PassWaits::*pass) {
-        return waits.in_runs.*pass * run + waits.in_turn.*pass * (1 - run);
-      };
-      const PassWaits mean{steady(&PassWaits::forward), steady(&PassWaits::backward)};
-      // Where there are several chunks, passes of others go before even the first one.
-      const PassWaits first = s.virtual_stages > 1 ? mean : waits.first;
-      stage.time.offload_forward += first.forward;
-      stage.time.offload_backward += first.backward;
-      stage.further.forward += mean.forward - first.forward;
-      stage.further.backward += mean.backward - first.backward;
-      stage.copies += waits.copies;
-    }
-    if (offloads_optimizer(s.offload)) {
-      const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
-      const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
-      for (const BlockRun& run : block_runs(s, {first_layer, count}, k)) {
-        const std::int64_t elements = run.updated / shards + run.expert_parameters / expert_shards;
-        stage.parameters.streamed.insert(stage.parameters.streamed.end(), static_cast<std::size_t>(run.count),
-                                         elements);
-      }
+    if (s.offload != Offload::kNone) {
+      add_copies(s, machine, {first_layer, count}, k, stage);
     }
     first_layer += count;
   }

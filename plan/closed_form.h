@@ -92,6 +92,9 @@ class ClosedForm {
   bool keeps_last_layer(const Strategy& strategy, std::int32_t virtual_stage) const;
   OffloadWaits waits_for_copies(const Strategy& strategy, const MachineCosts& machine,
                                 const LayerRange& layers, std::int32_t virtual_stage);
+  /// Times and bytes of what the chunk copies.
+  void add_copies(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
+                  std::int32_t virtual_stage, StageSum& stage);
   /// Optimizer states on the device while they pass through it, at most.
   Bytes streamed_states(const StageParameters& stage) const;
   const MachineCosts& machine(const Strategy& strategy);

@@ -51,48 +51,6 @@ ClosedForm::LayersMemory ClosedForm::layers_memory(const std::vector<LayerRun>& 
   return memory;
 }
 
-ClosedForm::LayersMemory ClosedForm::offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place,
-                                                      bool keeps_last) {
-  LayersMemory memory = layers_memory(runs, place);
-  memory.peak = Bytes(0);
-  Bytes above;  // put off by layers above, which are done with
-  for (const LayerRun& run : runs) {
-    above += run.costs->layer_shape.deferred * run.count;
-    memory.host += run.costs->layer_shape.saved * run.count;
-  }
-  const Bytes last = runs.back().costs->layer_shape.saved;
-  memory.host = memory.host - (keeps_last ? last : Bytes(0));
-  memory.saved = memory.saved - memory.host;
-  Bytes below;  // of the layer below the run: fetched ahead
-  for (const LayerRun& run : runs) {
-    const bool is_last = &run == &runs.back();
-    const bool at_end = &run == &runs.front() || is_last;
-    const StageShape& layer = run.costs->layer_shape;
-    const StageShape& shape =
-        run.costs->stages[static_cast<std::size_t>(at_end ? place : StagePlace::kMiddle)];
-    above = above - layer.deferred * run.count;
-    const Bytes next = run.count > 1 ? layer.saved : below;
-    // Beside the last layer the last copy of the forward before may still be under way, and two before it
-    // begins.
-    const Bytes leaving = !is_last ? Bytes(0) : keeps_last ? next : layer.saved;
-    const Bytes at_top = std::max(shape.peak + next + leaving, layer.saved + next + leaving * 2);
-    const Bytes at_bottom = shape.peak + below + layer.deferred * (run.count - 1);
-    memory.peak = std::max({memory.peak, above + at_top, above + at_bottom});
-    below = layer.saved;
-  }
-  return memory;
-}
-
-/// One bucket comes, one is updated, one goes.
-Bytes ClosedForm::streamed_states(const StageParameters& stage) const {
-  std::int64_t most = 0;
-  const std::vector<std::int64_t>& blocks = stage.streamed;
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    most = std::max(most, blocks[i] + (i > 0 ? blocks[i - 1] : 0) + (i > 1 ? blocks[i - 2] : 0));
-  }
-  return Bytes(most * scenario_.software.optimizer_bytes_per_parameter.value);
-}
-
 /// What the widest moment of a chunk's backward holds beside shards: gathered parameters, gradients that are
 /// not reduced yet.
 Bytes ClosedForm::sharded_transients(const Strategy& s, const LayerRange& layers,

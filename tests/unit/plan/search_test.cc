@@ -313,6 +313,23 @@ TEST(MemoryRejection, SaysWhatIsNeededWhatIsThereAndWhere) {
             (Rejection{RejectReason::kMemory, "83.1 GiB needed, 80.0 GiB there, stage 1"}));
 }
 
+// 8 GPUs a node; stages of 4: the first node holds stages 0 and 1.
+TEST(MemoryRejection, CountsWhatTheRanksOfANodeKeepOnItsHost) {
+  Scenario scenario = gpt3_scenario();
+  Estimate estimate;
+  estimate.strategy.tensor_parallel = 4;
+  estimate.strategy.pipeline_parallel = 4;
+  estimate.stage_memory.resize(4);
+  estimate.stage_memory[0].host = Bytes(10 * kGibi);
+  estimate.stage_memory[1].host = Bytes(11 * kGibi);
+  EXPECT_EQ(find_memory_rejection(scenario, estimate), std::nullopt);  // nobody knows what is there
+  scenario.hardware.host_memory.value = Bytes(84 * kGibi);
+  EXPECT_EQ(find_memory_rejection(scenario, estimate), std::nullopt);
+  estimate.stage_memory[2].host = Bytes(22 * kGibi);
+  EXPECT_EQ(find_memory_rejection(scenario, estimate),
+            (Rejection{RejectReason::kMemory, "88.0 GiB of host memory needed, 84.0 GiB there, node 1"}));
+}
+
 TEST(Judge, GivesTheRejectionTheShortageOrTheEstimate) {
   Scenario scenario = tiny_scenario(2);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
