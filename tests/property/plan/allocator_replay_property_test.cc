@@ -181,6 +181,7 @@ TEST(AllocatorReplayProperty, LeavesOutWhatIsOnTheHost) {
     for (const SmallPipeline& pipeline : small_pipelines(3, 4)) {
       auto [scenario, strategy] = small_pipeline(pipeline);
       scenario.model.num_layers *= 3;
+      scenario.hardware = with_pcie(scenario.hardware);
       Program plain = lower(scenario, strategy);
       strategy.offload = Offload::kActivationsAndOptimizer;
       SCOPED_TRACE(short_name(strategy));

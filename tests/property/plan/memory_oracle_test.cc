@@ -156,6 +156,7 @@ TEST(MemoryOracle, PeakEqualsAWalkOverLiveBuffersOnDeviceAndHost) {
       for (const Offload offload : {Offload::kActivations, Offload::kActivationsAndOptimizer}) {
         auto [scenario, strategy] = small_pipeline(pipeline);
         scenario.model.num_layers *= 3;
+        scenario.hardware = with_pcie(scenario.hardware);
         strategy.recompute.all_layers = set;
         strategy.offload = offload;
         expect_peak_as_walked(lower(scenario, strategy), short_name(strategy));
