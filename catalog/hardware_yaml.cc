@@ -176,6 +176,7 @@ void read_cluster(DocumentSection& section, Hardware& hardware) {
   section.section("nvlink", [&](DocumentSection& inner) { read_link(inner, hardware.nvlink); });
   section.optional_section("pcie",
                            [&](DocumentSection& inner) { read_link(inner, hardware.pcie.emplace()); });
+  section.optional("host_memory", hardware.host_memory);  // default 0 B: unknown
   section.optional_section("nic", [&](DocumentSection& inner) { read_link(inner, hardware.nic); });
   section.optional_section("trunk", [&](DocumentSection& inner) { read_link(inner, hardware.trunk); });
   section.optional_section("core_trunk",
@@ -208,7 +209,8 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
   if (hardware.pcie) {
     object.set_json("pcie", write_link(*hardware.pcie, notation));
   }
-  return object.set_json("nic", write_link(hardware.nic, notation))
+  return object.set("host_memory", hardware.host_memory)
+      .set_json("nic", write_link(hardware.nic, notation))
       .set_json("trunk", write_link(hardware.trunk, notation))
       .set_json("core_trunk", write_link(hardware.core_trunk, notation))
       .set("intra_node_step", hardware.intra_node_step)

@@ -82,7 +82,7 @@ Result<Bytes> parse_bucket(std::string_view value) {
   return value == "0" ? Result<Bytes>(Bytes(0)) : parse_bytes(value);
 }
 
-/// Compression and offload: the plan knows none yet.
+/// Compression: the plan knows none yet.
 Result<std::string> parse_none(std::string_view value) {
   if (value != "none") {
     return unavailable(value, "none");
@@ -176,7 +176,7 @@ constexpr std::array<StrategyWord, 20> kWords{{
     {"compression", setter<&C::compression, &parse_none>()},
     {"axis_order", setter<&C::axis_order, &parse_axis_order>()},
     {"precision", setter<&C::precision, &parse_word<Precision>>()},
-    {"offload", setter<&C::offload, &parse_none>()},
+    {"offload", setter<&C::offload, &parse_word<Offload>>()},
     {"layers", setter<&C::layers_per_stage, &parse_layers>()},
 }};
 

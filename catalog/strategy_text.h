@@ -22,7 +22,8 @@ namespace portolan {
 ///                         each virtual stage; uniform:1, the same as full
 /// aggregation             ring, tree, hierarchical
 /// bucket                  bytes with a unit ("25 MiB"), or 0: all gradients at once
-/// compression, offload    none
+/// compression             none
+/// offload                 none, activations, optimizer, activations+optimizer
 /// axis_order              innermost first, "tensor-data-pipeline"; axes not named follow in the usual order
 /// precision               fp32, tf32, fp16, bf16, fp8
 /// layers                  layers of each virtual stage, "2:10:10:10", or a layout ("Et*2|(t*10|)*3L":

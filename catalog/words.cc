@@ -80,6 +80,11 @@ std::span<const std::string_view> words<ScheduleKind>() {
   return kWords;
 }
 template <>
+std::span<const std::string_view> words<Offload>() {
+  static const auto kWords = ask_all<4>(&offload_name);
+  return kWords;
+}
+template <>
 std::span<const std::string_view> words<CollectiveAlgorithm>() {
   static const auto kWords = ask_all<3>(&algorithm_name);
   return kWords;
@@ -112,7 +117,7 @@ std::span<const std::string_view> words<Phase>() {
 }
 template <>
 std::span<const std::string_view> words<OpKind>() {
-  static const auto kWords = ask_all<4>(&op_kind_name);
+  static const auto kWords = ask_all<5>(&op_kind_name);
   return kWords;
 }
 template <>
@@ -138,7 +143,8 @@ std::span<const std::string_view> words<Lane::Kind>() {
 }
 template <>
 std::span<const std::string_view> words<Predecessor::Kind>() {
-  static constexpr std::array<std::string_view, 3> kWords = {"op", "last_compute", "all_ops"};
+  static constexpr std::array<std::string_view, 5> kWords = {"op", "last_compute", "all_ops", "to_host",
+                                                             "own_to_host"};
   return kWords;
 }
 template <>

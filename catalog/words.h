@@ -32,6 +32,8 @@ std::span<const std::string_view> words<AllocatorKind>();
 template <>
 std::span<const std::string_view> words<ScheduleKind>();
 template <>
+std::span<const std::string_view> words<Offload>();
+template <>
 std::span<const std::string_view> words<CollectiveAlgorithm>();
 template <>
 std::span<const std::string_view> words<Axis>();

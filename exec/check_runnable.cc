@@ -21,6 +21,9 @@ Result<void> check_op(const Op& op, const Stage& stage) {
     return infeasible(
         "communication beside the first or the last microbatch is not available on the host device yet");
   }
+  if (op.kind == OpKind::kCopy) {
+    return infeasible("copies to and from host memory are not available on the host device yet");
+  }
   if (op.kind != OpKind::kCompute) {
     return check_host_communication(op, stage);
   }

@@ -131,6 +131,7 @@ Result<void> Interpreter::run_communication(const ScriptOp& op, EventIndex event
       return parts_.communicator.receive(lane, event, op.transfer, memory);
     case OpKind::kCollective:
     case OpKind::kCompute:
+    case OpKind::kCopy:  // refused by check_runnable
       break;
   }
   return parts_.communicator.all_reduce(lane, event, op.transfer, memory);

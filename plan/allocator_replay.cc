@@ -9,9 +9,9 @@ AllocatorReplay::AllocatorReplay(const Stage& stage, const CachingAllocator::Opt
     : stage_(&stage), allocator_(options) {
   sizes_.reserve(stage.buffers.size());
   for (const Buffer& buffer : stage.buffers) {
-    sizes_.push_back(buffer.bytes.value);
-    if (buffer.persistent && buffer.bytes.value > 0) {
-      allocator_.allocate(buffer.bytes);
+    sizes_.push_back(buffer.device_bytes().value);
+    if (buffer.persistent && sizes_.back() > 0) {
+      allocator_.allocate(Bytes(sizes_.back()));
     }
   }
 }
@@ -208,7 +208,7 @@ bool same_memory(const StageToReplay& a, const StageToReplay& b) {
   return *a.walks == *b.walks &&
          std::equal(a.stage->buffers.begin(), a.stage->buffers.end(), b.stage->buffers.begin(),
                     b.stage->buffers.end(), [](const Buffer& one, const Buffer& other) {
-                      return one.bytes == other.bytes && one.persistent == other.persistent;
+                      return one.device_bytes() == other.device_bytes() && one.persistent == other.persistent;
                     });
 }
 

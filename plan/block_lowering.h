@@ -87,12 +87,21 @@ class BlockLowering {
   void accumulate(TemplateAssembler& assembler, const Place& place);
 
   void forward(TemplateAssembler& assembler, const Place& place);
+  /// After forward(): what backward reads of what it made goes to the host. Returns the op.
+  std::int32_t copy_to_host(TemplateAssembler& assembler, const Place& place);
+  /// After begin_backward(), before backward(): and comes back, into buffers of its own.
+  /// `beside_slot_before`: it may begin as soon as the slot before does.
+  void copy_from_host(TemplateAssembler& assembler, const Place& place, bool beside_slot_before);
+  /// Without bytes and buffers.
+  static Op copy_op(const Place& place, bool to_host);
   /// What forward made is what backward reads, unless it is gathered or recomputed.
   void begin_backward() { backward_map_ = map_; }
   /// `phase`: kBackward, or with a split backward kBackwardInput, then kBackwardWeight in a later template.
   void backward(TemplateAssembler& assembler, const Place& place, Phase phase);
 
  private:
+  /// Of what forward made, that backward reads; what it recomputes first is not.
+  std::vector<std::size_t> saved_tensors(const Place& place) const;
   std::int32_t make_activation(int tensor, const std::string& suffix);
   std::int32_t port_buffer(const Tensor& tensor) const;
   void append(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place,
@@ -117,6 +126,11 @@ class BlockLowering {
   BlockPorts ports_;
   Sharding sharding_;
   std::vector<Owned> owned_;
+  struct Moved {
+    std::size_t tensor = 0;
+    std::int32_t host = 0;  ///< buffer
+  };
+  std::vector<Moved> moved_;                ///< what is on the host between forward and backward
   std::vector<std::int32_t> map_;           ///< tensor to buffer
   std::vector<std::int32_t> backward_map_;  ///< likewise, in backward: what was recomputed elsewhere
 };

@@ -39,19 +39,24 @@ namespace {
 /// Buffers that a communication op used last.
 struct HandedOn {
   std::int32_t op = 0;
+  bool to_host = false;
   std::vector<std::int32_t> buffers;
 };
 
 /// The part of `walk` in which compute op `op` begins: a new one where it waits for slots before.
 WalkPart& part_of(TemplateWalk& walk, const Op& op) {
   std::vector<std::int32_t> waits;
+  std::optional<std::int32_t> copies_left;
   for (const Predecessor& p : op.predecessors) {
     if (p.kind == Predecessor::Kind::kAllOps && p.slots_back > 0) {
       waits.push_back(p.slots_back);
     }
+    if (p.kind == Predecessor::Kind::kToHost) {
+      copies_left = p.op;
+    }
   }
-  if (!waits.empty()) {
-    walk.parts.push_back({.waits = std::move(waits), .events = {}});
+  if (!waits.empty() || copies_left) {
+    walk.parts.push_back({.waits = std::move(waits), .copies_left = copies_left, .events = {}});
   }
   return walk.parts.back();
 }
@@ -79,7 +84,7 @@ TemplateWalk walk_of(const Template& t, const TemplateLifetimes& lifetimes) {
       free_what_is_over(handed_on, op, part_of(walk, op).events);
     }
     std::vector<BufferEvent>& events = walk.parts.back().events;
-    HandedOn handed{.op = static_cast<std::int32_t>(o), .buffers = {}};
+    HandedOn handed{.op = static_cast<std::int32_t>(o), .to_host = op.to_host, .buffers = {}};
     for (const StepBuffers& step : lifetimes[o]) {
       for (const std::int32_t buffer : step.begin) {
         events.push_back({buffer, true});
@@ -96,7 +101,11 @@ TemplateWalk walk_of(const Template& t, const TemplateLifetimes& lifetimes) {
       handed_on.push_back(std::move(handed));
     }
   }
-  for (const HandedOn& handed : handed_on) {
+  for (HandedOn& handed : handed_on) {
+    if (handed.to_host) {
+      walk.copied.push_back(std::move(handed.buffers));
+      continue;
+    }
     walk.handed_on.insert(walk.handed_on.end(), handed.buffers.begin(), handed.buffers.end());
   }
   return walk;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct BufferEvent {
 /// Events of a template between two waits for slots before.
 struct WalkPart {
   std::vector<std::int32_t> waits;  ///< slots so far back have ended: what they handed on is freed at first
+  /// So many of the copies to the host that earlier slots handed on to may be under way still.
+  std::optional<std::int32_t> copies_left;
   std::vector<BufferEvent> events;
 
   bool operator==(const WalkPart&) const = default;
@@ -44,6 +47,7 @@ struct TemplateWalk {
   std::vector<WalkPart> parts;
   /// Used last by its communication, which no compute op of the template waits for.
   std::vector<std::int32_t> handed_on;
+  std::vector<std::vector<std::int32_t>> copied;  ///< likewise, by each of its copies to the host
 
   bool operator==(const TemplateWalk&) const = default;
 };
@@ -51,7 +55,7 @@ std::vector<TemplateWalk> template_walks(const Stage& stage);
 
 /// Goes through a stage's order list. A visitor has
 ///   void run(slot, part): the events of the part of the slot's template happen;
-///   void release(slot, buffers): what the slot's template handed on is freed.
+///   void release(slot, buffers): of what the slot's template handed on these are freed.
 class SlotWalk {
  public:
   /// Both must outlive it.
@@ -69,10 +73,16 @@ class SlotWalk {
           visitor.release(next_ - back, walk_of(next_ - back).handed_on);
         }
       }
+      while (part.copies_left && std::ssize(copies_) > *part.copies_left) {
+        release_copy(visitor);
+      }
       visitor.run(next_, part);
     }
     if (!walk.handed_on.empty()) {
       pending_.push_back(next_);
+    }
+    for (std::size_t copy = 0; copy < walk.copied.size(); ++copy) {
+      copies_.emplace_back(next_, copy);
     }
     ++next_;
   }
@@ -82,12 +92,16 @@ class SlotWalk {
     for (const std::int32_t slot : std::exchange(pending_, {})) {
       visitor.release(slot, walk_of(slot).handed_on);
     }
+    while (!copies_.empty()) {
+      release_copy(visitor);
+    }
   }
 
   /// Goes on at `slot`, with nothing handed on.
   void skip_to(std::int32_t slot) {
     next_ = slot;
     pending_.clear();
+    copies_.clear();
   }
   /// Precondition: the templates of `stage` are the same, and its order list began the same.
   void go_on_as(const Stage& stage) { stage_ = &stage; }
@@ -98,10 +112,18 @@ class SlotWalk {
   }
 
  private:
+  template <typename Visitor>
+  void release_copy(Visitor& visitor) {
+    const auto [slot, copy] = copies_.front();
+    copies_.erase(copies_.begin());  // there are two or three
+    visitor.release(slot, walk_of(slot).copied[copy]);
+  }
+
   const Stage* stage_;
   const std::vector<TemplateWalk>* walks_;
   std::int32_t next_ = 0;
   std::vector<std::int32_t> pending_;  ///< slots that handed buffers on, which live still
+  std::vector<std::pair<std::int32_t, std::size_t>> copies_;  ///< likewise: slot, and which of its copies
 };
 
 }  // namespace portolan

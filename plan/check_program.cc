@@ -40,6 +40,7 @@ class StageCheck {
     for (std::size_t b = 0; b < stage_.buffers.size(); ++b) {
       PORTOLAN_CHECK_OK(check_buffer(b));
     }
+    PORTOLAN_CHECK_OK(check_copy_lanes());
     PORTOLAN_CHECK_OK(check_uses());
     PORTOLAN_CHECK_OK(check_order());
     return {};
@@ -57,15 +58,17 @@ class StageCheck {
       return fail(where + ".lane",
                   fmt::format("{} (allowed: 0 to {})", op.lane, std::ssize(program_.lanes) - 1));
     }
-    const bool compute_lane = program_.lanes[static_cast<std::size_t>(op.lane)].kind == Lane::Kind::kCompute;
-    if (compute_lane != (op.kind == OpKind::kCompute)) {
-      return fail(where + ".lane", "compute ops belong to the compute lane, communication to the others");
+    const Lane::Kind kind_of_lane = op.kind == OpKind::kCompute ? Lane::Kind::kCompute
+                                    : op.kind == OpKind::kCopy  ? Lane::Kind::kCopy
+                                                                : Lane::Kind::kCommunication;
+    if (program_.lanes[static_cast<std::size_t>(op.lane)].kind != kind_of_lane) {
+      return fail(where + ".lane", "an op belongs to a lane of its kind: compute, copy or communication");
     }
     if ((op.kind == OpKind::kCompute) == op.kernels.empty()) {
       return fail(where + ".kernels", "a compute op has kernels, a communication op has none");
     }
     for (const Predecessor& p : op.predecessors) {
-      if (p.kind == Predecessor::Kind::kOp ? !in_range(p.op, o) : p.slots_back < 1) {
+      if (p.kind == Predecessor::Kind::kOp ? !in_range(p.op, o) : p.slots_back < 1 || p.op < 0) {
         return fail(where + ".predecessors",
                     "an op waits for earlier ops of its template or for earlier slots");
       }
@@ -81,6 +84,10 @@ class StageCheck {
         if (!in_range(operand.tensor, stage_.buffers.size())) {
           return fail(where + ".kernels", fmt::format("operand {} is no buffer (allowed: 0 to {})",
                                                       operand.tensor, std::ssize(stage_.buffers) - 1));
+        }
+        if (on_host(operand.tensor)) {
+          return fail(where + ".kernels",
+                      fmt::format("operand {} is on the host, which copies alone reach", operand.tensor));
         }
       }
     }
@@ -99,7 +106,58 @@ class StageCheck {
     if (op.bytes.value < 0) {
       return fail(where + ".bytes", fmt::format("{} (allowed: 0 or more)", op.bytes.value));
     }
+    if (op.kind == OpKind::kCopy) {
+      return check_copy(op, where);
+    }
+    if (op.to_host) {
+      return fail(where + ".to_host", "copies only");
+    }
+    if (std::any_of(op.buffers.begin(), op.buffers.end(), [&](std::int32_t b) { return on_host(b); })) {
+      return fail(where + ".buffers", "a buffer on the host is reached by copies alone");
+    }
     return check_peer(op, where);
+  }
+
+  bool on_host(std::int32_t buffer) const { return stage_.buffers[static_cast<std::size_t>(buffer)].on_host; }
+
+  /// Destinations on one side and as many sources of their sizes on the other.
+  Found check_copy(const Op& op, const std::string& where) const {
+    const std::size_t half = op.buffers.size() / 2;
+    Bytes bytes;
+    bool fits = half > 0 && 2 * half == op.buffers.size();
+    for (std::size_t i = 0; fits && i < half; ++i) {
+      const Buffer& destination = stage_.buffers[static_cast<std::size_t>(op.buffers[i])];
+      const Buffer& source = stage_.buffers[static_cast<std::size_t>(op.buffers[half + i])];
+      fits = destination.on_host == op.to_host && source.on_host != op.to_host &&
+             destination.bytes == source.bytes;
+      bytes += destination.bytes;
+    }
+    if (!fits || bytes != op.bytes) {
+      return fail(where + ".buffers",
+                  fmt::format("a copy {} the host needs destinations, then as many sources of the same sizes "
+                              "on the other side, of {} bytes",
+                              op.to_host ? "to" : "from", op.bytes.value));
+    }
+    if (!op.axes.empty()) {
+      return fail(where + ".axes", "a copy joins no other ranks");
+    }
+    return {};
+  }
+
+  /// All copies to the host are in one lane, so that the last tells of those before it; likewise those from
+  /// it.
+  Found check_copy_lanes() const {
+    std::map<bool, std::int32_t> lanes;
+    for (std::size_t t = 0; t < stage_.templates.size(); ++t) {
+      for (std::size_t o = 0; o < stage_.templates[t].ops.size(); ++o) {
+        const Op& op = stage_.templates[t].ops[o];
+        if (op.kind == OpKind::kCopy && lanes.emplace(op.to_host, op.lane).first->second != op.lane) {
+          return fail(fmt::format("templates[{}].ops[{}].lane", t, o),
+                      "copies of one direction share a lane");
+        }
+      }
+    }
+    return {};
   }
 
   Found check_peer(const Op& op, const std::string& where) const {

@@ -31,6 +31,7 @@ struct ClosedForm::Pipeline {
   Seconds sends;      ///< on the critical path
   Seconds data;       ///< exposed synchronisation and gathers
   Seconds optimizer;  ///< with zeroing
+  Seconds offload;    ///< of optimizer states
 };
 
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
@@ -147,7 +148,9 @@ std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, cons
          .parameters = shape.parameters,
          .num_tensors = shape.num_tensors,
          .updated = shape.parameters,
-         .expert_parameters = shape.expert_parameters});
+         .expert_parameters = shape.expert_parameters,
+         .is_layer = true,
+         .saved = shape.saved});
   }
   if (virtual_stage + 1 == s.pipeline_parallel * s.virtual_stages) {
     end_block(costs.head, StagePlace::kLast, true);
@@ -286,6 +289,9 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
       stage.time.exposed_forward[Axis::kData] += waits.forward;
       stage.time.exposed_backward[Axis::kData] += waits.backward;
     }
+    if (s.offload != Offload::kNone) {
+      add_copies(s, machine, {first_layer, count}, k, stage);
+    }
     first_layer += count;
   }
   if (gathers_beside_forward(scenario_, s)) {
@@ -310,14 +316,17 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const StageSums& st
   for (std::size_t i = 0; i < p; ++i) {
     const BlockTime& time = stages[i].time;
     const Seconds wrap = s.virtual_stages > 1 ? costs.wrap_send : Seconds(0);
-    passes_of_stages.push_back(
-        {time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : wrap, time.weight});
+    passes_of_stages.push_back({time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : wrap,
+                                time.weight, stages[i].further.forward, stages[i].further.backward});
   }
   const PipelineShape shape{.schedule = s.schedule,
                             .num_microbatches = num_microbatches(scenario_, s),
                             .blocking_sends = scenario_.software.blocking_sends.value,
                             .num_chunks = s.virtual_stages};
-  const Seconds passes = pipeline_time(passes_of_stages, shape);
+  Seconds passes = pipeline_time(passes_of_stages, shape);
+  for (const StageSum& stage : stages) {  // what goes to the host cannot go faster
+    passes = std::max(passes, stage.copies * shape.num_microbatches);
+  }
   result.sends = sum(c) * 2.0 + (p > 1 ? c[0] : Seconds(0)) * (v * shape.num_microbatches - 1);
 
   // A stage synchronises when its own backwards are done: stage i that much before stage 0.
@@ -328,11 +337,12 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const StageSums& st
     if (i == 0 || stages[i].parameters != stages[i - 1].parameters) {
       once = once_a_step_cost(context, stages[i].parameters);
     }
-    const Seconds end = once.zeroing + drained + once.sync + once.update + once.gather;
+    const Seconds end = once.zeroing + drained + once.sync + once.update + once.gather + once.offload;
     if (end > result.step_time) {
       result.step_time = end;
       result.data = once.sync + once.gather;
       result.optimizer = once.update + once.zeroing;
+      result.offload = once.offload;
     }
     drained = drained - (stages[i].time.whole_backward() * (1 / v) - stages[i].time.weight) -
               (i + 1 < p ? c[i] : Seconds(0));
@@ -371,6 +381,9 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   b.exposed_expert = exposed[Axis::kExpert];
   b.exposed_data = exposed[Axis::kData] + parts.data;
   b.optimizer = parts.optimizer;
+  const PassWaits& further = sums.front().further;
+  b.offload = (first.offload_forward + first.offload_backward) * m +
+              (further.forward + further.backward) * (m - 1) + parts.offload;
   const Seconds rest = parts.step_time - b.total();
   b.exposed_pipeline = std::min(parts.sends, rest);
   b.bubble = rest - b.exposed_pipeline;

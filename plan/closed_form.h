@@ -8,6 +8,7 @@
 #include "plan/cost.h"
 #include "plan/estimate.h"
 #include "plan/machine_costs.h"
+#include "plan/offload_pass.h"
 #include "plan/once_a_step_cost.h"
 #include "plan/scenario.h"
 #include "plan/stage_cost.h"
@@ -18,8 +19,9 @@ namespace portolan {
 /// The cheapest rung: a formula on the Strategy.
 ///   step = zeroing + pipeline_time + synchronisation + optimizer + gather, of the stage that finishes last
 /// Exact where nothing overlaps (one stage), within 1 % of `folded` elsewhere in the property tests: the
-/// simulator says what really overlaps. Receives posted ahead (receive_prefetch) are not seen. Not
-/// thread-safe: it remembers block costs.
+/// simulator says what really overlaps. An estimate only where copies to the host and back are what takes
+/// longest (tests/property/plan). Receives posted ahead (receive_prefetch) are not seen. Not thread-safe: it
+/// remembers block costs.
 class ClosedForm {
  public:
   /// Both must outlive it.
@@ -55,10 +57,13 @@ class ClosedForm {
     Bytes saved;
     Bytes peak;
     Bytes deferred;  ///< of a split backward: kept for the weight gradients
+    Bytes host;      ///< kept there from forward to backward
   };
   /// All chunks of a stage.
   struct StageSum {
-    BlockTime time;  ///< of one microbatch
+    BlockTime time;     ///< of one microbatch
+    PassWaits further;  ///< of each microbatch after the first, for copies
+    Seconds copies;     ///< of one microbatch, one way
     StageParameters parameters;
   };
   using StageSums = std::vector<StageSum>;
@@ -80,6 +85,18 @@ class ClosedForm {
   bool layers_are_alike(const Strategy& strategy) const;
   std::vector<LayerRun> layer_runs(const Strategy& strategy, const LayerRange& layers);
   static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
+  /// With layers' saved activations on the host but for the last layer's, where `keeps_last`.
+  static LayersMemory offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place, bool keeps_last);
+  /// Of a stage's forwards that follow one another, and of its backwards.
+  double share_in_runs(const Strategy& strategy, std::int32_t stage) const;
+  bool keeps_last_layer(const Strategy& strategy, std::int32_t virtual_stage) const;
+  OffloadWaits waits_for_copies(const Strategy& strategy, const MachineCosts& machine,
+                                const LayerRange& layers, std::int32_t virtual_stage);
+  /// Times and bytes of what the chunk copies.
+  void add_copies(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
+                  std::int32_t virtual_stage, StageSum& stage);
+  /// Optimizer states on the device while they pass through it, at most.
+  Bytes streamed_states(const StageParameters& stage) const;
   const MachineCosts& machine(const Strategy& strategy);
   struct BlockRun {
     std::int32_t count = 1;
@@ -89,6 +106,8 @@ class ClosedForm {
     std::int64_t updated = 0;  ///< parameters without those that another block of the stage has too
     std::int64_t expert_parameters = 0;
     bool read_in_backward = true;
+    bool is_layer = false;
+    Bytes saved{};  ///< of a layer
   };
   std::vector<BlockRun> block_runs(const Strategy& strategy, const LayerRange& layers,
                                    std::int32_t virtual_stage);
@@ -101,6 +120,7 @@ class ClosedForm {
   StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
   Pipeline pipeline(const Strategy& strategy, const StageSums& stages);
   Bytes activations(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
+  Bytes on_host(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
   std::vector<StageMemory> stage_memory(const Strategy& strategy, const StageSums& stages);
 
   const Scenario& scenario_;

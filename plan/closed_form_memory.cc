@@ -11,6 +11,20 @@
 
 namespace portolan {
 
+namespace {
+
+/// Of chunk `chunk`, when the first backward begins in the last one.
+std::int32_t forwards_before_backward(const Strategy& s, const PipelinePosition& position,
+                                      std::int32_t chunk) {
+  const std::int32_t in_flight = max_in_flight(s.schedule, position);
+  const std::int32_t group = s.pipeline_parallel * s.virtual_stages;
+  const std::int32_t in_last_group =
+      std::clamp(in_flight % group - chunk * s.pipeline_parallel, 0, s.pipeline_parallel);
+  return s.virtual_stages == 1 ? in_flight : in_flight / group * s.pipeline_parallel + in_last_group;
+}
+
+}  // namespace
+
 ClosedForm::LayersMemory ClosedForm::layers_memory(const std::vector<LayerRun>& runs, StagePlace place) {
   LayersMemory memory;
   Bytes below;  // saved by the layers below, while a layer runs backward
@@ -81,19 +95,25 @@ Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
     }
     return most;
   }
-  // When the first backward begins, in the last chunk: forwards before it, chunk by chunk.
-  const std::int32_t in_flight = max_in_flight(s.schedule, position);
-  const std::int32_t group = s.pipeline_parallel * s.virtual_stages;
   Bytes bytes;
   for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
-    const std::int32_t in_last_group =
-        std::clamp(in_flight % group - c * s.pipeline_parallel, 0, s.pipeline_parallel);
-    const std::int32_t passes =
-        s.virtual_stages == 1 ? in_flight : in_flight / group * s.pipeline_parallel + in_last_group;
-    bytes += chunks[static_cast<std::size_t>(c)].saved * passes;
+    bytes += chunks[static_cast<std::size_t>(c)].saved * forwards_before_backward(s, position, c);
   }
   const LayersMemory& running = chunks.back();
   return bytes - running.saved + running.peak;
+}
+
+Bytes ClosedForm::on_host(const Strategy& s, std::int32_t stage, const std::vector<LayersMemory>& chunks) {
+  const PipelinePosition position{stage, s.pipeline_parallel, num_microbatches(scenario_, s),
+                                  s.virtual_stages};
+  if (s.schedule == ScheduleKind::kZeroBubbleH1) {
+    return chunks[0].host * std::min(s.pipeline_parallel - stage, position.num_microbatches);
+  }
+  Bytes bytes;
+  for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
+    bytes += chunks[static_cast<std::size_t>(c)].host * forwards_before_backward(s, position, c);
+  }
+  return bytes;
 }
 
 std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const StageSums& stages) {
@@ -108,7 +128,11 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const Stage
   std::optional<std::pair<std::int32_t, Bytes>> middle_transients;  // by number of layers
   for (std::int32_t k = 0; k < num_virtual; ++k) {
     const std::int32_t count = layers[static_cast<std::size_t>(k)];
-    LayersMemory chunk = layers_memory(layer_runs(s, {first_layer, count}), stage_place(k, num_virtual));
+    const std::vector<LayerRun> runs = layer_runs(s, {first_layer, count});
+    const StagePlace place = stage_place(k, num_virtual);
+    LayersMemory chunk = offloads_activations(s.offload) && count > 0
+                             ? offloaded_memory(runs, place, keeps_last_layer(s, k))
+                             : layers_memory(runs, place);
     if (divides_parameters(s) && !scenario_.software.reshard_after_forward.value) {
       Bytes kept;  // gathered in forward, given back after backward
       for (const BlockRun& run : block_runs(s, {first_layer, count}, k)) {
@@ -144,6 +168,16 @@ std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const Stage
         Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_.software, s.precision));
     memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
     memory.activations = activations(s, static_cast<std::int32_t>(i), chunks[i]);
+    memory.host = on_host(s, static_cast<std::int32_t>(i), chunks[i]);
+    if (offloads_optimizer(s.offload)) {
+      memory.host += std::exchange(memory.optimizer_states, Bytes(0));
+      const Bytes streamed = streamed_states(held);
+      if (streamed > memory.activations + transients[i]) {  // most is held after the passes
+        memory.optimizer_states = streamed;
+        memory.activations = Bytes(0);
+        memory.parameters = memory.parameters - transients[i];
+      }
+    }
     memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
     memory.reserved = memory.allocated + memory_outside_allocator(scenario_, s, static_cast<std::int32_t>(i));
     memories.push_back(memory);

@@ -23,7 +23,7 @@ void CommunicationFlows::add_transfers(const FlowSet& set, std::int32_t begin, s
   transfers.reserve(set.flows.size());
   for (const Flow& flow : set.flows) {
     transfers.push_back({.kind = Activity::Kind::kTransfer,
-                         .path = real_path(cluster_.route(flow.source, flow.destination)),
+                         .path = real_path(route_of(cluster_, flow)),
                          .bytes = flow.bytes,
                          .latency = set.latency});
   }
@@ -78,7 +78,7 @@ std::vector<Activity> CommunicationFlows::rail_transfers_of(const Op& op, std::i
   std::vector<Activity> transfers;
   for (const Flow& flow : one.flows) {
     std::vector<std::int32_t> path;
-    for (const LinkIndex index : cluster_.route(flow.source, flow.destination).links) {
+    for (const LinkIndex index : route_of(cluster_, flow).links) {
       path.push_back(divided_link(index, of_all.at(index) / of_one.at(index)));
     }
     transfers.push_back({.kind = Activity::Kind::kTransfer,
@@ -113,7 +113,7 @@ std::vector<Activity> CommunicationFlows::representatives_of(const Op& op, std::
   LinkLoads load(2 * num_flows);  // most flows have few links of their own
   for (const FlowSet& set : sets) {
     for (const Flow& flow : set.flows) {
-      routed.push_back({flow, set.latency, cluster_.route(flow.source, flow.destination)});
+      routed.push_back({flow, set.latency, route_of(cluster_, flow)});
       for (LinkIndex link : routed.back().route.links) {
         load.add(link, flow.bytes);
       }
@@ -127,8 +127,9 @@ std::vector<Activity> CommunicationFlows::representatives_of(const Op& op, std::
           std::max(candidate.time_s, load.at(link) / links[static_cast<std::size_t>(link)].bandwidth.value);
     }
     candidate.time_s += candidate.latency.value;
-    const bool within_node =
-        cluster_.node_of(candidate.flow.source) == cluster_.node_of(candidate.flow.destination);
+    const Flow& flow = candidate.flow;
+    const bool within_node = flow.source == kHostEnd || flow.destination == kHostEnd ||
+                             cluster_.node_of(flow.source) == cluster_.node_of(flow.destination);
     const auto [place, first] = slowest.try_emplace({within_node, candidate.route.links.size()}, &candidate);
     if (!first && candidate.time_s > place->second->time_s) {
       place->second = &candidate;

@@ -53,7 +53,7 @@ Strategy base_strategy(const Scenario& scenario, const StrategyConstraints& c) {
       c.bucket.value_or(s.gradient_aggregation.overlap ? scenario.software.gradient_bucket.value : Bytes(0));
   s.gradient_aggregation.compression = c.compression.value_or("none");
   s.precision = c.precision.value_or(scenario.precision);
-  s.offload = c.offload.value_or("none");
+  s.offload = c.offload.value_or(Offload::kNone);
   s.layers_per_stage = c.layers_per_stage.value_or(std::vector<std::int32_t>{});
   return s;
 }

@@ -17,8 +17,8 @@ struct Breakdown {
   Seconds exposed_data;
   Seconds exposed_context;
   Seconds exposed_expert;
-  Seconds offload;
-  Seconds bubble;  ///< waiting for another stage's compute
+  Seconds offload;  ///< waiting for copies between device and host
+  Seconds bubble;   ///< waiting for another stage's compute
   Seconds optimizer;
   Seconds other;
 
@@ -34,6 +34,7 @@ struct StageMemory {
   Bytes reserved;   ///< with what the framework holds beside them
   /// Where the peak comes from, live bytes at the peak by kind.
   Bytes parameters, gradients, optimizer_states, activations, workspace, communication;
+  Bytes host;  ///< peak of what each rank keeps in its node's host memory, in none of the others
 
   bool operator==(const StageMemory&) const = default;
 };

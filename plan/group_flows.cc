@@ -10,7 +10,7 @@ namespace portolan {
 bool flow_alike(const Op& a, const Op& b) {
   return a.kind == b.kind && a.collective == b.collective && a.algorithm == b.algorithm &&
          a.group == b.group && a.axes == b.axes && a.group_size == b.group_size &&
-         a.peer_offset == b.peer_offset;
+         a.peer_offset == b.peer_offset && a.to_host == b.to_host;
 }
 
 FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank) const {
@@ -19,6 +19,9 @@ FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank) const {
                                        .algorithm = op.algorithm,
                                        .members = group_of(placement_, rank, op),
                                        .payload = op.bytes});
+  }
+  if (op.kind == OpKind::kCopy) {
+    return host_copy(cluster_, rank, op.to_host, op.bytes);
   }
   const std::int32_t peer = peer_of(placement_, rank, op);
   const bool sends = op.kind == OpKind::kSend;

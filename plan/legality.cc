@@ -40,8 +40,10 @@ Found find_unavailable(const Scenario& scenario, const Strategy& s) {
                     "backward (allowed: zero=0, zero=1)",
                     s.zero_stage));
   }
-  if (s.offload != "none") {
-    return unavailable(fmt::format("offload {} (allowed: none)", s.offload));
+  if (s.offload != Offload::kNone && !scenario.hardware.pcie) {
+    return reject(RejectReason::kNotAvailable,
+                  fmt::format("offload {} needs the figures of PCIe (hardware {} has none)",
+                              offload_name(s.offload), scenario.hardware.name));
   }
   return std::nullopt;
 }

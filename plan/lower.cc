@@ -21,7 +21,9 @@ std::vector<Lane> make_lanes() {
           {Kind::kCommunication, "pipeline send previous"},
           {Kind::kCommunication, "data"},
           {Kind::kCommunication, "data gather"},
-          {Kind::kCommunication, "end stages"}};
+          {Kind::kCommunication, "end stages"},
+          {Kind::kCopy, "copy to host"},
+          {Kind::kCopy, "copy from host"}};
 }
 
 }  // namespace

@@ -23,7 +23,9 @@ enum class LaneIndex : std::int32_t {
   kSendPrevious,
   kData,
   kDataGather,
-  kEndStages
+  kEndStages,
+  kCopyToHost,
+  kCopyFromHost
 };
 constexpr std::int32_t lane_of(LaneIndex index) { return static_cast<std::int32_t>(index); }
 

@@ -1,5 +1,6 @@
 #include "plan/machine_costs.h"
 
+#include "plan/collectives/flow_set.h"
 #include "plan/legality.h"
 #include "plan/rank_place.h"
 
@@ -24,6 +25,11 @@ class MachinePricing {
     costs.ends = line(ends);
     costs.tensor = line(collective({Axis::kTensor}, CollectiveKind::kAllReduce));
     price_sends(costs);
+    if (const auto route = prices_.cluster().host_route(0)) {
+      const Flow flow{.source = 0, .destination = kHostEnd, .bytes = 1};  // no two devices share PCIe
+      costs.copy = {uncontended_time(prices_.cluster(), {.flows = {flow}, .latency = {}}).value,
+                    route->latency};
+    }
     return costs;
   }
 

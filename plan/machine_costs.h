@@ -27,6 +27,7 @@ struct MachineCosts {
   GroupCosts strides;          ///< those of them with the same shards
   CommunicationLine ends;      ///< all-reduce between first and last stage
   CommunicationLine tensor;    ///< all-reduce over the tensor-parallel group
+  CommunicationLine copy;      ///< between device and host, one way; 0 without figures of PCIe
   Seconds gather;              ///< of a received shard over the tensor-parallel group
 };
 

@@ -1,5 +1,6 @@
 #include "plan/memory.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace portolan {
@@ -8,9 +9,9 @@ namespace {
 
 std::int64_t sum(const BytesByKind& bytes) { return std::accumulate(bytes.begin(), bytes.end(), 0LL); }
 
-void add(BytesByKind& into, const BytesByKind& what, std::int64_t factor = 1) {
+void add(BytesByKind& into, const BytesByKind& what) {
   for (std::size_t i = 0; i < into.size(); ++i) {
-    into[i] += factor * what[i];
+    into[i] += what[i];
   }
 }
 
@@ -18,6 +19,8 @@ void add(BytesByKind& into, const BytesByKind& what, std::int64_t factor = 1) {
 struct MemoryChange {
   BytesByKind peak{};  ///< where the total was highest
   BytesByKind net{};
+  std::int64_t host_peak = 0;
+  std::int64_t host_net = 0;
 };
 
 /// Live memory as a SlotWalk goes by: one sum a part, however many buffers it has.
@@ -30,15 +33,13 @@ class LiveSum {
       }
       part_base_.push_back(changes_.size() - walk.parts.size());
       parts_.push_back(walk.parts.data());
-      handed_on_.emplace_back();
-      for (const std::int32_t buffer : walk.handed_on) {
-        handed_on_.back()[kind(buffer)] += bytes(buffer);
-      }
     }
     for (const Buffer& buffer : stage.buffers) {
-      live_[static_cast<std::size_t>(buffer.kind)] += buffer.persistent ? buffer.bytes.value : 0;
+      live_[static_cast<std::size_t>(buffer.kind)] += buffer.persistent ? buffer.device_bytes().value : 0;
+      host_ += buffer.persistent ? buffer.host_bytes().value : 0;
     }
     peak_.bytes = live_;
+    peak_.host = host_;
   }
 
   void run(std::int32_t slot, const WalkPart& part) {
@@ -47,12 +48,18 @@ class LiveSum {
     BytesByKind highest = live_;
     add(highest, change.peak);
     if (sum(highest) > sum(peak_.bytes)) {
-      peak_ = {highest, slot};
+      peak_.bytes = highest;
+      peak_.slot = slot;
     }
+    peak_.host = std::max(peak_.host, host_ + change.host_peak);
     add(live_, change.net);
+    host_ += change.host_net;
   }
-  void release(std::int32_t slot, const std::vector<std::int32_t>&) {
-    add(live_, handed_on_[template_of(slot)], -1);
+  void release(std::int32_t /*slot*/, const std::vector<std::int32_t>& buffers) {
+    for (const std::int32_t buffer : buffers) {
+      live_[kind(buffer)] -= of(buffer).device_bytes().value;
+      host_ -= of(buffer).host_bytes().value;
+    }
   }
   const LivePeak& peak() const { return peak_; }
 
@@ -62,7 +69,10 @@ class LiveSum {
     std::int64_t total = 0;
     std::int64_t highest = 0;
     for (const BufferEvent& event : part.events) {
-      const std::int64_t more = event.begins ? bytes(event.buffer) : -bytes(event.buffer);
+      const std::int64_t sign = event.begins ? 1 : -1;
+      const std::int64_t more = sign * of(event.buffer).device_bytes().value;
+      change.host_net += sign * of(event.buffer).host_bytes().value;
+      change.host_peak = std::max(change.host_peak, change.host_net);
       change.net[kind(event.buffer)] += more;
       total += more;
       if (total > highest) {
@@ -75,19 +85,15 @@ class LiveSum {
   std::size_t template_of(std::int32_t slot) const {
     return static_cast<std::size_t>(stage_.order[static_cast<std::size_t>(slot)].template_index);
   }
-  std::size_t kind(std::int32_t buffer) const {
-    return static_cast<std::size_t>(stage_.buffers[static_cast<std::size_t>(buffer)].kind);
-  }
-  std::int64_t bytes(std::int32_t buffer) const {
-    return stage_.buffers[static_cast<std::size_t>(buffer)].bytes.value;
-  }
+  std::size_t kind(std::int32_t buffer) const { return static_cast<std::size_t>(of(buffer).kind); }
+  const Buffer& of(std::int32_t buffer) const { return stage_.buffers[static_cast<std::size_t>(buffer)]; }
 
   const Stage& stage_;
   std::vector<MemoryChange> changes_;   ///< by template and part
   std::vector<std::size_t> part_base_;  ///< by template
   std::vector<const WalkPart*> parts_;  ///< by template
-  std::vector<BytesByKind> handed_on_;  ///< by template
   BytesByKind live_{};
+  std::int64_t host_ = 0;
   LivePeak peak_;
 };
 
@@ -111,7 +117,8 @@ StageMemory stage_memory_of(const LivePeak& peak) {
           .optimizer_states = of(BufferKind::kOptimizerState),
           .activations = of(BufferKind::kActivation),
           .workspace = of(BufferKind::kWorkspace),
-          .communication = of(BufferKind::kCommunication)};
+          .communication = of(BufferKind::kCommunication),
+          .host = Bytes(peak.host)};
 }
 
 StageMemory stage_peak_memory(const Stage& stage) {

@@ -10,13 +10,14 @@
 
 namespace portolan {
 
-/// Live bytes of one rank by BufferKind.
+/// Live bytes of one rank's device by BufferKind.
 using BytesByKind = std::array<std::int64_t, 6>;
 
 /// What is live on each rank of a stage where most is, in the order of its compute lane.
 struct LivePeak {
   BytesByKind bytes{};
   std::int32_t slot = 0;  ///< of the order list, the first of several
+  std::int64_t host = 0;  ///< bytes on the host where most are there
 };
 /// By the lifetimes of `walks`, which are template_walks(stage).
 LivePeak live_peak(const Stage& stage, const std::vector<TemplateWalk>& walks);

@@ -74,31 +74,38 @@ class LiveBytes {
  public:
   explicit LiveBytes(const Stage& stage) : stage_(stage) {
     for (const Buffer& buffer : stage.buffers) {
-      live_ += buffer.persistent ? buffer.bytes : Bytes(0);
+      live_ += buffer.persistent ? buffer.device_bytes() : Bytes(0);
+      host_ += buffer.persistent ? buffer.host_bytes() : Bytes(0);
     }
   }
 
   void run(std::int32_t /*slot*/, const WalkPart& part) {
     most_ = std::max(most_, live_);
     for (const BufferEvent& event : part.events) {
-      live_ = event.begins ? live_ + bytes(event.buffer) : live_ - bytes(event.buffer);
+      change(event.buffer, event.begins ? 1 : -1);
       most_ = std::max(most_, live_);
+      most_host_ = std::max(most_host_, host_);
     }
   }
   void release(std::int32_t /*slot*/, const std::vector<std::int32_t>& buffers) {
     most_ = std::max(most_, live_);
     for (const std::int32_t buffer : buffers) {
-      live_ = live_ - bytes(buffer);
+      change(buffer, -1);
     }
   }
   Bytes take_most() { return std::exchange(most_, live_); }
+  Bytes take_most_host() { return std::max(std::exchange(most_host_, host_), host_); }
 
  private:
-  Bytes bytes(std::int32_t buffer) const { return stage_.buffers[static_cast<std::size_t>(buffer)].bytes; }
+  void change(std::int32_t index, std::int64_t sign) {
+    const Buffer& buffer = stage_.buffers[static_cast<std::size_t>(index)];
+    live_ += buffer.device_bytes() * sign;
+    host_ += buffer.host_bytes() * sign;
+  }
 
   const Stage& stage_;
-  Bytes live_;
-  Bytes most_;
+  Bytes live_, most_;
+  Bytes host_, most_host_;
 };
 
 /// What the rows of a stage say of memory; their times are still open.
@@ -116,6 +123,7 @@ std::vector<SlotMemory> memory_of_slots(const Stage& stage, AllocatorKind alloca
     row.slot = live_walk.next_slot();
     live_walk.step(live);
     row.allocated = live.take_most();
+    row.host = live.take_most_host();
     row.reserved = planned;
     if (allocator != AllocatorKind::kNone) {
       replay_walk.step(replay);

@@ -21,6 +21,7 @@ struct SlotMemory {
   /// After the slot: segments of the allocator, context, communicators. The allocator begins the step empty
   /// but for what is persistent, as in the first step of a run, and gives nothing back.
   Bytes reserved;
+  Bytes host{};  ///< live buffers on the host, where most are within the slot
 
   bool operator==(const SlotMemory&) const = default;
 };

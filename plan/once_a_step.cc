@@ -125,44 +125,51 @@ void StageLowering::gradient_sync() {
   }
 }
 
-void StageLowering::optimizer() {
-  TemplateAssembler assembler(stage_, "optimizer");
+Kernel StageLowering::update_of(const StageParameter& parameter) {
   const std::int64_t state_bytes = context_.scenario.software.optimizer_bytes_per_parameter.value;
   const Strategy& s = context_.strategy;
   const Sharding sharding = context_.sharding();
+  const Buffer value = stage_.buffers[static_cast<std::size_t>(parameter.value)];
+  const Bytes gradient = stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
+  const std::int64_t shards = s.zero_stage == 0 ? 1 : parameter.expert ? expert_sharers(s) : zero_sharers(s);
+  const std::int64_t elements = (parameter.elements + shards - 1) / shards;
+  Kernel update{.kind = KernelKind::kAdamW,
+                .shape = {.rows = elements},
+                .flops = Flops(14.0 * static_cast<double>(elements)),
+                .bytes = {},
+                .operands = {{parameter.value, Access::kUpdate}, {parameter.gradient, Access::kRead}}};
+  const auto add_state = [&](const char* name, std::int64_t bytes) {
+    const std::int32_t state = add_buffer(stage_, {.name = value.name + name,
+                                                   .kind = BufferKind::kOptimizerState,
+                                                   .bytes = Bytes(elements * bytes),
+                                                   .persistent = true,
+                                                   .on_host = offloads_optimizer(s.offload),
+                                                   .first = {},
+                                                   .last = {},
+                                                   .init = ParameterInit::kZeros,
+                                                   .partner = parameter.value});
+    update.operands.push_back({state, Access::kUpdate});
+  };
+  add_state(".moment1", 4);
+  add_state(".moment2", 4);
+  if (state_bytes > 8) {
+    add_state(".master", state_bytes - 8);
+  }
+  // Each shard reads its gradients and rewrites states and parameters.
+  update.bytes = Bytes(2 * value.bytes.value / (sharding.parameters ? 1 : shards) +
+                       gradient.value / (sharding.gradients ? 1 : shards) + 2 * elements * state_bytes);
+  return update;
+}
+
+void StageLowering::optimizer() {
+  TemplateAssembler assembler(stage_, "optimizer");
   assembler.next_compute_waits_for({Predecessor::Kind::kAllOps, 0, 1});
-  for (const StageParameter& parameter : parameters_) {
-    const Buffer value = stage_.buffers[static_cast<std::size_t>(parameter.value)];
-    const Bytes gradient = stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
-    const std::int64_t shards = s.zero_stage == 0  ? 1
-                                : parameter.expert ? expert_sharers(s)
-                                                   : zero_sharers(s);
-    const std::int64_t elements = (parameter.elements + shards - 1) / shards;
-    Kernel update{.kind = KernelKind::kAdamW,
-                  .shape = {.rows = elements},
-                  .flops = Flops(14.0 * static_cast<double>(elements)),
-                  .bytes = {},
-                  .operands = {{parameter.value, Access::kUpdate}, {parameter.gradient, Access::kRead}}};
-    const auto add_state = [&](const char* name, std::int64_t bytes) {
-      const std::int32_t state = add_buffer(stage_, {.name = value.name + name,
-                                                     .kind = BufferKind::kOptimizerState,
-                                                     .bytes = Bytes(elements * bytes),
-                                                     .persistent = true,
-                                                     .first = {},
-                                                     .last = {},
-                                                     .init = ParameterInit::kZeros,
-                                                     .partner = parameter.value});
-      update.operands.push_back({state, Access::kUpdate});
-    };
-    add_state(".moment1", 4);
-    add_state(".moment2", 4);
-    if (state_bytes > 8) {
-      add_state(".master", state_bytes - 8);
+  if (offloads_optimizer(context_.strategy.offload)) {
+    streamed_optimizer(assembler);
+  } else {
+    for (const StageParameter& parameter : parameters_) {
+      assembler.add_kernel({Phase::kOptimizer, Op::kNoLayer}, update_of(parameter));
     }
-    // Each shard reads its gradients and rewrites states and parameters.
-    update.bytes = Bytes(2 * value.bytes.value / (sharding.parameters ? 1 : shards) +
-                         gradient.value / (sharding.gradients ? 1 : shards) + 2 * elements * state_bytes);
-    assembler.add_kernel({Phase::kOptimizer, Op::kNoLayer}, std::move(update));
   }
   closing_templates_.push_back(assembler.template_index());
 }

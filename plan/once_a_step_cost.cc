@@ -4,6 +4,7 @@
 
 #include "plan/collectives/collective_flows.h"
 #include "plan/legality.h"
+#include "plan/offload_pass.h"
 
 namespace portolan {
 
@@ -34,10 +35,20 @@ class OnceAStepPricing {
       cost.zeroing += time_of(KernelKind::kFillZero, 8, 8);
     }
     cost.gather = gather(cost.zeroing);
+    cost.offload = streaming(cost, updated, state);
     return cost;
   }
 
  private:
+  Seconds streaming(const OnceAStepCost& cost, std::int64_t updated, std::int64_t state) const {
+    std::vector<StreamedBlock> blocks;
+    for (const std::int64_t elements : stage_.streamed) {
+      const double share = static_cast<double>(elements) / static_cast<double>(updated);
+      blocks.push_back({cost.update * share, context_.machine.copy.of(Bytes(elements * state))});
+    }
+    return blocks.empty() ? Seconds(0) : streaming_wait(blocks, cost.sync, cost.gather);
+  }
+
   std::int64_t parameter_bytes() const { return compute_bytes(strategy_.precision); }
   Bytes gradients() const { return Bytes(stage_.elements * gradient_bytes_); }
   Bytes expert_gradients() const { return Bytes(stage_.expert_elements * gradient_bytes_); }

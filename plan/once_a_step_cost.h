@@ -19,6 +19,8 @@ struct StageParameters {
   std::vector<BucketBlocks> backward_blocks;
   std::vector<BucketBlocks> forward_blocks;
   Seconds fill;
+  /// With states on the host: elements that a rank updates, block by block.
+  std::vector<std::int64_t> streamed;
 
   std::int64_t elements = 0;
   std::int64_t expert_elements = 0;
@@ -36,6 +38,7 @@ struct OnceAStepCost {
   Seconds sync;
   Seconds update;
   Seconds gather;
+  Seconds offload;  ///< waiting for states that come from the host and go back
 };
 
 struct OnceAStepContext {

@@ -18,8 +18,10 @@ Seconds gpipe_time(const std::vector<StagePass>& stages, const PipelineShape& sh
     const Seconds before = send_before(stages, i);
     const Seconds both_ways = shape.blocking_sends ? std::max(before, stage.send) : Seconds(0);
     fill += stage.forward + stage.backward + stage.send * 2.0;
-    slowest_forward = std::max(slowest_forward, stage.forward + std::max(before, both_ways));
-    slowest_backward = std::max(slowest_backward, stage.backward + std::max(stage.send, both_ways));
+    slowest_forward =
+        std::max(slowest_forward, stage.forward + stage.further_forward + std::max(before, both_ways));
+    slowest_backward =
+        std::max(slowest_backward, stage.backward + stage.further_backward + std::max(stage.send, both_ways));
   }
   return fill + (slowest_forward + slowest_backward) * (shape.num_microbatches - 1);
 }
@@ -94,7 +96,8 @@ Seconds one_f_one_b_time(const std::vector<StagePass>& stages, const PipelineSha
     const Seconds backwards = (stage.backward + stage.send) * warm_up;
     const Seconds waits =
         steady > 0 ? trips.first + trips.last : std::max(trips.first + backwards, forwards + trips.last);
-    const Seconds pair = stage.forward + stage.backward + before + stage.send;
+    const Seconds pair =
+        stage.forward + stage.backward + before + stage.send + stage.further_forward + stage.further_backward;
     longest = std::max(longest, upstream + stage.forward + stage.backward + waits + pair * steady);
     upstream += stage.forward + stage.backward + stage.send * 2.0;
   }
@@ -122,7 +125,8 @@ Seconds busiest_stage_time(const std::vector<StagePass>& stages, const PipelineS
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const StagePass& stage = stages[i];
     const Seconds before = i > 0 ? stages[i - 1].send : stages.back().send * (v - 1) * (1 / v);
-    const Seconds pass = stage.forward + stage.backward + stage.weight + (before + stage.send) * v;
+    const Seconds pass = stage.forward + stage.backward + stage.weight + (before + stage.send) * v +
+                         stage.further_forward + stage.further_backward;
     longest = std::max(longest, stage.forward + stage.backward + stage.weight +
                                     pass * (shape.num_microbatches - 1) + bubbles - bubble(stage) + sends);
   }

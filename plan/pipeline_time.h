@@ -14,6 +14,8 @@ struct StagePass {
   Seconds backward;  ///< with a split backward: of input gradients
   Seconds send;      ///< to or from the next stage; on the last: to or from the first, 0 with one chunk
   Seconds weight{};  ///< with a split backward: of weight gradients
+  /// Of each pass but the first of its kind beyond that: while copies of those before are under way.
+  Seconds further_forward{}, further_backward{};
 
   bool operator==(const StagePass&) const = default;
 };

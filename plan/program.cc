@@ -14,7 +14,7 @@ namespace {
 constexpr std::array<std::string_view, 8> kPhases = {"forward",         "backward",  "backward_input",
                                                      "backward_weight", "recompute", "parameter_gather",
                                                      "gradient_sync",   "optimizer"};
-constexpr std::array<std::string_view, 4> kOpKinds = {"compute", "send", "receive", "collective"};
+constexpr std::array<std::string_view, 5> kOpKinds = {"compute", "send", "receive", "collective", "copy"};
 constexpr std::array<std::string_view, 6> kBufferKinds = {"parameter",  "gradient",  "optimizer_state",
                                                           "activation", "workspace", "communication"};
 
@@ -80,6 +80,7 @@ class CanonicalBytes {
     }
     add(op.peer_offset);
     add(op.channel);
+    add(op.to_host);
     add(op.bytes);
     add(op.buffers);
   }
@@ -102,6 +103,7 @@ class CanonicalBytes {
     add(buffer.kind);
     add(buffer.bytes);
     add(buffer.persistent);
+    add(buffer.on_host);
     add(buffer.first);
     add(buffer.last);
     add(buffer.init);

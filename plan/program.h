@@ -26,7 +26,13 @@ enum class Phase : std::uint8_t {
   kOptimizer,
 };
 
-enum class OpKind : std::uint8_t { kCompute, kSend, kReceive, kCollective };
+enum class OpKind : std::uint8_t {
+  kCompute,
+  kSend,
+  kReceive,
+  kCollective,
+  kCopy,  ///< between a rank's device and the memory of its node's host
+};
 
 /// Ranks that a communication op joins, found from a rank's own coordinates.
 enum class GroupKind : std::uint8_t {
@@ -50,7 +56,9 @@ struct Predecessor {
   enum class Kind : std::uint8_t {
     kOp,           ///< op `op` of the template of this slot
     kLastCompute,  ///< the compute lane up to and including the slot `slots_back` before this one
-    kAllOps,       ///< every op of the slot `slots_back` before this one
+    kAllOps,       ///< every op of the slot `slots_back` before this one, but copies
+    kToHost,       ///< copies to the host in the slots before this one, but for the last `op` of them
+    kOwnToHost,    ///< those in the slot before this one of the same chunk and microbatch
   };
   Kind kind = Kind::kOp;
   std::int32_t op = 0;
@@ -77,13 +85,14 @@ struct Op {
   CollectiveKind collective = CollectiveKind::kAllReduce;
   CollectiveAlgorithm algorithm = CollectiveAlgorithm::kRing;
   GroupKind group = GroupKind::kAxes;
-  AxisSet axes = {Axis::kTensor};  ///< kSend, kReceive and kFirstAndLastStage: the pipeline axis
+  AxisSet axes = {Axis::kTensor};  ///< kSend, kReceive and kFirstAndLastStage: pipeline; kCopy: none
   std::int32_t group_size = 1;     ///< kBlock, kStride: divides the number of ranks along `axes`
   std::int32_t peer_offset = 0;    ///< kSend, kReceive: the peer's stage, relative
   std::int32_t channel = 0;  ///< kSend, kReceive: a send pairs with the receive of its channel and microbatch
+  bool to_host = false;      ///< kCopy: from the device to the host; else the other way
   Bytes bytes;               ///< payload of each rank (whole vector of a collective)
-  /// What is sent, received into, or combined, in order. Where a collective is not done in place: as many
-  /// destinations, then their sources.
+  /// What is sent, received into, or combined, in order. Of a copy, and where a collective is not done in
+  /// place: as many destinations, then their sources.
   std::vector<std::int32_t> buffers;
 
   static constexpr std::int32_t kNoLayer = -1;
@@ -125,14 +134,15 @@ struct Step {
   bool operator==(const Step&) const = default;
 };
 
-/// Memory of one rank of a stage. Persistent buffers live for the whole run; others exist once a
-/// microbatch, from before `first` until after `last`. `last` in a communication op means: until the next
-/// compute op begins, by which the communication is complete.
+/// Memory of one rank of a stage, on its device or on its node's host. Persistent buffers live for the whole
+/// run; others exist once a microbatch, from before `first` until after `last`. `last` in a communication op
+/// means: until the next compute op begins, by which the communication is complete.
 struct Buffer {
   std::string name;  ///< "layer 3 norm1.output"
   BufferKind kind = BufferKind::kActivation;
   Bytes bytes;
   bool persistent = false;
+  bool on_host = false;  ///< reached by copies only
   Step first;
   Step last;
   // Persistent buffers only.
@@ -142,6 +152,8 @@ struct Buffer {
   std::int32_t partner = kNone;  ///< the parameter that a gradient or optimizer state belongs to
 
   static constexpr std::int32_t kNone = -1;
+  Bytes device_bytes() const { return on_host ? Bytes(0) : bytes; }
+  Bytes host_bytes() const { return on_host ? bytes : Bytes(0); }
   bool operator==(const Buffer&) const = default;
 };
 

@@ -21,8 +21,11 @@ const Op& source_op(const CostedProgram& program, const Unit& unit, const OpInst
   return stage.templates[static_cast<std::size_t>(slot.template_index)].ops[static_cast<std::size_t>(op)];
 }
 
-/// Where the time of communication along an axis is booked.
+/// Where the time of communication along an axis, or of a copy, is booked.
 Seconds& exposed(Breakdown& breakdown, const Op& op) {
+  if (op.kind == OpKind::kCopy) {
+    return breakdown.offload;
+  }
   if (op.phase == Phase::kGradientSync || op.phase == Phase::kParameterGather) {
     return breakdown.exposed_data;
   }

@@ -108,6 +108,19 @@ std::vector<Pass> pass_order(ScheduleKind schedule, const PipelinePosition& posi
 
 bool splits_backward(ScheduleKind schedule) { return schedule == ScheduleKind::kZeroBubbleH1; }
 
+bool backward_follows_at_once(ScheduleKind schedule, const PipelinePosition& position, std::int32_t chunk) {
+  const std::vector<Pass> order = pass_order(schedule, position);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const bool next_is_its_backward = i + 1 < order.size() && order[i + 1].phase != Phase::kForward &&
+                                      order[i + 1].chunk == chunk &&
+                                      order[i + 1].microbatch == order[i].microbatch;
+    if (order[i].phase == Phase::kForward && order[i].chunk == chunk && !next_is_its_backward) {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::int32_t max_in_flight(ScheduleKind schedule, const PipelinePosition& position) {
   const std::int32_t p = position.num_stages;
   const std::int32_t m = position.num_microbatches;

@@ -53,6 +53,9 @@ bool splits_backward(ScheduleKind schedule);
 /// the backward that needs them last.
 std::int32_t max_in_flight(ScheduleKind schedule, const PipelinePosition& position);
 
+/// Whether each forward of chunk `chunk` is followed by its own backward in the stage's list.
+bool backward_follows_at_once(ScheduleKind schedule, const PipelinePosition& position, std::int32_t chunk);
+
 /// "F0 F1 B0 F2 B1 B2"; with several chunks "F0.1" is chunk 1 of microbatch 0. I and W: input and weight
 /// gradients.
 std::string format_order(const std::vector<Pass>& order);

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/parse_quantity.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
 
@@ -112,22 +113,51 @@ double objective_value(Objective objective, const Estimate& estimate) {
   return 0;
 }
 
+namespace {
+
+std::string shown_against(Bytes size, Bytes there) {
+  return there.value >= kGibi / 10
+             ? fmt::format("{:.1f} GiB", static_cast<double>(size.value) / static_cast<double>(kGibi))
+             : format_bytes(size);
+}
+
+/// What the ranks of a node keep in its memory together, where the hardware file says how much there is.
+std::optional<Rejection> find_host_memory_rejection(const Scenario& scenario, const Estimate& estimate) {
+  const Bytes there = scenario.hardware.host_memory.value;
+  const auto& memory = estimate.stage_memory;
+  if (there.value == 0 ||
+      std::all_of(memory.begin(), memory.end(), [](const StageMemory& m) { return m.host.value == 0; })) {
+    return std::nullopt;
+  }
+  const Placement placement = placement_of(estimate.strategy);
+  std::vector<Bytes> nodes(static_cast<std::size_t>(scenario.hardware.num_nodes));
+  for (std::int32_t rank = 0; rank < estimate.strategy.num_ranks(); ++rank) {
+    const std::int32_t stage = placement.coordinates_of(rank)[static_cast<std::size_t>(Axis::kPipeline)];
+    nodes[static_cast<std::size_t>(rank / scenario.hardware.gpus_per_node)] +=
+        memory[static_cast<std::size_t>(stage)].host;
+  }
+  const auto fullest = std::max_element(nodes.begin(), nodes.end());
+  if (*fullest <= there) {
+    return std::nullopt;
+  }
+  return Rejection{RejectReason::kMemory,
+                   fmt::format("{} of host memory needed, {} there, node {}", shown_against(*fullest, there),
+                               shown_against(there, there), fullest - nodes.begin())};
+}
+
+}  // namespace
+
 std::optional<Rejection> find_memory_rejection(const Scenario& scenario, const Estimate& estimate) {
   const Bytes there = scenario.hardware.device.memory.value;
   if (estimate.peak_memory <= there) {
-    return std::nullopt;
+    return find_host_memory_rejection(scenario, estimate);
   }
   const auto& memory = estimate.stage_memory;
   const auto fullest = std::max_element(memory.begin(), memory.end(),
                                         [](const auto& a, const auto& b) { return a.reserved < b.reserved; });
-  const auto gib = [](Bytes size) { return static_cast<double>(size.value) / static_cast<double>(kGibi); };
-  const bool large = there.value >= kGibi / 10;
-  const auto shown = [&](Bytes size) {
-    return large ? fmt::format("{:.1f} GiB", gib(size)) : format_bytes(size);
-  };
   return Rejection{RejectReason::kMemory,
-                   fmt::format("{} needed, {} there, stage {}", shown(fullest->reserved), shown(there),
-                               fullest - memory.begin())};
+                   fmt::format("{} needed, {} there, stage {}", shown_against(fullest->reserved, there),
+                               shown_against(there, there), fullest - memory.begin())};
 }
 
 Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluator& evaluator,

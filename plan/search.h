@@ -60,7 +60,8 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
 Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluator& evaluator,
               Fidelity fidelity);
 
-/// "83.1 GiB needed, 80.0 GiB there, stage 0", when `estimate` does not fit its devices.
+/// "83.1 GiB needed, 80.0 GiB there, stage 0", when `estimate` does not fit its devices; likewise of the
+/// memory of a node's host, where the hardware file says how much there is.
 std::optional<Rejection> find_memory_rejection(const Scenario& scenario, const Estimate& estimate);
 
 /// The value that the objective makes smallest.

@@ -148,7 +148,7 @@ StageShape shape_of(const Stage& stage) {
   };
   for (const Buffer& buffer : stage.buffers) {
     if (buffer.persistent) {
-      persistent += buffer.bytes.value;
+      persistent += buffer.device_bytes().value;
     } else if (buffer.first.template_index != buffer.last.template_index) {
       const Phase phase = phase_of(buffer.first);
       shape.saved += phase == Phase::kForward ? buffer.bytes : Bytes(0);
@@ -213,6 +213,7 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, LayerKind 
   }
   alike.zero_stage = 0;
   alike.zero_group = 0;
+  alike.offload = Offload::kNone;
   return lower(small, alike);
 }
 

@@ -18,8 +18,9 @@ struct BlockTime {
   Seconds backward;  ///< with a split backward: of input gradients
   Seconds weight;    ///< with a split backward: weight gradients, with what they wait for
   Seconds recompute;
-  AxisSeconds exposed_forward{};   ///< communication of forward
-  AxisSeconds exposed_backward{};  ///< of backward and recomputation
+  AxisSeconds exposed_forward{};                  ///< communication of forward
+  AxisSeconds exposed_backward{};                 ///< of backward and recomputation
+  Seconds offload_forward{}, offload_backward{};  ///< waiting for copies
 
   BlockTime operator+(const BlockTime& other) const {
     return {forward + other.forward,
@@ -27,14 +28,19 @@ struct BlockTime {
             weight + other.weight,
             recompute + other.recompute,
             exposed_forward + other.exposed_forward,
-            exposed_backward + other.exposed_backward};
+            exposed_backward + other.exposed_backward,
+            offload_forward + other.offload_forward,
+            offload_backward + other.offload_backward};
   }
   BlockTime operator*(double times) const {
-    return {forward * times,   backward * times,        weight * times,
-            recompute * times, exposed_forward * times, exposed_backward * times};
+    return {forward * times,         backward * times,        weight * times,
+            recompute * times,       exposed_forward * times, exposed_backward * times,
+            offload_forward * times, offload_backward * times};
   }
-  Seconds whole_forward() const { return forward + exposed_forward.total(); }
-  Seconds whole_backward() const { return backward + recompute + exposed_backward.total(); }
+  Seconds whole_forward() const { return forward + exposed_forward.total() + offload_forward; }
+  Seconds whole_backward() const {
+    return backward + recompute + exposed_backward.total() + offload_backward;
+  }
 };
 
 /// Memory of a chunk that holds one layer, for one microbatch in flight.
@@ -42,9 +48,9 @@ struct StageShape {
   std::int64_t parameters = 0;         ///< elements on a rank, experts' aside
   std::int64_t expert_parameters = 0;  ///< of experts, which fewer ranks hold
   std::int64_t num_tensors = 0;
-  Bytes saved;     ///< from forward to backward
+  Bytes saved;     ///< from forward to backward, were it all on the device
   Bytes deferred;  ///< of a split backward: until the weight gradients, after the input gradients are made
-  Bytes peak;      ///< of what lives no longer than a microbatch
+  Bytes peak;      ///< of what lives no longer than a microbatch; likewise
   Bytes partial_gradients;  ///< to be summed over the tensor-parallel group once a step
 };
 

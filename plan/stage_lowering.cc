@@ -4,8 +4,6 @@
 
 #include <numeric>
 
-#include "plan/schedule.h"
-
 namespace portolan {
 
 std::vector<Block> layer_kinds(const TransformerConfig& model, const BlockOptions& options) {
@@ -191,13 +189,16 @@ void StageLowering::forward(Chunk& chunk) {
   }
   const auto prefetch = static_cast<std::size_t>(context_.scenario.software.gather_prefetch.value);
   std::size_t gathered = 0;
+  std::vector<std::int32_t> copies;
   for (std::size_t i = 0; i < chunk.blocks.size(); ++i) {
     for (; context_.sharding().parameters && gathered <= i + prefetch && gathered < chunk.blocks.size();
          ++gathered) {
       chunk.blocks[gathered].gather_for_forward(assembler,
                                                 sharers_op(Phase::kParameterGather, LaneIndex::kDataGather));
     }
+    wait_for_copies(assembler, chunk, i, copies);
     chunk.blocks[i].forward(assembler, chunk.places[i]);
+    copy_to_host(assembler, chunk, i, copies);
   }
   if (!has_head(chunk)) {
     send(assembler, chunk, Direction::kForward, chunk.output);
@@ -212,7 +213,9 @@ void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) 
   for (BlockLowering& block : chunk.blocks) {
     block.begin_backward();
   }
-  std::size_t gathered = 0;      // from the back
+  std::size_t gathered = 0;  // from the back
+  std::size_t fetched = 0;   // likewise, one block ahead
+  std::vector<std::int32_t> copies;
   std::size_t unsummed = count;  // blocks from here on have their gradients in buckets that are being summed
   for (std::size_t done = 0; done < count; ++done) {
     for (; gathers && gathered <= done + prefetch && gathered < count; ++gathered) {
@@ -221,7 +224,11 @@ void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) 
         block.gather_for_backward(assembler, sharers_op(Phase::kParameterGather, LaneIndex::kDataGather));
       }
     }
+    for (; fetched <= done + 1 && fetched < count; ++fetched) {
+      copy_from_host(assembler, chunk, count - 1 - fetched);
+    }
     const std::size_t i = count - 1 - done;
+    wait_for_copies(assembler, chunk, i, copies);
     chunk.blocks[i].backward(assembler, chunk.places[i],
                              context_.options.split_backward ? Phase::kBackwardInput : Phase::kBackward);
     if (sharding.gradients) {
@@ -268,9 +275,7 @@ void StageLowering::backward(Chunk& chunk) {
 
 void StageLowering::order() {
   stage_.order.push_back({zero_template_, 0});
-  const PipelinePosition position{index_, context_.num_stages(), context_.num_microbatches,
-                                  context_.strategy.virtual_stages};
-  for (const Pass& pass : pass_order(context_.strategy.schedule, position)) {
+  for (const Pass& pass : pass_order(context_.strategy.schedule, position())) {
     const Chunk& chunk = chunks_[static_cast<std::size_t>(pass.chunk)];
     const std::int32_t of_phase = pass.phase == Phase::kForward          ? chunk.forward_template
                                   : pass.phase == Phase::kBackwardWeight ? chunk.weight_gradient_template
@@ -288,6 +293,8 @@ Stage StageLowering::lower() {
   }
   for (Chunk& chunk : chunks_) {
     make_blocks(chunk);
+    chunk.keeps_last_layer = offloads_activations(context_.strategy.offload) &&
+                             backward_follows_at_once(context_.strategy.schedule, position(), chunk.index);
     chunk.first_parameter.push_back(parameters_.size());
   }
   zero_gradients();

@@ -11,6 +11,7 @@
 #include "plan/program.h"
 #include "plan/rank_place.h"
 #include "plan/scenario.h"
+#include "plan/schedule.h"
 #include "plan/template_assembler.h"
 
 namespace portolan {
@@ -66,6 +67,7 @@ class StageLowering {
     std::int32_t output = Buffer::kNone;            ///< hidden states sent
     std::int32_t output_gradient = Buffer::kNone;
     std::int32_t input_gradient = Buffer::kNone;
+    bool keeps_last_layer = false;  ///< of activations that go to the host
     std::int32_t forward_template = -1;
     std::int32_t backward_template = -1;         ///< with a split backward: of input gradients
     std::int32_t weight_gradient_template = -1;  ///< with a split backward only
@@ -76,6 +78,9 @@ class StageLowering {
   bool has_head(const Chunk& chunk) const { return chunk.virtual_stage == context_.num_virtual_stages() - 1; }
   bool first() const { return index_ == 0; }
   bool last() const { return index_ == context_.num_stages() - 1; }
+  PipelinePosition position() const {
+    return {index_, context_.num_stages(), context_.num_microbatches, context_.strategy.virtual_stages};
+  }
   BlockLowering::Place place_of_layer(std::int32_t layer) const;
 
   void make_blocks(Chunk& chunk);
@@ -86,7 +91,19 @@ class StageLowering {
   void forward(Chunk& chunk);
   void backward(Chunk& chunk);
   void backward_blocks(TemplateAssembler& assembler, Chunk& chunk);
+  bool moves_to_host(const Chunk& chunk, std::size_t block) const;
+  /// `copies`: of the layers of the template so far, the op that copies it, -1: none. Before each forward or
+  /// backward of a block.
+  void wait_for_copies(TemplateAssembler& assembler, const Chunk& chunk, std::size_t block,
+                       std::vector<std::int32_t>& copies) const;
+  void copy_to_host(TemplateAssembler& assembler, Chunk& chunk, std::size_t block,
+                    std::vector<std::int32_t>& copies) const;
+  void copy_from_host(TemplateAssembler& assembler, Chunk& chunk, std::size_t block) const;
   void gradient_sync();
+  /// The update of a parameter, with states that it makes.
+  Kernel update_of(const StageParameter& parameter);
+  /// Updates of all parameters, block by block, with states that come from the host and go back.
+  void streamed_optimizer(TemplateAssembler& assembler);
   void optimizer();
   void parameter_gather();
   void order();

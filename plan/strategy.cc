@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kSchedules = {"gpipe", "1f1b", "interleaved", "zb-h1"};
 constexpr std::array<std::string_view, 5> kPrecisions = {"fp32", "tf32", "fp16", "bf16", "fp8"};
+constexpr std::array<std::string_view, 4> kOffloads = {"none", "activations", "optimizer",
+                                                       "activations+optimizer"};
 constexpr std::array<std::string_view, kNumAxes> kAxes = {"tensor", "context", "expert", "data", "pipeline"};
 
 }  // namespace
@@ -49,6 +51,9 @@ std::string_view precision_name(Precision precision) {
 std::optional<Precision> find_precision(std::string_view name) {
   return find_name<Precision>(kPrecisions, name);
 }
+
+std::string_view offload_name(Offload offload) { return kOffloads[static_cast<std::size_t>(offload)]; }
+std::optional<Offload> find_offload(std::string_view name) { return find_name<Offload>(kOffloads, name); }
 
 std::string_view axis_name(Axis axis) { return kAxes[static_cast<std::size_t>(axis)]; }
 std::optional<Axis> find_axis(std::string_view name) { return find_name<Axis>(kAxes, name); }
@@ -168,6 +173,9 @@ std::string short_name(const Strategy& s) {
     name += s.gradient_aggregation.bucket.value > 0
                 ? fmt::format(" overlap {}", format_bytes(s.gradient_aggregation.bucket))
                 : " overlap";
+  }
+  if (s.offload != Offload::kNone) {
+    name += fmt::format(" offload {}", offload_name(s.offload));
   }
   if (s.axis_order != Strategy{}.axis_order) {
     name += " order";

@@ -58,6 +58,16 @@ struct GradientAggregation {
   bool operator==(const GradientAggregation&) const = default;
 };
 
+/// What is kept in the memory of a node's host while the device does not use it: activations from forward to
+/// backward, states of the optimizer from step to step.
+enum class Offload : std::uint8_t { kNone, kActivations, kOptimizer, kActivationsAndOptimizer };
+constexpr bool offloads_activations(Offload offload) {
+  return offload == Offload::kActivations || offload == Offload::kActivationsAndOptimizer;
+}
+constexpr bool offloads_optimizer(Offload offload) {
+  return offload == Offload::kOptimizer || offload == Offload::kActivationsAndOptimizer;
+}
+
 /// How a training step is divided over ranks and ordered in time.
 struct Strategy {
   std::int32_t tensor_parallel = 1;
@@ -74,7 +84,7 @@ struct Strategy {
   Recompute recompute;
   GradientAggregation gradient_aggregation;
   Precision precision = Precision::kBf16;
-  std::string offload = "none";
+  Offload offload = Offload::kNone;
   std::vector<std::int32_t> layers_per_stage;  ///< empty: as even as can be, longer stages in the middle
   std::array<Axis, kNumAxes> axis_order = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData,
                                            Axis::kPipeline};
@@ -104,7 +114,7 @@ struct StrategyConstraints {
   std::optional<bool> overlap;
   std::optional<std::string> compression;
   std::optional<Precision> precision;
-  std::optional<std::string> offload;
+  std::optional<Offload> offload;
   std::optional<std::vector<std::int32_t>> layers_per_stage;
   std::optional<std::array<Axis, kNumAxes>> axis_order;
 
@@ -131,6 +141,8 @@ std::string recompute_name(const Strategy& strategy);
 std::optional<RecomputeSet> find_recompute(std::string_view name);
 std::string_view precision_name(Precision precision);
 std::optional<Precision> find_precision(std::string_view name);
+std::string_view offload_name(Offload offload);
+std::optional<Offload> find_offload(std::string_view name);
 std::string_view axis_name(Axis axis);
 std::optional<Axis> find_axis(std::string_view name);
 

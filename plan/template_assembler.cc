@@ -19,6 +19,11 @@ std::int32_t add_buffer(Stage& stage, Buffer buffer) {
   return static_cast<std::int32_t>(stage.buffers.size()) - 1;
 }
 
+bool is_touched(const Stage& stage, std::int32_t index) {
+  const Buffer& buffer = stage.buffers[static_cast<std::size_t>(index)];
+  return !buffer.persistent && buffer.first.template_index != kUntouched;
+}
+
 TemplateAssembler::TemplateAssembler(Stage& stage, std::string name, std::int32_t chunk)
     : stage_(stage), template_index_(static_cast<std::int32_t>(stage.templates.size())) {
   stage_.templates.push_back({.name = std::move(name), .chunk = chunk, .ops = {}});
@@ -82,7 +87,7 @@ void TemplateAssembler::add_kernel(const ComputePlace& place, Kernel kernel) {
 
 void TemplateAssembler::end_op() { open_ = false; }
 
-void TemplateAssembler::add_communication(Op op, const Wait& wait) {
+std::int32_t TemplateAssembler::add_communication(Op op, const Wait& wait) {
   std::vector<Op>& ops = current().ops;
   const auto index = static_cast<std::int32_t>(ops.size());
   if (wait.for_compute || wait.after_compute) {
@@ -103,6 +108,7 @@ void TemplateAssembler::add_communication(Op op, const Wait& wait) {
   } else if (wait.compute_waits == ComputeWaits::kAtUse) {
     under_way_.push_back(index);
   }
+  return index;
 }
 
 }  // namespace portolan

@@ -24,6 +24,8 @@ class TemplateAssembler {
   TemplateAssembler(Stage& stage, std::string name, std::int32_t chunk = 0);
 
   std::int32_t template_index() const { return template_index_; }
+  /// The last compute op so far; none: -1.
+  std::int32_t last_compute() const { return last_compute_; }
 
   struct ComputePlace {
     Phase phase = Phase::kForward;
@@ -33,14 +35,15 @@ class TemplateAssembler {
   void add_kernel(const ComputePlace& place, Kernel kernel);
   /// Ends the current compute op: the next kernel begins one of its own.
   void end_op();
-  /// Adds a communication op; with `for_compute` it waits for all that is computed before it and for what the
-  /// next compute op would wait for, with `after_compute` for the former only.
+  /// Adds a communication op or a copy; with `for_compute` it waits for all that is computed before it and
+  /// for what the next compute op would wait for, with `after_compute` for the former only.
   struct Wait {
     bool for_compute = true;
     bool after_compute = false;
     ComputeWaits compute_waits = ComputeWaits::kAtOnce;
   };
-  void add_communication(Op op, const Wait& wait);
+  /// Returns its index in the template.
+  std::int32_t add_communication(Op op, const Wait& wait);
   /// Further predecessors of the next compute op that begins.
   void next_compute_waits_for(Predecessor predecessor) { pending_.push_back(predecessor); }
 
@@ -60,5 +63,7 @@ class TemplateAssembler {
 
 /// Adds a buffer whose lifetime is not known yet.
 std::int32_t add_buffer(Stage& stage, Buffer buffer);
+/// Whether an op so far uses the buffer, which is not persistent.
+bool is_touched(const Stage& stage, std::int32_t buffer);
 
 }  // namespace portolan

@@ -54,6 +54,9 @@ class Unfolder {
     std::vector<std::int32_t> lane_tail;             ///< last instance in each lane
     std::vector<std::int32_t> slot_first_instance;   ///< by slot
     std::vector<std::int32_t> last_compute_at_slot;  ///< instance, or -1
+    std::vector<std::int32_t> copies;                ///< instances: to the host
+    std::vector<std::int32_t> copies_at_slot;        ///< their number at the end of each slot
+    std::map<std::pair<std::int32_t, std::int32_t>, std::int32_t> last_slots;  ///< by chunk and microbatch
     std::int32_t last_compute = -1;
     std::map<std::int32_t, std::int32_t> occurrences;  ///< of collectives that several stages share, by lane
   };
@@ -67,6 +70,8 @@ class Unfolder {
   MeetingKey meeting_key(UnitState& state, const Slot& slot, const Op& op, std::int32_t op_index);
   std::int32_t expected_arrivals(const Op& op) const;
   void make_meeting(Meeting& made, const UnitState& state, const Op& op);
+  std::int32_t awaited_copy(const UnitState& state, const Predecessor& predecessor,
+                            std::int32_t slot_index) const;
   void link_predecessors(UnitState& state, std::int32_t slot, const CostedOp& op, OpInstance& instance);
 
   const CostedProgram& costed_;
@@ -161,8 +166,30 @@ std::pair<std::int32_t, std::int32_t> Unfolder::activities_of(UnitState& state, 
   const Op& source = source_.stages[stage]
                          .templates[static_cast<std::size_t>(slot.template_index)]
                          .ops[static_cast<std::size_t>(source_op)];
+  if (op.kind == OpKind::kCopy) {
+    Meeting alone;
+    make_meeting(alone, state, source);
+    return {alone.begin, alone.end};
+  }
   const Meeting& met = meeting(state, slot, source, source_op);
   return {met.begin, met.end};
+}
+
+/// The instance of a copy to the host: those before it are over when it is. -1: there is none.
+std::int32_t Unfolder::awaited_copy(const UnitState& state, const Predecessor& p,
+                                    std::int32_t slot_index) const {
+  const auto end_of = [&](std::int32_t slot) { return state.copies_at_slot[static_cast<std::size_t>(slot)]; };
+  std::int32_t copies = 0;
+  if (p.kind == Predecessor::Kind::kToHost) {
+    copies = (slot_index > 0 ? end_of(slot_index - 1) : 0) - p.op;
+  } else {
+    const Stage& stage = source_.stages[static_cast<std::size_t>(state.stage)];
+    const Slot& slot = stage.order[static_cast<std::size_t>(slot_index)];
+    const Template& t = stage.templates[static_cast<std::size_t>(slot.template_index)];
+    const auto own = state.last_slots.find({t.chunk, slot.microbatch});
+    copies = own == state.last_slots.end() ? 0 : end_of(own->second);
+  }
+  return copies > 0 ? state.copies[static_cast<std::size_t>(copies) - 1] : -1;
 }
 
 void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const CostedOp& op,
@@ -176,6 +203,10 @@ void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const Cost
     }
   };
   wait_for(state.lane_tail[static_cast<std::size_t>(op.lane)]);
+  const CostedStage& stage = costed_.stages[static_cast<std::size_t>(state.stage)];
+  const auto is_copy = [&](const OpInstance& other) {
+    return stage.in_slot(other.slot).ops[static_cast<std::size_t>(other.op)].kind == OpKind::kCopy;
+  };
   const auto first_of = [&](std::int32_t s) {
     return state.slot_first_instance[static_cast<std::size_t>(s)];
   };
@@ -190,8 +221,14 @@ void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const Cost
         break;
       case Predecessor::Kind::kAllOps:
         for (std::int32_t i = past >= 0 ? first_of(past) : 0; past >= 0 && i < first_of(past + 1); ++i) {
-          wait_for(i);
+          if (!is_copy(instances[static_cast<std::size_t>(i)])) {
+            wait_for(i);
+          }
         }
+        break;
+      case Predecessor::Kind::kToHost:
+      case Predecessor::Kind::kOwnToHost:
+        wait_for(awaited_copy(state, p, slot));
         break;
     }
   }
@@ -201,6 +238,8 @@ void Unfolder::link_predecessors(UnitState& state, std::int32_t slot, const Cost
 void Unfolder::add_slot(UnitState& state, std::int32_t slot_index) {
   const auto stage = static_cast<std::size_t>(state.stage);
   const CostedTemplate& t = costed_.stages[stage].in_slot(slot_index);
+  const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
+  const Template& of_slot = source_.stages[stage].templates[static_cast<std::size_t>(slot.template_index)];
   std::vector<OpInstance>& instances = result_.units[static_cast<std::size_t>(state.index)].instances;
   state.slot_first_instance.push_back(static_cast<std::int32_t>(instances.size()));
   for (std::size_t o = 0; o < t.ops.size(); ++o) {
@@ -212,10 +251,15 @@ void Unfolder::add_slot(UnitState& state, std::int32_t slot_index) {
     state.lane_tail[static_cast<std::size_t>(op.lane)] = index;
     if (op.kind == OpKind::kCompute) {
       state.last_compute = index;
+    } else if (op.kind == OpKind::kCopy &&
+               of_slot.ops[static_cast<std::size_t>(op.parts.front().op)].to_host) {
+      state.copies.push_back(index);
     }
     instances.push_back(instance);
   }
   state.last_compute_at_slot.push_back(state.last_compute);
+  state.last_slots[{of_slot.chunk, slot.microbatch}] = slot_index;
+  state.copies_at_slot.push_back(static_cast<std::int32_t>(state.copies.size()));
 }
 
 void Unfolder::add_unit(std::int32_t rank) {

@@ -56,8 +56,9 @@ struct Use {
   bool sends = false;
   bool recomputes = false;
   bool fp8_products = false;
-  Traffic ring;  ///< of collectives that are not measured whole
-  Traffic send;  ///< likewise, of sends
+  bool copies = false;  ///< to the host and back
+  Traffic ring;         ///< of collectives that are not measured whole
+  Traffic send;         ///< likewise, of sends
 };
 
 bool has_points(const Hardware& hardware, std::string_view collective) {
@@ -97,6 +98,11 @@ class UseOfProgram {
         use_.kernels.insert(kernel.kind);
         use_.fp8_products |= kernel.shape.factor_bytes == 1;
       }
+      return;
+    }
+    if (op.kind == OpKind::kCopy) {
+      use_.copies = true;
+      use_.send.pcie = true;
       return;
     }
     const bool is_collective = op.kind == OpKind::kCollective;
@@ -214,6 +220,7 @@ void note_links(const Hardware& hardware, const Use& use, FigureList& list) {
   link("nic", hardware.nic, &Traffic::nic);
   link("trunk", hardware.trunk, &Traffic::trunk);
   link("core_trunk", hardware.core_trunk, &Traffic::core_trunk);
+  list.note("host_memory", hardware.host_memory, use.copies);
   list.note("intra_node_step", hardware.intra_node_step, use.ring.nvlink);
   list.note("inter_node_step", hardware.inter_node_step, use.ring.nic);
 }
@@ -229,6 +236,12 @@ void add_what_was_not_measured(const Hardware& hardware, const Use& use, FigureL
   if ((use.sends || use.collectives.contains(CollectiveKind::kShift)) &&
       !has_points(hardware, "send_receive")) {
     list.add("collective.send_receive", "links at the efficiency of all-reduce; none was measured");
+  }
+  if (use.copies) {
+    list.add("copy.host", "PCIe at pcie.efficiency; no copy to or from a host was measured");
+    if (hardware.host_memory.value.value == 0) {
+      list.add("host_memory", "unknown: what is kept there is not held against it");
+    }
   }
   if (use.fp8_products) {
     list.add("kernel.linear_forward and backward in fp8",

@@ -27,6 +27,8 @@ struct UnvalidatedFigure {
 ///   program. A link counts when a payload crosses it, its latency when a send does; a ring's step when no
 ///   collective_points stand in for it; a feature of the software when this strategy and model meet it. What
 ///   a framework is able to do decides what the search tries, not what a plan costs.
+/// - Copies to and from hosts, which no hardware file has measured, and the hosts' memory where it is
+/// unknown.
 /// - Collectives and sends without collective_points of their own, other than the all-reduce, of which the
 ///   efficiencies of links are; memory-bound kernels without kernel_rates of their own, priced by bytes.
 /// Precondition: `program` is what `scenario` and `strategy` lower to, on `cluster`.

@@ -122,9 +122,8 @@ std::string breakdown_table(const Estimate& estimate, std::size_t width) {
 }
 
 std::string memory_table(const Estimate& estimate, std::size_t width) {
-  const std::vector<Column> columns{{.header = "stage"},      {.header = "reserved"},
-                                    {.header = "parameters"}, {.header = "gradients"},
-                                    {.header = "optimizer"},  {.header = "activations"}};
+  std::vector<Column> columns{{.header = "stage"},     {.header = "reserved"},  {.header = "parameters"},
+                              {.header = "gradients"}, {.header = "optimizer"}, {.header = "activations"}};
   // Of a deep pipeline the ends and the fullest stage: between them memory falls evenly.
   const auto& stages = estimate.stage_memory;
   constexpr std::size_t kShown = 8;
@@ -132,6 +131,11 @@ std::string memory_table(const Estimate& estimate, std::size_t width) {
       std::max_element(stages.begin(), stages.end(),
                        [](const StageMemory& a, const StageMemory& b) { return a.reserved < b.reserved; }) -
       stages.begin());
+  const bool on_host =
+      std::any_of(stages.begin(), stages.end(), [](const StageMemory& m) { return m.host.value > 0; });
+  if (on_host) {
+    columns.push_back({.header = "on host"});
+  }
   std::vector<std::vector<std::string>> rows;
   bool skipping = false;
   for (std::size_t s = 0; s < stages.size(); ++s) {
@@ -141,8 +145,11 @@ std::string memory_table(const Estimate& estimate, std::size_t width) {
       const StageMemory& m = stages[s];
       rows.push_back({std::to_string(s), gib(m.reserved), gib(m.parameters), gib(m.gradients),
                       gib(m.optimizer_states), gib(m.activations)});
+      if (on_host) {
+        rows.back().push_back(gib(m.host));
+      }
     } else if (!skipping) {
-      rows.push_back({"...", "", "", "", "", ""});
+      rows.emplace_back(columns.size(), "").front() = "...";
     }
     skipping = !shown;
   }

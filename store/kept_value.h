@@ -70,6 +70,8 @@ struct KeptValue<CollectiveAlgorithm> : KeptCode<CollectiveAlgorithm, 3> {};
 template <>
 struct KeptValue<Precision> : KeptCode<Precision, 5> {};
 template <>
+struct KeptValue<Offload> : KeptCode<Offload, 4> {};
+template <>
 struct KeptValue<Axis> : KeptCode<Axis, kNumAxes> {};
 
 /// Bit g is kernel group g.
@@ -98,6 +100,10 @@ static_assert(static_cast<int>(Precision::kTf32) == 1);
 static_assert(static_cast<int>(Precision::kFp16) == 2);
 static_assert(static_cast<int>(Precision::kBf16) == 3);
 static_assert(static_cast<int>(Precision::kFp8) == 4);
+static_assert(static_cast<int>(Offload::kNone) == 0);
+static_assert(static_cast<int>(Offload::kActivations) == 1);
+static_assert(static_cast<int>(Offload::kOptimizer) == 2);
+static_assert(static_cast<int>(Offload::kActivationsAndOptimizer) == 3);
 static_assert(static_cast<int>(Axis::kTensor) == 0);
 static_assert(static_cast<int>(Axis::kContext) == 1);
 static_assert(static_cast<int>(Axis::kExpert) == 2);

@@ -10,7 +10,7 @@ namespace portolan {
 /// Where each field of a run stands in its HDF5 file, written once: with an Hdf5Writer it writes a const
 /// value, with an Hdf5Reader it fills one. docs/run-file.md is the same list for people; a change of either
 /// is a new format version.
-inline constexpr std::int32_t kRunFormatVersion = 1;
+inline constexpr std::int32_t kRunFormatVersion = 2;
 inline constexpr const char* kRunFormatVersionName = "format_version";
 
 template <typename Archive, typename Value>
@@ -73,7 +73,8 @@ void visit_estimate(Archive& archive, Value& estimate) {
                   Column{"optimizer_states_bytes", &StageMemory::optimizer_states},
                   Column{"activations_bytes", &StageMemory::activations},
                   Column{"workspace_bytes", &StageMemory::workspace},
-                  Column{"communication_bytes", &StageMemory::communication});
+                  Column{"communication_bytes", &StageMemory::communication},
+                  Column{"host_bytes", &StageMemory::host});
   });
 }
 

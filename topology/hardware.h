@@ -97,6 +97,7 @@ struct Hardware {
   DeviceSpec device;
   LinkSpec nvlink;               ///< a GPU to its node's switch; of the host device: shared memory
   std::optional<LinkSpec> pcie;  ///< a GPU to its PCIe switch; none: never a bottleneck, no route to the host
+  Sourced<Bytes> host_memory;    ///< of a node; 0: unknown
   LinkSpec nic;                  ///< a network card to its leaf switch; unused with one node
   std::int64_t nics_per_node = 0;
   bool rails = true;                 ///< a leaf for each rail of a pod; false: one for all cards of a pod

@@ -31,7 +31,8 @@ JsonValue memory_json(const StageMemory& memory) {
       .set("optimizer_state_bytes", memory.optimizer_states.value)
       .set("activation_bytes", memory.activations.value)
       .set("workspace_bytes", memory.workspace.value)
-      .set("communication_bytes", memory.communication.value);
+      .set("communication_bytes", memory.communication.value)
+      .set("host_bytes", memory.host.value);
 }
 
 JsonValue positive_or_null(double value) { return value > 0 ? JsonValue(value) : JsonValue(); }

@@ -99,9 +99,10 @@ void read_communication(DocumentSection& section, const Scope& scope, Op& op) {
       axes.insert(axis);
     }
   });
-  op.axes = axes.empty() ? op.axes : axes;
+  op.axes = axes.empty() && op.kind != OpKind::kCopy ? op.axes : axes;
   section.optional("peer_offset", op.peer_offset, WholeRange{-kDegree.most, kDegree.most});
   section.optional("channel", op.channel, WholeRange{0, kMostSlots});
+  section.optional("to_host", op.to_host);
   section.optional("bytes", op.bytes.value, kSize);
   section.optional_list("buffers", [&](const DocumentValue& buffer) {
     read_index(buffer, op.buffers.emplace_back(), scope.num_buffers);
@@ -162,6 +163,7 @@ Buffer read_buffer(const DocumentValue& item, const std::vector<Template>& templ
   section.required("kind", buffer.kind);
   section.required("bytes", buffer.bytes.value, kSize);
   section.optional("persistent", buffer.persistent);
+  section.optional("on_host", buffer.on_host);
   section.optional_value("first",
                          [&](const DocumentValue& value) { read_step(value, templates, buffer.first); });
   section.optional_value("last",

@@ -110,6 +110,7 @@ JsonValue write_op(const Op& op) {
       .set_list("axes", op.axes == fresh.axes ? JsonValue::array() : write_axes(op.axes))
       .set("peer_offset", op.peer_offset, fresh.peer_offset)
       .set("channel", op.channel, fresh.channel)
+      .set("to_host", op.to_host, fresh.to_host)
       .set("bytes", op.bytes.value, fresh.bytes.value)
       .set_list("buffers", json_list(op.buffers))
       .set_list("predecessors", list_of(op.predecessors, &write_predecessor))
@@ -135,7 +136,7 @@ JsonValue write_buffer(const Buffer& buffer) {
   object.set_always("name", buffer.name)
       .set_always("kind", buffer.kind)
       .set_always("bytes", buffer.bytes.value);
-  object.set("persistent", buffer.persistent, fresh.persistent);
+  object.set("persistent", buffer.persistent, fresh.persistent).set("on_host", buffer.on_host, fresh.on_host);
   if (!(buffer.first == fresh.first && buffer.last == fresh.last)) {
     object.set_list("first", write_step(buffer.first)).set_list("last", write_step(buffer.last));
   }

@@ -128,7 +128,7 @@ void read_strategy(DocumentSection& section, Strategy& strategy, std::int64_t nu
   read_none(section, "compression", strategy.gradient_aggregation.compression);
   read_parsed(section, "axis_order", strategy.axis_order, &parse_axis_order);
   section.required("precision", strategy.precision);
-  read_none(section, "offload", strategy.offload);
+  section.optional("offload", strategy.offload);
   section.optional_list("layers", [&](const DocumentValue& item) {
     std::int32_t layers = 0;
     item.read(layers, WholeRange{0, kDegree.most});

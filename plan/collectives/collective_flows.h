@@ -38,6 +38,10 @@ struct CollectiveRequest {
 /// latency, from intra_node_step and inter_node_step of the hardware.
 FlowSet collective_flows(const Cluster& cluster, CollectiveRequest request);
 
+/// A copy between a device and its node's host: bytes / bandwidth + latency of PCIe. Precondition: it has
+/// figures.
+FlowSet host_copy(const Cluster& cluster, DeviceIndex device, bool to_host, Bytes payload);
+
 /// A send: bytes / bandwidth + latency of the route, or the measured time.
 FlowSet point_to_point(const Cluster& cluster, DeviceIndex source, DeviceIndex destination, Bytes payload);
 

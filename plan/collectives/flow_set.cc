@@ -4,6 +4,12 @@
 
 namespace portolan {
 
+Route route_of(const Cluster& cluster, const Flow& flow) {
+  return flow.destination == kHostEnd ? *cluster.host_route(flow.source)
+         : flow.source == kHostEnd    ? *cluster.route_from_host(flow.destination)
+                                      : cluster.route(flow.source, flow.destination);
+}
+
 Seconds uncontended_time(const Cluster& cluster, const FlowSet& set) {
   LinkLoads loads;
   loads.add(cluster, set);

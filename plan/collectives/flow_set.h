@@ -7,7 +7,10 @@
 
 namespace portolan {
 
-/// One payload between two devices.
+/// In place of a device: the host of the other end's node.
+inline constexpr DeviceIndex kHostEnd = -1;
+
+/// One payload between two devices, or between a device and its node's host.
 struct Flow {
   DeviceIndex source = 0;
   DeviceIndex destination = 0;
@@ -23,6 +26,9 @@ struct FlowSet {
 
   bool operator==(const FlowSet&) const = default;
 };
+
+/// The links that it crosses. Precondition: with the host at an end, PCIe has figures.
+Route route_of(const Cluster& cluster, const Flow& flow);
 
 /// Time of a flow set when nothing else uses its links: the busiest link's bytes over its bandwidth, and the
 /// latency.

@@ -6,7 +6,7 @@ namespace portolan {
 
 void LinkLoads::add(const Cluster& cluster, const FlowSet& set) {
   for (const Flow& flow : set.flows) {
-    for (const LinkIndex link : cluster.route(flow.source, flow.destination).links) {
+    for (const LinkIndex link : route_of(cluster, flow).links) {
       add(link, flow.bytes);
     }
   }

@@ -19,6 +19,12 @@ FlowSet point_to_point(const Cluster& cluster, DeviceIndex source, DeviceIndex d
   return {.flows = {{source, destination, static_cast<double>(payload.value)}}, .latency = route.latency};
 }
 
+FlowSet host_copy(const Cluster& cluster, DeviceIndex device, bool to_host, Bytes payload) {
+  const Flow flow = {to_host ? device : kHostEnd, to_host ? kHostEnd : device,
+                     static_cast<double>(payload.value)};
+  return {.flows = {flow}, .latency = route_of(cluster, flow).latency};
+}
+
 FlowSet shift_flows(const Cluster& cluster, const NodeGroup& group, Bytes payload) {
   const std::vector<DeviceIndex>& members = group.members();
   FlowSet set;

@@ -174,6 +174,38 @@ TEST(AllocatorReplayProperty, EqualsAPlainReplayInEverySmallPipeline) {
   }
 }
 
+// What is on the host takes none of the device's segments.
+TEST(AllocatorReplayProperty, LeavesOutWhatIsOnTheHost) {
+  for (const bool expandable : {false, true}) {
+    Gap gap;
+    for (const SmallPipeline& pipeline : small_pipelines(3, 4)) {
+      auto [scenario, strategy] = small_pipeline(pipeline);
+      scenario.model.num_layers *= 3;
+      scenario.hardware = with_pcie(scenario.hardware);
+      Program plain = lower(scenario, strategy);
+      strategy.offload = Offload::kActivationsAndOptimizer;
+      SCOPED_TRACE(short_name(strategy));
+      Program program = lower(scenario, strategy);
+      for (Program* each : {&plain, &program}) {
+        for (Stage& stage : each->stages) {
+          for (Buffer& buffer : stage.buffers) {
+            buffer.bytes = buffer.bytes * 3001;
+          }
+        }
+      }
+      compare(program, expandable, false, gap);
+      for (std::size_t s = 0; s < program.stages.size(); ++s) {
+        const CachingAllocator::Options options{.expandable_segments = expandable, .limit = {}};
+        const Bytes with = replay_steps(program.stages[s], template_walks(program.stages[s]), options);
+        if (pipeline.num_microbatches > 3 && s == 0 && program.stages.size() > 2) {
+          EXPECT_LT(with, replay_steps(plain.stages[s], template_walks(plain.stages[s]), options));
+        }
+      }
+    }
+    gap.print("offloaded pipelines");
+  }
+}
+
 TEST(AllocatorReplayProperty, EqualsAPlainReplayInLegalStrategies) {
   for (const bool expandable : {false, true}) {
     Gap gap;

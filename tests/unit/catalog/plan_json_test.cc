@@ -25,6 +25,23 @@ TEST(PlanJson, ReadsWhatItWrites) {
   }
 }
 
+TEST(PlanJson, ReadsCopiesThatItWrites) {
+  for (const Offload offload :
+       {Offload::kActivations, Offload::kOptimizer, Offload::kActivationsAndOptimizer}) {
+    Plan plan = sample_plan(2);
+    ASSERT_TRUE(plan.scenario.hardware.pcie);
+    plan.strategy.offload = offload;
+    plan.program = lower(plan.scenario, plan.strategy);
+    plan.hash = program_hash(plan.program);
+    const std::string text = write_plan(plan);
+    EXPECT_NE(text.find("\"kind\": \"copy\""), std::string::npos);
+    const Result<Plan> again = read_plan(text, "plan.json");
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(*again, plan);
+    EXPECT_EQ(write_plan(*again), text);
+  }
+}
+
 TEST(PlanJson, AnOrderListMayBeEditedByHand) {
   const Plan plan = sample_plan(1);
   const std::string text = write_plan(plan);

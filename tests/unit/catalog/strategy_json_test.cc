@@ -80,7 +80,8 @@ TEST(EstimateJson, HasTheKeysThatAreDocumentedAndNullForWhatIsNotComputed) {
                                        .optimizer_states = {},
                                        .activations = {},
                                        .workspace = {},
-                                       .communication = {}}};
+                                       .communication = {},
+                                       .host = Bytes(3)}};
   estimate.peak_memory = Bytes(7);
   estimate.mfu_pct = 51.5;
   const std::string line = write_json_line(to_json(estimate));
@@ -92,6 +93,7 @@ TEST(EstimateJson, HasTheKeysThatAreDocumentedAndNullForWhatIsNotComputed) {
           R"("stage_memory": [{"allocated_bytes": 5, "reserved_bytes": 7, "interval_bytes": null, )"),
       std::string::npos)
       << line;
+  EXPECT_NE(line.find(R"("communication_bytes": 0, "host_bytes": 3}])"), std::string::npos) << line;
   EXPECT_TRUE(line.ends_with(
       R"("peak_memory_bytes": 7, "mfu_pct": 51.5, "hfu_pct": 0, "tokens_per_s": 0, "energy_j": null, )"
       R"("cost": null, "program_hash": null})"))

@@ -10,8 +10,8 @@ namespace portolan {
 namespace {
 
 TEST(StrategyText, WhatIsNotThereYetIsNoMistakeInTheInput) {
-  for (const std::string_view text : {"recompute=optimal", "recompute=uniform:2", "compression=topk",
-                                      "offload=activations", "layers=Et|tmL"}) {
+  for (const std::string_view text :
+       {"recompute=optimal", "recompute=uniform:2", "compression=topk", "layers=Et|tmL"}) {
     EXPECT_EQ(parse_strategy(text).error().kind, ErrorKind::kInfeasible) << text;
   }
   EXPECT_EQ(parse_strategy("recompute=often").error().kind, ErrorKind::kBadInput);
@@ -24,7 +24,7 @@ TEST(StrategyText, ReadsEveryWord) {
       "zero_group=8,"
       "recompute=selective,aggregation=tree,bucket=25 "
       "MiB,compression=none,axis_order=tensor-data-pipeline,precision=fp16,"
-      "offload=none,layers=2:10:10:10");
+      "offload=activations,layers=2:10:10:10");
   ASSERT_TRUE(read) << read.error().message;
   StrategyConstraints expected;
   expected.tensor_parallel = 8;
@@ -43,7 +43,7 @@ TEST(StrategyText, ReadsEveryWord) {
   expected.bucket = Bytes(25 * kMebi);
   expected.compression = "none";
   expected.precision = Precision::kFp16;
-  expected.offload = "none";
+  expected.offload = Offload::kActivations;
   expected.layers_per_stage = {2, 10, 10, 10};
   expected.axis_order = {Axis::kTensor, Axis::kData, Axis::kPipeline, Axis::kContext, Axis::kExpert};
   EXPECT_EQ(*read, expected);
@@ -53,7 +53,8 @@ TEST(StrategyText, WritesWhatItReads) {
   for (const std::string text :
        {"", "tp=8", "recompute=none", "recompute=full:none:full", "recompute=full:", "recompute=norm1+mlp",
         "recompute=block:3", "recompute=block:0", "layers=0:4:4:0", "bucket=0", "bucket=1000 B", "layers=1",
-        "zero=0,zero_group=0", "sequence_parallel=false",
+        "zero=0,zero_group=0", "sequence_parallel=false", "offload=activations", "offload=optimizer",
+        "offload=activations+optimizer",
         "tp=8,pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=true,microbatch=2,schedule=zb-h1,zero="
         "3,zero_group=8,"
         "recompute=selective,aggregation=hierarchical,bucket=25 MiB,compression=none,"
@@ -126,7 +127,9 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
        "attention_context, projection, norm2, mlp, other joined by \"+\")"},
       {"bucket=25", "strategy.bucket: \"25\" has no unit (try \"25 GiB\")"},
       {"compression=gzip", "strategy.compression: \"gzip\" is not available yet (allowed: none)"},
-      {"offload=cpu", "strategy.offload: \"cpu\" is not available yet (allowed: none)"},
+      {"offload=cpu",
+       "strategy.offload: \"cpu\" is not known (allowed: none, activations, optimizer, "
+       "activations+optimizer)"},
       {"axis_order=tensor-tensor", "strategy.axis_order: \"tensor-tensor\" names tensor twice"},
       {"axis_order=depth",
        "strategy.axis_order: \"depth\" is not an order of axes (allowed: of tensor, context, expert, data, "

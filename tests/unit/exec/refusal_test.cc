@@ -37,6 +37,12 @@ TEST(Refusal, WhatTheHostCannotDoIsFoundBeforeAnythingRuns) {
          s.zero_stage = 1;
        },
        ErrorKind::kInfeasible, "host device cannot run reduce_scatter"},
+      {"copies to the host",
+       [](Scenario& s, Strategy& strategy) {
+         s.hardware.pcie = s.hardware.nvlink;
+         strategy.offload = Offload::kOptimizer;
+       },
+       ErrorKind::kInfeasible, "copies to and from host memory are not available on the host device yet"},
       {"bf16",
        [](Scenario& s, Strategy& strategy) {
          s.hardware.device.peak[Precision::kBf16] = s.hardware.device.peak[Precision::kFp32];

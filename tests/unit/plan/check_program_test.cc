@@ -50,15 +50,24 @@ Buffer& passing_buffer(Program& program) {
 
 Kernel& first_kernel(Program& program) { return template_of(program, 0, "forward 0").ops[0].kernels[0]; }
 
+/// The same with activations and optimizer states on the host.
+Program offloaded_program() {
+  Scenario scenario = tiny_scenario(4);
+  scenario.hardware = with_pcie(scenario.hardware);
+  Strategy strategy = sample_strategy(scenario, {.pipeline = 2, .data = 2, .microbatch = 2});
+  strategy.offload = Offload::kActivationsAndOptimizer;
+  return lower(scenario, strategy);
+}
+
 struct Row {
   const char* what;
   void (*change)(Program&);
   const char* message;  ///< a part of it
 };
 
-void expect_refused(const std::vector<Row>& table) {
+void expect_refused(const std::vector<Row>& table, Program (*make)() = &sample_program) {
   for (const Row& row : table) {
-    Program program = sample_program();
+    Program program = make();
     ASSERT_TRUE(check_program(program));
     row.change(program);
     const auto checked = check_program(program);
@@ -94,11 +103,11 @@ TEST(CheckProgram, NoticesMalformedOps) {
       {"a lane beyond", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 99; },
        "stages[0].templates[1].ops"},
       {"a lane below", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = -1; },
-       ".lane: -1 (allowed: 0 to 10)"},
+       ".lane: -1 (allowed: 0 to 12)"},
       {"a send in the compute lane", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 0; },
-       "compute ops belong to the compute lane"},
+       "an op belongs to a lane of its kind"},
       {"compute in the send lane", [](Program& p) { first_of(p, 0, OpKind::kCompute).lane = 3; },
-       "compute ops belong to the compute lane"},
+       "an op belongs to a lane of its kind"},
       {"compute without kernels", [](Program& p) { first_of(p, 0, OpKind::kCompute).kernels.clear(); },
        "a compute op has kernels"},
       {"a send with kernels", [](Program& p) { first_of(p, 0, OpKind::kSend).kernels.push_back({}); },
@@ -159,6 +168,56 @@ TEST(CheckProgram, NoticesMalformedOps) {
        [](Program& p) { first_of(p, 0, OpKind::kCollective).axes = {Axis::kPipeline}; },
        "the first and the last stage"},
   });
+}
+
+// Stage 0's first copy goes to the host.
+TEST(CheckProgram, NoticesMalformedCopies) {
+  Program good = offloaded_program();
+  ASSERT_TRUE(first_of(good, 0, OpKind::kCopy).to_host);
+  expect_refused(
+      {
+          {"a copy in a communication lane", [](Program& p) { first_of(p, 0, OpKind::kCopy).lane = 1; },
+           "an op belongs to a lane of its kind"},
+          {"a send in a copy lane", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 11; },
+           "an op belongs to a lane of its kind"},
+          {"the other direction", [](Program& p) { first_of(p, 0, OpKind::kCopy).to_host = false; },
+           "a copy from the host needs destinations"},
+          {"a source too few", [](Program& p) { first_of(p, 0, OpKind::kCopy).buffers.pop_back(); },
+           "a copy to the host needs destinations"},
+          {"nothing to copy", [](Program& p) { first_of(p, 0, OpKind::kCopy).buffers.clear(); },
+           "a copy to the host needs destinations"},
+          {"fewer bytes than the buffers have",
+           [](Program& p) { first_of(p, 0, OpKind::kCopy).bytes += Bytes(-4); },
+           "a copy to the host needs destinations"},
+          {"a source of another size",
+           [](Program& p) {
+             const std::int32_t source = first_of(p, 0, OpKind::kCopy).buffers.back();
+             p.stages[0].buffers[static_cast<std::size_t>(source)].bytes += Bytes(1);
+           },
+           "a copy to the host needs destinations"},
+          {"other ranks", [](Program& p) { first_of(p, 0, OpKind::kCopy).axes = {Axis::kData}; },
+           "a copy joins no other ranks"},
+          {"two lanes to the host", [](Program& p) { first_of(p, 0, OpKind::kCopy).lane = 12; },
+           "copies of one direction share a lane"},
+          {"a kernel that reads host memory",
+           [](Program& p) {
+             first_kernel(p).operands[0].tensor = first_of(p, 0, OpKind::kCopy).buffers.front();
+           },
+           "is on the host, which copies alone reach"},
+          {"a send out of host memory",
+           [](Program& p) {
+             first_of(p, 0, OpKind::kSend).buffers = {first_of(p, 0, OpKind::kCopy).buffers.front()};
+           },
+           "a buffer on the host is reached by copies alone"},
+          {"a send to the host", [](Program& p) { first_of(p, 0, OpKind::kSend).to_host = true; },
+           "copies only"},
+          {"less than no copies left",
+           [](Program& p) {
+             first_of(p, 0, OpKind::kSend).predecessors = {{Predecessor::Kind::kToHost, -1, 1}};
+           },
+           ".predecessors"},
+      },
+      &offloaded_program);
 }
 
 TEST(CheckProgram, NoticesMalformedBuffers) {

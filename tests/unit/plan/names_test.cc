@@ -27,12 +27,13 @@ void expect_bijective(int count, Name name, Find find) {
 
 TEST(Names, AreFoundAgain) {
   expect_bijective<Phase>(8, phase_name, find_phase);
-  expect_bijective<OpKind>(4, op_kind_name, find_op_kind);
+  expect_bijective<OpKind>(5, op_kind_name, find_op_kind);
   expect_bijective<CollectiveKind>(kNumCollectiveKinds, collective_name, find_collective);
   expect_bijective<BufferKind>(6, buffer_kind_name, find_buffer_kind);
   expect_bijective<ScheduleKind>(4, schedule_name, find_schedule);
   expect_bijective<Precision>(5, precision_name, find_precision);
   expect_bijective<CollectiveAlgorithm>(3, algorithm_name, find_algorithm);
+  expect_bijective<Offload>(4, offload_name, find_offload);
   expect_bijective<Axis>(kNumAxes, axis_name, find_axis);
   expect_bijective<Fidelity>(5, fidelity_name, find_fidelity);
 }

@@ -106,6 +106,11 @@ Hardware a100_like_hardware(std::int64_t nodes) {
   return hardware;
 }
 
+Hardware with_pcie(Hardware hardware) {
+  hardware.pcie = link(20e9, 1e-6, 1);
+  return hardware;
+}
+
 Hardware with_free_communication(Hardware hardware) {
   hardware.nvlink = link(1e30, 0, 1);
   hardware.nic = link(1e30, 0, 1);

@@ -25,6 +25,8 @@ Hardware small_hardware();
 /// and 0.8, NVLink 250 GB/s at 0.8, card 25 GB/s at 0.8; latencies 1 us and 2 us; ring steps 3 us and 10 us;
 /// launch 4 us.
 Hardware a100_like_hardware(std::int64_t nodes);
+/// With PCIe of 20 GB/s and 1 us.
+Hardware with_pcie(Hardware hardware);
 /// Bandwidth without end, no latency, no cost of a step: communication is free.
 Hardware with_free_communication(Hardware hardware);
 

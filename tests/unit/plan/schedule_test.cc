@@ -36,5 +36,20 @@ TEST(Schedule, OrdersOfSmallPipelines) {
   }
 }
 
+TEST(Schedule, BackwardFollowsAtOnceOnTheLastStageOnly) {
+  const auto follows = [](ScheduleKind schedule, std::int32_t stage, std::int32_t microbatches,
+                          std::int32_t chunk, std::int32_t chunks) {
+    return backward_follows_at_once(schedule, {stage, 2, microbatches, chunks}, chunk);
+  };
+  EXPECT_TRUE(follows(ScheduleKind::kOneFOneB, 1, 4, 0, 1));
+  EXPECT_FALSE(follows(ScheduleKind::kOneFOneB, 0, 4, 0, 1));
+  EXPECT_TRUE(follows(ScheduleKind::kOneFOneB, 0, 1, 0, 1));  // there is nothing else to do
+  EXPECT_TRUE(follows(ScheduleKind::kZeroBubbleH1, 1, 4, 0, 1));
+  EXPECT_FALSE(follows(ScheduleKind::kGPipe, 1, 4, 0, 1));
+  EXPECT_TRUE(follows(ScheduleKind::kInterleaved, 1, 4, 1, 2));
+  EXPECT_FALSE(follows(ScheduleKind::kInterleaved, 1, 4, 0, 2));
+  EXPECT_FALSE(follows(ScheduleKind::kInterleaved, 0, 4, 1, 2));
+}
+
 }  // namespace
 }  // namespace portolan

@@ -81,7 +81,7 @@ TEST(Enumerate, HonoursEveryConstraint) {
   c.bucket = Bytes(7);
   c.compression = "fp16";
   c.precision = Precision::kBf16;
-  c.offload = "cpu";
+  c.offload = Offload::kOptimizer;
   c.layers_per_stage = {1, 3};
   c.axis_order = {Axis::kData, Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline};
   const std::vector<Strategy> list = enumerate_strategies(scenario, c);
@@ -99,7 +99,7 @@ TEST(Enumerate, HonoursEveryConstraint) {
   expected.recompute.all_layers = recompute_full();
   expected.gradient_aggregation = {CollectiveAlgorithm::kTree, Bytes(7), true, "fp16"};
   expected.precision = Precision::kBf16;
-  expected.offload = "cpu";
+  expected.offload = Offload::kOptimizer;
   expected.layers_per_stage = {1, 3};
   expected.axis_order = *c.axis_order;
   EXPECT_EQ(list.front(), expected);
@@ -311,6 +311,23 @@ TEST(MemoryRejection, SaysWhatIsNeededWhatIsThereAndWhere) {
   estimate.stage_memory[1].reserved = estimate.peak_memory = Bytes(831 * kGibi / 10);
   EXPECT_EQ(find_memory_rejection(scenario, estimate),
             (Rejection{RejectReason::kMemory, "83.1 GiB needed, 80.0 GiB there, stage 1"}));
+}
+
+// 8 GPUs a node; stages of 4: the first node holds stages 0 and 1.
+TEST(MemoryRejection, CountsWhatTheRanksOfANodeKeepOnItsHost) {
+  Scenario scenario = gpt3_scenario();
+  Estimate estimate;
+  estimate.strategy.tensor_parallel = 4;
+  estimate.strategy.pipeline_parallel = 4;
+  estimate.stage_memory.resize(4);
+  estimate.stage_memory[0].host = Bytes(10 * kGibi);
+  estimate.stage_memory[1].host = Bytes(11 * kGibi);
+  EXPECT_EQ(find_memory_rejection(scenario, estimate), std::nullopt);  // nobody knows what is there
+  scenario.hardware.host_memory.value = Bytes(84 * kGibi);
+  EXPECT_EQ(find_memory_rejection(scenario, estimate), std::nullopt);
+  estimate.stage_memory[2].host = Bytes(22 * kGibi);
+  EXPECT_EQ(find_memory_rejection(scenario, estimate),
+            (Rejection{RejectReason::kMemory, "88.0 GiB of host memory needed, 84.0 GiB there, node 1"}));
 }
 
 TEST(Judge, GivesTheRejectionTheShortageOrTheEstimate) {

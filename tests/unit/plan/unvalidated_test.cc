@@ -108,6 +108,20 @@ TEST(UnvalidatedFigures, AreTheOnesThatThePlanUses) {
                         "nic.efficiency", "collective.send_receive"}));
 }
 
+// Copies cross PCIe, whose figures nobody measured for them; and how much memory the host has is not stated.
+TEST(UnvalidatedFigures, CopiesToTheHostCountPcie) {
+  Scenario scenario = nothing_measured(1);
+  Strategy strategy = sample_strategy(scenario, {});
+  strategy.offload = Offload::kOptimizer;
+  const std::set<std::string> copies =
+      with(kDevice, {"pcie.bandwidth", "pcie.latency", "pcie.efficiency", "copy.host"});
+  EXPECT_EQ(names(scenario, strategy), with(copies, {"host_memory"}));
+  scenario.hardware.host_memory = {Bytes(kGibi), "datasheet"};
+  EXPECT_EQ(names(scenario, strategy), copies);
+  scenario.hardware.host_memory.unvalidated = true;
+  EXPECT_EQ(names(scenario, strategy), with(copies, {"host_memory"}));
+}
+
 TEST(UnvalidatedFigures, CountTrunksWhereAGroupSpansPods) {
   Scenario scenario = nothing_measured(8);
   scenario.hardware.nodes_per_pod = 1;

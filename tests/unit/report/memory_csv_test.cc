@@ -12,14 +12,14 @@ TEST(MemoryCsv, OneLineARow) {
   program.stages[1].order = {{0, 3}, {1, 0}};
   const std::vector<SlotMemory> rows = {
       {1, 0, Seconds(0), Seconds(0.1), Bytes(1'000), Bytes(2'000'000'000'000)},
-      {1, 1, Seconds(0.1), Seconds(1.0 / 3), Bytes(0), Bytes(512)},
+      {1, 1, Seconds(0.1), Seconds(1.0 / 3), Bytes(0), Bytes(512), Bytes(7)},
   };
   EXPECT_EQ(memory_csv(rows, program),
-            "stage,slot,template,microbatch,start_s,end_s,allocated_bytes,reserved_bytes\n"
-            "1,0,forward 0,3,0,0.1,1000,2000000000000\n"
-            "1,1,optimizer,0,0.1,0.3333333333333333,0,512\n");
+            "stage,slot,template,microbatch,start_s,end_s,allocated_bytes,reserved_bytes,host_bytes\n"
+            "1,0,forward 0,3,0,0.1,1000,2000000000000,0\n"
+            "1,1,optimizer,0,0.1,0.3333333333333333,0,512,7\n");
   EXPECT_EQ(memory_csv({}, program),
-            "stage,slot,template,microbatch,start_s,end_s,allocated_bytes,reserved_bytes\n");
+            "stage,slot,template,microbatch,start_s,end_s,allocated_bytes,reserved_bytes,host_bytes\n");
 }
 
 }  // namespace

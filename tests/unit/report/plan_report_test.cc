@@ -30,5 +30,19 @@ TEST(PlanReport, BreakdownSharesAddUp) {
             "step     20.00 s  100.0%\n");
 }
 
+TEST(PlanReport, ShowsWhatIsOnTheHostWhereSomethingIs) {
+  Estimate e;
+  e.stage_memory.resize(2);
+  e.stage_memory[0].reserved = e.stage_memory[0].activations = Bytes(2 * kGibi);
+  const std::string without = memory_table(e, 80);
+  EXPECT_EQ(without.find("on host"), std::string::npos);
+  e.stage_memory[1].host = Bytes(3 * kGibi);
+  EXPECT_EQ(memory_table(e, 80),
+            "stage  reserved  parameters  gradients  optimizer  activations  on host\n"
+            "-----  --------  ----------  ---------  ---------  -----------  -------\n"
+            "    0   2.0 GiB         0 B        0 B        0 B      2.0 GiB      0 B\n"
+            "    1       0 B         0 B        0 B        0 B          0 B  3.0 GiB\n");
+}
+
 }  // namespace
 }  // namespace portolan

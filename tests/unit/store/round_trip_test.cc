@@ -103,7 +103,7 @@ TEST(RunFile, TextsComeBackWhateverTheirBytes) {
     run.provenance.command = text;
     run.provenance.machine = text;
     run.invalid_reason = text;
-    run.predicted.strategy.offload = text;
+    run.predicted.strategy.gradient_aggregation.compression = text;
     EXPECT_TRUE(round_trip(run) == run) << text.size() << " bytes";
   }
 }

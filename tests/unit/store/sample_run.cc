@@ -40,7 +40,7 @@ Strategy sample_strategy() {
   per_layer = {RecomputeSet(), RecomputeSet(1), all_layers};
   aggregation = sample_aggregation();
   precision = Precision::kFp8;
-  offload = "activations";
+  offload = Offload::kOptimizer;
   layers_per_stage = {11, 13, 12, 10};
   axis_order = {Axis::kPipeline, Axis::kTensor, Axis::kData, Axis::kContext, Axis::kExpert};
   return strategy;
@@ -48,10 +48,10 @@ Strategy sample_strategy() {
 
 StageMemory sample_stage_memory(std::int64_t first) {
   StageMemory memory;
-  auto& [allocated, reserved, parameters, gradients, optimizer_states, activations, workspace,
-         communication] = memory;
+  auto& [allocated, reserved, parameters, gradients, optimizer_states, activations, workspace, communication,
+         host] = memory;
   for (Bytes* part : {&allocated, &reserved, &parameters, &gradients, &optimizer_states, &activations,
-                      &workspace, &communication}) {
+                      &workspace, &communication, &host}) {
     *part = Bytes(first++);
   }
   return memory;
