@@ -45,12 +45,17 @@ const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& reco
     one[static_cast<std::size_t>(axis)] = divided ? 1 : 0;
     return placement.rank_of(one);
   };
-  const BlockKey key{
-      s.tensor_parallel,           s.context_parallel,
-      s.expert_parallel,           {stride(Axis::kTensor), stride(Axis::kContext), stride(Axis::kExpert)},
-      s.sequence_parallel,         s.microbatch_size,
-      recompute.to_ulong(),        s.precision,
-      splits_backward(s.schedule), kind};
+  const BlockKey key{s.tensor_parallel,
+                     s.context_parallel,
+                     s.expert_parallel,
+                     {stride(Axis::kTensor), stride(Axis::kContext), stride(Axis::kExpert)},
+                     s.sequence_parallel,
+                     s.microbatch_size,
+                     recompute.to_ulong(),
+                     s.precision,
+                     splits_backward(s.schedule),
+                     divides_gradients(s),
+                     kind};
   if (last_blocks_ != nullptr && last_blocks_->first == key) {
     return last_blocks_->second;
   }

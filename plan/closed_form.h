@@ -40,7 +40,7 @@ class ClosedForm {
  private:
   struct Pipeline;
   using BlockKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::array<std::int32_t, 3>, bool,
-                              std::int64_t, unsigned long, Precision, bool, LayerKind>;
+                              std::int64_t, unsigned long, Precision, bool, bool, LayerKind>;
   using MachineKey =
       std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, bool,
                  std::int64_t, std::int64_t, CollectiveAlgorithm, std::array<Axis, kNumAxes>>;

@@ -154,6 +154,22 @@ TEST(ClosedFormProperty, LayersThatDifferInRecomputationAgreeWithTheFoldedRung) 
   }
 }
 
+// What is remembered of one strategy is used for others only where it is the same.
+TEST(ClosedFormProperty, WhatWasAskedBeforeChangesNoAnswer) {
+  for (const Scenario& scenario : small_scenarios()) {
+    const Cluster cluster = Cluster::build(scenario.hardware).value();
+    ClosedForm upwards(scenario, cluster), downwards(scenario, cluster);
+    const std::vector<Strategy> strategies = legal_strategies(scenario);
+    std::vector<Estimate> estimates;
+    for (const Strategy& strategy : strategies) {
+      estimates.push_back(upwards.evaluate(strategy));
+    }
+    for (std::size_t i = strategies.size(); i-- > 0;) {
+      EXPECT_EQ(downwards.evaluate(strategies[i]), estimates[i]) << short_name(strategies[i]);
+    }
+  }
+}
+
 TEST(ClosedFormProperty, TensorGroupsOfAllAxisOrdersHaveTheirOwnCosts) {
   const Scenario scenario = tiny_scenario(8);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
