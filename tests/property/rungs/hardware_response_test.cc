@@ -62,7 +62,9 @@ TEST(Scaling, OfAllTimesScalesEveryStrategy) {
   }
 }
 
-// Where transfers meet this is no law: a later start can avoid a collision. In this space none does.
+// Where transfers meet this is no law: a later start can avoid a collision. In the whole of this space that
+// shows in two strategies, at fidelity explicit alone, where ring steps of tensor-parallel groups and sends
+// between stages share links: half the cards' bandwidth makes tp2 pp4 zb-h1 1.3e-4 shorter.
 TEST(Monotone, InEveryFigureOfTheHardware) {
   const std::vector<std::function<void(Hardware&)>> worse = {
       [](Hardware& h) { scale(h.nvlink.bandwidth, 0.5); }, [](Hardware& h) { scale(h.nic.bandwidth, 0.5); },
@@ -77,7 +79,9 @@ TEST(Monotone, InEveryFigureOfTheHardware) {
       World slow(other);
       for (const Strategy& strategy : wide_grid(scenario, 41, 7 * i)) {
         for (const Fidelity fidelity : kRungs) {
-          EXPECT_GE(slow.estimate(strategy, fidelity).step_time * (1 + 1e-12),
+          const bool meet = fidelity == Fidelity::kExplicit && strategy.tensor_parallel > 1 &&
+                            strategy.pipeline_parallel > 1;
+          EXPECT_GE(slow.estimate(strategy, fidelity).step_time * (1 + (meet ? 1e-3 : 1e-12)),
                     world.estimate(strategy, fidelity).step_time)
               << i << " " << fidelity_name(fidelity) << " " << short_name(strategy);
         }
