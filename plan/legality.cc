@@ -221,6 +221,16 @@ Found find_model_problem(const Scenario& scenario, const Strategy& s) {
     return reject(RejectReason::kLayers, fmt::format("recompute lists {} layers, the model has {}",
                                                      per_layer.size(), model.num_layers));
   }
+  if (s.recompute.layers_per_group < 1) {
+    return reject(RejectReason::kLayers, fmt::format("recompute uniform:{} (allowed: 1 or more layers)",
+                                                     s.recompute.layers_per_group));
+  }
+  if (s.recompute.layers_per_group > 1 &&
+      (!per_layer.empty() || s.recompute.all_layers != recompute_full())) {
+    return reject(RejectReason::kLayers,
+                  fmt::format("groups of {} layers without full recomputation of all layers",
+                              s.recompute.layers_per_group));
+  }
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include "plan/lower.h"
 #include "plan/program.h"
 #include "plan/rank_place.h"
+#include "plan/recompute_groups.h"
 #include "plan/scenario.h"
 #include "plan/template_assembler.h"
 
@@ -22,6 +23,7 @@ struct LoweringContext {
   BlockOptions options;
   Block embedding;
   std::vector<Block> layer_kinds;  ///< by LayerKind
+  std::vector<LayerKind> kinds;    ///< of each layer
   Block head;
   std::vector<std::int32_t> layers;  ///< of each virtual stage
   std::int32_t num_microbatches = 0;
@@ -76,7 +78,11 @@ class StageLowering {
   bool has_head(const Chunk& chunk) const { return chunk.virtual_stage == context_.num_virtual_stages() - 1; }
   bool first() const { return index_ == 0; }
   bool last() const { return index_ == context_.num_stages() - 1; }
-  BlockLowering::Place place_of_layer(std::int32_t layer) const;
+  /// Of layer `i` of the chunk.
+  BlockLowering::Place place_of_layer(const Chunk& chunk, std::int32_t i) const;
+  std::int32_t num_layers(const Chunk& chunk) const {
+    return context_.layers[static_cast<std::size_t>(chunk.virtual_stage)];
+  }
 
   void make_blocks(Chunk& chunk);
   void add_block(Chunk& chunk, const Block& block, std::string prefix, const BlockPorts& ports,
@@ -86,6 +92,7 @@ class StageLowering {
   void forward(Chunk& chunk);
   void backward(Chunk& chunk);
   void backward_blocks(TemplateAssembler& assembler, Chunk& chunk);
+  void backward_step(TemplateAssembler& assembler, Chunk& chunk, const BackwardStep& step);
   void gradient_sync();
   void optimizer();
   void parameter_gather();

@@ -10,7 +10,7 @@ namespace portolan {
 /// Where each field of a run stands in its HDF5 file, written once: with an Hdf5Writer it writes a const
 /// value, with an Hdf5Reader it fills one. docs/run-file.md is the same list for people; a change of either
 /// is a new format version.
-inline constexpr std::int32_t kRunFormatVersion = 1;
+inline constexpr std::int32_t kRunFormatVersion = 2;
 inline constexpr const char* kRunFormatVersionName = "format_version";
 
 template <typename Archive, typename Value>
@@ -28,6 +28,7 @@ void visit_strategy(Archive& archive, Value& strategy) {
   archive.attribute("zero_group", strategy.zero_group);
   archive.attribute("recompute_all_layers", strategy.recompute.all_layers);
   archive.column("recompute_per_layer", strategy.recompute.per_layer);
+  archive.attribute("recompute_layers_per_group", strategy.recompute.layers_per_group);
   archive.attribute("aggregation_algorithm", strategy.gradient_aggregation.algorithm);
   archive.attribute("aggregation_bucket_bytes", strategy.gradient_aggregation.bucket);
   archive.attribute("aggregation_overlap", strategy.gradient_aggregation.overlap);

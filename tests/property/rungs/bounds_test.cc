@@ -16,11 +16,17 @@
 namespace portolan {
 namespace {
 
+/// Seconds that links need for the bytes they carry.
+struct Wires {
+  double links = 0;  ///< of one rank to its node's switch, for what stays in the node
+  double cards = 0;  ///< of one node together, for what leaves it
+};
+
 /// Seconds that the ranks of a program cannot do without.
 struct Bounds {
   double arithmetic = 0;  ///< kernels of one rank at the achieved rates, launches left out
-  double links = 0;       ///< bytes of one rank that stay in its node, over its link to the switch
-  double cards = 0;       ///< bytes that leave one node, over all its cards
+  Wires all;
+  Wires within, beside;  ///< of communication within layers, and of all other
 };
 
 /// Share of a collective's payload that each of `members` ranks must send to ranks other than the `near`
@@ -43,53 +49,83 @@ double least_sent(const Op& op, double members, double near) {
   }
 }
 
-Bounds bounds_of(const Scenario& scenario, const Program& program) {
-  const Hardware& h = scenario.hardware;
-  const auto node_of = [&](std::int32_t rank) { return rank / h.gpus_per_node; };
+/// Bytes that each rank sends within its node, and each node to others.
+struct Traffic {
+  explicit Traffic(const Scenario& scenario)
+      : hardware(scenario.hardware),
+        stays(static_cast<std::size_t>(scenario.num_gpus), 0),
+        leaves(static_cast<std::size_t>(scenario.hardware.num_nodes), 0) {}
+
+  void add(const Program& program, std::int32_t rank, const Op& op) {
+    const auto node_of = [&](std::int32_t any) {
+      return static_cast<std::size_t>(any / hardware.gpus_per_node);
+    };
+    const auto is_near = [&](std::int32_t other) { return node_of(other) == node_of(rank); };
+    const auto bytes = static_cast<double>(op.bytes.value);
+    double& staying = stays[static_cast<std::size_t>(rank)];
+    if (op.kind == OpKind::kSend) {
+      (is_near(peer_of(program, rank, op)) ? staying : leaves[node_of(rank)]) += bytes;
+    } else if (op.kind == OpKind::kCollective) {
+      const std::vector<std::int32_t> group = group_of(program, rank, op);
+      const auto members = static_cast<double>(group.size());
+      const auto near = static_cast<double>(std::ranges::count_if(group, is_near));
+      if (near < members) {
+        leaves[node_of(rank)] += bytes * least_sent(op, members, near);
+      } else if (members > 1) {
+        staying += bytes * least_sent(op, members, 1);
+      }
+    }
+  }
+
+  Wires wires() const {
+    const auto achieved = [](const LinkSpec& link) {
+      return link.bandwidth.value.value * link.efficiency.value;
+    };
+    return {.links = *std::ranges::max_element(stays) / achieved(hardware.nvlink),
+            .cards = *std::ranges::max_element(leaves) /
+                     (static_cast<double>(hardware.nics_per_node) * achieved(hardware.nic))};
+  }
+
+  const Hardware& hardware;
+  std::vector<double> stays, leaves;
+};
+
+double arithmetic_of(const Hardware& h, const Op& op) {
   const double memory = h.device.memory_bandwidth.value.value * h.device.memory_efficiency.value;
+  double seconds = 0;
+  for (const Kernel& kernel : op.kernels) {
+    const bool product = is_gemm(kernel.kind) || is_flash_attention(kernel.kind);
+    const Precision precision = kernel.shape.factor_bytes == 1 ? Precision::kFp8 : Precision::kBf16;
+    const double rate = h.device.peak.at(precision).value.value * h.device.gemm_efficiency.value;
+    seconds +=
+        std::max(static_cast<double>(kernel.bytes.value) / memory, product ? kernel.flops.value / rate : 0);
+  }
+  return seconds;
+}
+
+Bounds bounds_of(const Scenario& scenario, const Program& program) {
+  constexpr AxisSet kWithinLayers = {Axis::kTensor, Axis::kContext, Axis::kExpert};
   Bounds bounds;
-  std::vector<double> left(static_cast<std::size_t>(h.num_nodes), 0);
+  Traffic all(scenario), within(scenario), beside(scenario);
   for (std::int32_t rank = 0; rank < program.num_ranks(); ++rank) {
     const Stage& stage = program.stages[static_cast<std::size_t>(stage_of(program, rank))];
     const std::vector<SlotTurn> turns = slot_turns(stage);
-    double arithmetic = 0, stays = 0;
-    double& leaves = left[static_cast<std::size_t>(node_of(rank))];
+    double arithmetic = 0;
     for (std::size_t slot = 0; slot < stage.order.size(); ++slot) {
       for (const Op& op : stage.templates[static_cast<std::size_t>(stage.order[slot].template_index)].ops) {
-        if (!runs_in(op, turns[slot])) {
-          continue;
-        }
-        for (const Kernel& kernel : op.kernels) {
-          const bool product = is_gemm(kernel.kind) || is_flash_attention(kernel.kind);
-          const Precision precision = kernel.shape.factor_bytes == 1 ? Precision::kFp8 : Precision::kBf16;
-          const double rate = h.device.peak.at(precision).value.value * h.device.gemm_efficiency.value;
-          arithmetic += std::max(static_cast<double>(kernel.bytes.value) / memory,
-                                 product ? kernel.flops.value / rate : 0);
-        }
-        const auto bytes = static_cast<double>(op.bytes.value);
-        if (op.kind == OpKind::kSend) {
-          (node_of(peer_of(program, rank, op)) == node_of(rank) ? stays : leaves) += bytes;
-        } else if (op.kind == OpKind::kCollective) {
-          const std::vector<std::int32_t> group = group_of(program, rank, op);
-          const auto near = std::count_if(group.begin(), group.end(), [&](std::int32_t other) {
-            return node_of(other) == node_of(rank);
-          });
-          const auto members = static_cast<double>(group.size());
-          if (near == std::ssize(group)) {
-            stays += members > 1 ? bytes * least_sent(op, members, 1) : 0;
-          } else {
-            leaves += bytes * least_sent(op, members, static_cast<double>(near));
-          }
+        if (runs_in(op, turns[slot])) {
+          arithmetic += arithmetic_of(scenario.hardware, op);
+          all.add(program, rank, op);
+          const bool in_layer = op.phase != Phase::kParameterGather && op.phase != Phase::kGradientSync;
+          (in_layer && op.axes.within(kWithinLayers) ? within : beside).add(program, rank, op);
         }
       }
     }
     bounds.arithmetic = std::max(bounds.arithmetic, arithmetic);
-    bounds.links =
-        std::max(bounds.links, stays / (h.nvlink.bandwidth.value.value * h.nvlink.efficiency.value));
   }
-  bounds.cards =
-      *std::max_element(left.begin(), left.end()) /
-      (static_cast<double>(h.nics_per_node) * h.nic.bandwidth.value.value * h.nic.efficiency.value);
+  bounds.all = all.wires();
+  bounds.within = within.wires();
+  bounds.beside = beside.wires();
   return bounds;
 }
 
@@ -106,6 +142,10 @@ double longest_chain_s(const Scenario& scenario, const Strategy& strategy, const
   return run_without_contention(unfold(costed, cluster).value().graph)->makespan.value;
 }
 
+// Communication within layers that is folded into compute has its links to itself: all of it in the closed
+// form and at fidelity folded, what stays in a node at full. There it and other communication can take less
+// than both need one after another (found at folded: ring attention between nodes beside ZeRO 3's gathers is
+// 1.6 % faster than their cards), so that each is a bound of its own.
 TEST(Bounds, NoRungIsFasterThanArithmeticWiresOrTheLongestChain) {
   for (const Scenario& scenario : wide_scenarios()) {
     World world(scenario);
@@ -117,11 +157,19 @@ TEST(Bounds, NoRungIsFasterThanArithmeticWiresOrTheLongestChain) {
            {Fidelity::kClosedForm, Fidelity::kFolded, Fidelity::kFull, Fidelity::kExplicit}) {
         SCOPED_TRACE(short_name(strategy) + " " + std::string(fidelity_name(fidelity)));
         const double step = world.estimate(strategy, fidelity).step_time.value * (1 + 1e-12);
-        // The nearest of them, of the step: 0.93, 0.40, 0.99, 0.99.
+        // The nearest of them, of the step: arithmetic 0.93, chain 0.99, links 0.38, cards 0.92.
         EXPECT_LE(bounds.arithmetic, step);
-        EXPECT_LE(bounds.links, step);
-        EXPECT_LE(bounds.cards, step);
         EXPECT_LE(chain, step);
+        for (const Wires& wires : {bounds.within, bounds.beside}) {
+          EXPECT_LE(wires.links, step);
+          EXPECT_LE(wires.cards, step);
+        }
+        if (fidelity == Fidelity::kExplicit) {
+          EXPECT_LE(bounds.all.links, step);
+        }
+        if (fidelity == Fidelity::kFull || fidelity == Fidelity::kExplicit) {
+          EXPECT_LE(bounds.all.cards, step);
+        }
       }
     }
   }

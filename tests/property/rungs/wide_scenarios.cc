@@ -84,9 +84,11 @@ std::vector<Strategy> wide_grid(const Scenario& scenario, std::size_t step, std:
         s.zero_stage = zero;
         for (const bool overlap : {false, true}) {
           s.gradient_aggregation = {.bucket = Bytes(overlap ? 40 * kMebi : 0), .overlap = overlap};
-          s.recompute.all_layers = count % 3 == 0   ? recompute_none()
-                                   : count % 3 == 1 ? recompute_selective()
-                                                    : recompute_full();
+          s.recompute = {.all_layers = count % 4 == 0   ? recompute_none()
+                                       : count % 4 == 1 ? recompute_selective()
+                                                        : recompute_full(),
+                         .per_layer = {},
+                         .layers_per_group = count % 4 == 3 ? 2 : 1};
           s.precision = count % 5 == 4 ? Precision::kFp8 : Precision::kBf16;
           if (!find_rejection(scenario, s) && count++ % step == first) {
             grid.push_back(s);

@@ -147,6 +147,16 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        }},
       {R::kLayers, "recompute lists 3 layers, the model has 4",
        [](Scenario&, Strategy& s) { s.recompute.per_layer.resize(3); }},
+      {R::kLayers, "recompute uniform:0 (allowed: 1 or more layers)",
+       [](Scenario&, Strategy& s) { s.recompute.layers_per_group = 0; }},
+      {R::kLayers, "groups of 2 layers without full recomputation of all layers",
+       [](Scenario&, Strategy& s) { s.recompute.layers_per_group = 2; }},
+      {R::kLayers, "groups of 2 layers without full recomputation of all layers",
+       [](Scenario&, Strategy& s) {
+         s.recompute = {.all_layers = recompute_full(),
+                        .per_layer = std::vector(4, recompute_full()),
+                        .layers_per_group = 2};
+       }},
       {R::kBatch, "microbatch=0 (allowed: 1 or more)", [](Scenario&, Strategy& s) { s.microbatch_size = 0; }},
       {R::kBatch, "global batch 16 is not divisible by dp 2 x microbatch 3",
        [](Scenario&, Strategy& s) { s.microbatch_size = 3; }},
