@@ -116,7 +116,7 @@ Result<RecomputeSet> parse_recompute_set(std::string_view text) {
     return *known;
   }
   if (text == "optimal") {
-    return unavailable(text, "none, selective, full, block:N");
+    return unavailable(text, "none, selective, full, block:N, uniform:N");
   }
   RecomputeSet set;
   for (std::string_view part : split(text, '+')) {
@@ -124,8 +124,9 @@ Result<RecomputeSet> parse_recompute_set(std::string_view text) {
     if (!group) {
       return refused(
           text,
-          fmt::format("is not known (allowed: none, selective, full, block:N, or of {} joined by \"+\")",
-                      list_words(words<KernelGroup>())));
+          fmt::format(
+              "is not known (allowed: none, selective, full, block:N, uniform:N, or of {} joined by \"+\")",
+              list_words(words<KernelGroup>())));
     }
     set.set(static_cast<std::size_t>(*group));
   }
@@ -216,12 +217,9 @@ Result<RecomputeChoice> parse_recompute(std::string_view text) {
   }
   if (text.starts_with(kUniform)) {
     PORTOLAN_TRY(const std::int64_t layers, parse_whole(text.substr(kUniform.size()), 1, kMostRanks));
-    if (layers > 1) {
-      return infeasible(fmt::format(
-          "\"{}\" is not available yet: the input of each layer is kept (allowed: uniform:1, which is full)",
-          printable(text)));
-    }
-    return RecomputeChoice(Recompute{.all_layers = recompute_full(), .per_layer = {}});
+    return RecomputeChoice(Recompute{.all_layers = recompute_full(),
+                                     .per_layer = {},
+                                     .layers_per_group = static_cast<std::int32_t>(layers)});
   }
   Recompute recompute;
   std::vector<std::string_view> layers = split(text, ':');

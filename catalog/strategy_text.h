@@ -19,7 +19,8 @@ namespace portolan {
 /// zero_group              ranks that share a shard, 0 (the data-parallel group) to 1000000
 /// recompute               none, selective, full; groups of a layer's kernels joined by "+" (norm1+mlp);
 ///                         one of these for each layer joined by ":"; block:N, full in the first N layers of
-///                         each virtual stage; uniform:1, the same as full
+///                         each virtual stage; uniform:N, full in groups of N layers of each virtual stage
+///                         that keep their first input alone (uniform:1 is full)
 /// aggregation             ring, tree, hierarchical
 /// bucket                  bytes with a unit ("25 MiB"), or 0: all gradients at once
 /// compression             none
@@ -30,7 +31,7 @@ namespace portolan {
 ///                         pipeline_layout.h)
 ///
 /// Errors (kBadInput), one line: `strategy.tp: "0" is out of range (allowed: 1 to 1000000)`; unknown words,
-/// words twice, and what is known but not available yet (recompute uniform:N and optimal) likewise.
+/// words twice, and what is known but not available yet (recompute optimal) likewise.
 Result<StrategyConstraints> parse_strategy(std::string_view text);
 
 /// Fixes one word. The error has no place: the caller adds the word's.
@@ -46,7 +47,7 @@ std::string write_strategy(const StrategyConstraints& constraints);
 /// Everything that `strategy` says, as constraints that fix it. Gradient overlap has no word.
 StrategyConstraints constraints_of(const Strategy& strategy);
 
-/// "full", "norm1+mlp", "full:none:full", "block:3".
+/// "full", "norm1+mlp", "full:none:full", "block:3", "uniform:2".
 std::string write_recompute(const RecomputeChoice& recompute);
 Result<RecomputeChoice> parse_recompute(std::string_view text);
 

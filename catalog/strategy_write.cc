@@ -56,6 +56,9 @@ std::string write_recompute(const RecomputeChoice& choice) {
     return fmt::format("block:{}", block->num_layers);
   }
   const Recompute& recompute = std::get<Recompute>(choice);
+  if (recompute.layers_per_group > 1) {
+    return fmt::format("uniform:{}", recompute.layers_per_group);
+  }
   if (recompute.per_layer.empty()) {
     return write_recompute_set(recompute.all_layers);
   }

@@ -267,9 +267,13 @@ void BlockLowering::forward(TemplateAssembler& assembler, const Place& place) {
   assembler.end_op();
 }
 
-std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& set, bool whole_group) {
+std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& set, bool whole_group,
+                                       bool with_output) {
   std::vector<bool> chosen(block.forward.size(), false);
   std::vector<bool> needed(block.tensors.size(), false);
+  for (std::size_t i = 0; i < needed.size(); ++i) {
+    needed[i] = with_output && block.tensors[i].role == TensorRole::kOutput;
+  }
   const auto need_reads = [&](const Kernel& kernel) {
     for (const Operand& operand : kernel.operands) {
       if (operand.access != Access::kWrite) {
@@ -299,7 +303,7 @@ std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& s
 
 void BlockLowering::recompute(TemplateAssembler& assembler, const Place& place) {
   const std::vector<bool> recomputed =
-      kernels_to_recompute(block_, place.recompute, place.recompute_whole_group);
+      kernels_to_recompute(block_, place.recompute, place.recompute_whole_group, !place.ends_group);
   for (std::size_t i = 0; i < recomputed.size(); ++i) {
     if (!recomputed[i]) {
       continue;
@@ -314,10 +318,18 @@ void BlockLowering::recompute(TemplateAssembler& assembler, const Place& place) 
   assembler.end_op();
 }
 
+std::size_t BlockLowering::tensor_of(TensorRole role) const {
+  const auto found = std::find_if(block_.tensors.begin(), block_.tensors.end(),
+                                  [&](const Tensor& tensor) { return tensor.role == role; });
+  assert(found != block_.tensors.end());
+  return static_cast<std::size_t>(found - block_.tensors.begin());
+}
+
+void BlockLowering::hand_output_to(BlockLowering& next) const {
+  next.backward_map_[next.tensor_of(TensorRole::kInput)] = backward_map_[tensor_of(TensorRole::kOutput)];
+}
+
 void BlockLowering::backward(TemplateAssembler& assembler, const Place& place, Phase phase) {
-  if (phase != Phase::kBackwardWeight) {
-    recompute(assembler, place);
-  }
   const std::vector<bool> weight = weight_gradient_kernels(block_);
   for (std::size_t i = 0; i < block_.backward.size(); ++i) {
     if (phase == Phase::kBackward || weight[i] == (phase == Phase::kBackwardWeight)) {

@@ -52,8 +52,10 @@ struct StageParameter {
 };
 
 /// Which of `block.forward` run again before its backward: those of the groups in `set` whose results
-/// backward reads, directly or through others; all of the groups when `whole_group`.
-std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& set, bool whole_group);
+/// backward reads, directly or through others; all of the groups when `whole_group`. `with_output`: also what
+/// makes the block's output, which the next one's recomputation reads.
+std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& set, bool whole_group,
+                                       bool with_output = false);
 
 /// Places one block (embedding, layer or head) in a stage: makes its buffers, then appends its kernels to the
 /// forward and backward templates. Recomputed kernels write buffers of their own in the backward template,
@@ -66,6 +68,7 @@ class BlockLowering {
     std::int32_t layer = Op::kNoLayer;
     RecomputeSet recompute;
     bool recompute_whole_group = false;
+    bool ends_group = true;  ///< else recomputed with the next block, whose input is made again too
   };
 
   void make_parameters(const Sharding& sharding, std::vector<StageParameter>& parameters);
@@ -80,6 +83,10 @@ class BlockLowering {
   }
   void gather_for_backward(TemplateAssembler& assembler, const SharersOp& op) {
     gather(assembler, op, backward_map_, " (gathered again)");
+  }
+  /// The same where it is not for backward itself, which gathers once more.
+  void gather_for_recompute(TemplateAssembler& assembler, const SharersOp& op) {
+    gather(assembler, op, backward_map_, " (gathered to recompute)");
   }
   /// With sharded gradients, after backward(): the sum of all ranks' gradients, a shard to each.
   void reduce(TemplateAssembler& assembler, const SharersOp& op);
@@ -96,6 +103,10 @@ class BlockLowering {
   static Op copy_op(const Place& place, bool to_host);
   /// What forward made is what backward reads, unless it is gathered or recomputed.
   void begin_backward() { backward_map_ = map_; }
+  /// Before backward() of the kinds that begin one, directly or with other blocks in between.
+  void recompute(TemplateAssembler& assembler, const Place& place);
+  /// The input of `next`, which is made again, is the output that recompute() of this block made.
+  void hand_output_to(BlockLowering& next) const;
   /// `phase`: kBackward, or with a split backward kBackwardInput, then kBackwardWeight in a later template.
   void backward(TemplateAssembler& assembler, const Place& place, Phase phase);
 
@@ -108,7 +119,7 @@ class BlockLowering {
               const GroupedKernel& grouped, std::vector<std::int32_t>& map);
 
   void make_parameter(std::size_t tensor, std::vector<StageParameter>& parameters);
-  void recompute(TemplateAssembler& assembler, const Place& place);
+  std::size_t tensor_of(TensorRole role) const;
   void gather(TemplateAssembler& assembler, const SharersOp& sharers, std::vector<std::int32_t>& map,
               std::string_view suffix);
 

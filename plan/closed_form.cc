@@ -9,7 +9,6 @@
 #include "plan/pipeline_time.h"
 #include "plan/rank_place.h"
 #include "plan/schedule.h"
-#include "plan/sharded_pass.h"
 
 namespace portolan {
 
@@ -37,7 +36,7 @@ struct ClosedForm::Pipeline {
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
     : scenario_(scenario), cluster_(cluster), prices_(cluster) {}
 
-const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute, LayerKind kind) {
+ClosedForm::BlockKey ClosedForm::block_key(const Strategy& s, const RecomputeSet& recompute, LayerKind kind) {
   // Where the ranks of a group sit follows from the degrees of the axes before theirs.
   const Placement placement = placement_of(s);
   const auto stride = [&](Axis axis) {
@@ -46,12 +45,27 @@ const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& reco
     one[static_cast<std::size_t>(axis)] = divided ? 1 : 0;
     return placement.rank_of(one);
   };
-  const BlockKey key{
-      s.tensor_parallel,           s.context_parallel,
-      s.expert_parallel,           {stride(Axis::kTensor), stride(Axis::kContext), stride(Axis::kExpert)},
-      s.sequence_parallel,         s.microbatch_size,
-      recompute.to_ulong(),        s.precision,
-      splits_backward(s.schedule), kind};
+  return {s.tensor_parallel,
+          s.context_parallel,
+          s.expert_parallel,
+          {stride(Axis::kTensor), stride(Axis::kContext), stride(Axis::kExpert)},
+          s.sequence_parallel,
+          s.microbatch_size,
+          recompute.to_ulong(),
+          s.precision,
+          splits_backward(s.schedule),
+          divides_gradients(s),
+          kind};
+}
+
+const KernelCost& ClosedForm::kernel_cost(const Strategy& s) {
+  return kernel_costs_
+      .try_emplace(s.precision, scenario_.hardware, s.precision, scenario_.software.host_launch.value)
+      .first->second;
+}
+
+const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& recompute, LayerKind kind) {
+  const BlockKey key = block_key(s, recompute, kind);
   if (last_blocks_ != nullptr && last_blocks_->first == key) {
     return last_blocks_->second;
   }
@@ -59,11 +73,9 @@ const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& reco
     last_blocks_ = &*found;
     return found->second;
   }
-  const auto [cost, inserted] = kernel_costs_.try_emplace(s.precision, scenario_.hardware, s.precision,
-                                                          scenario_.software.host_launch.value);
   Strategy alike = s;
   alike.recompute = {.all_layers = recompute, .per_layer = {}};
-  last_blocks_ = &*blocks_.emplace(key, block_costs(scenario_, alike, kind, prices_, cost->second)).first;
+  last_blocks_ = &*blocks_.emplace(key, block_costs(scenario_, alike, {kind}, prices_, kernel_cost(s))).first;
   return last_blocks_->second;
 }
 
@@ -76,6 +88,9 @@ bool ClosedForm::layers_are_alike(const Strategy& s) const {
 }
 
 std::vector<ClosedForm::LayerRun> ClosedForm::layer_runs(const Strategy& s, const LayerRange& layers) {
+  if (s.recompute.layers_per_group > 1 && layers.count > 0) {
+    return group_runs(s, layers);
+  }
   if (layers_are_alike(s) || layers.count == 0) {
     return {{layers.count, &first_blocks(s)}};
   }
@@ -142,6 +157,10 @@ std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, cons
     if (run.count == 0) {
       continue;
     }
+    if (!run.costs->grouped.empty()) {
+      add_grouped_layers(run, runs);
+      continue;
+    }
     const StageShape& shape = run.costs->layer_shape;
     add({.count = run.count,
          .time = run.costs->layer,
@@ -158,55 +177,6 @@ std::vector<ClosedForm::BlockRun> ClosedForm::block_runs(const Strategy& s, cons
   return runs;
 }
 
-ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const MachineCosts& machine,
-                                                   const LayerRange& layers, std::int32_t virtual_stage) {
-  const SoftwareProfile& software = scenario_.software;
-  const BlockOptions& options = first_blocks(s).options;
-  const std::int64_t wire =
-      software.reduce_bytes.value == 0 ? options.compute_bytes : software.reduce_bytes.value;
-  const std::int64_t width = gradient_width(software, s.precision);
-  const bool gathers = divides_parameters(s);
-  std::vector<ShardedBlocks> forward, backward;
-  for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
-    const Seconds gather =
-        gathers ? machine.sharers.all_gather.of(Bytes(run.parameters * options.compute_bytes)) +
-                      machine.expert_data.all_gather.of(Bytes(run.expert_parameters * options.compute_bytes))
-                : Seconds(0);
-    // One kernel's time for the mean tensor, as often as there are tensors.
-    const std::int64_t shard = run.parameters / zero_sharers(s) + run.expert_parameters / expert_sharers(s);
-    const std::int64_t elements = shard / run.num_tensors;
-    const Kernel accumulation{.kind = KernelKind::kGradientConvert,
-                              .shape = {.rows = elements, .columns = 1},
-                              .flops = {},
-                              .bytes = Bytes(elements * (2 * width + wire)),
-                              .operands = {}};
-    forward.push_back({.count = run.count,
-                       .compute = run.time.whole_forward(),
-                       .gather = gather,
-                       .reduce = {},
-                       .accumulate = {}});
-    backward.push_back(
-        {.count = run.count,
-         .compute = run.time.whole_backward(),
-         .gather = run.read_in_backward && software.reshard_after_forward.value ? gather : Seconds(0),
-         .reduce = machine.sharers.reduce_scatter.of(Bytes(run.parameters * wire)) +
-                   machine.expert_data.reduce_scatter.of(Bytes(run.expert_parameters * wire)),
-         .accumulate =
-             kernel_costs_.at(s.precision).time(accumulation) * static_cast<double>(run.num_tensors)});
-  }
-  std::reverse(backward.begin(), backward.end());
-  const std::int64_t prefetch = software.gather_prefetch.value;
-  const auto compute = [](const std::vector<ShardedBlocks>& list) {
-    Seconds total;
-    for (const ShardedBlocks& blocks : list) {
-      total += blocks.compute * blocks.count;
-    }
-    return total;
-  };
-  return {sharded_pass_time(forward, prefetch) - compute(forward),
-          sharded_pass_time(backward, prefetch) - compute(backward)};
-}
-
 void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, std::int32_t virtual_stage,
                                    StageParameters& stage) {
   const std::int64_t width = gradient_width(scenario_.software, s.precision);
@@ -221,7 +191,7 @@ void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, 
                        .expert_payload = Bytes(run.expert_parameters * element),
                        .fill = gradients + expert_gradients});
     backward.push_back({.count = run.count,
-                        .compute = split ? run.time.weight : run.time.whole_backward(),
+                        .compute = split ? run.time.weight : run.own_backward() + run.others_ahead,
                         .payload = gradients,
                         .expert_payload = expert_gradients,
                         .fill = gradients + expert_gradients});

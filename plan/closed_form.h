@@ -42,7 +42,7 @@ class ClosedForm {
  private:
   struct Pipeline;
   using BlockKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::array<std::int32_t, 3>, bool,
-                              std::int64_t, unsigned long, Precision, bool, LayerKind>;
+                              std::int64_t, unsigned long, Precision, bool, bool, LayerKind>;
   using MachineKey =
       std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, bool,
                  std::int64_t, std::int64_t, CollectiveAlgorithm, std::array<Axis, kNumAxes>>;
@@ -74,16 +74,21 @@ class ClosedForm {
     Seconds backward;
   };
 
-  /// Neighbouring layers that cost the same.
+  /// Neighbouring layers that cost the same, or groups of layers that are recomputed together.
   struct LayerRun {
     std::int32_t count = 0;
     const BlockCosts* costs = nullptr;
   };
+  static BlockKey block_key(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind);
+  const KernelCost& kernel_cost(const Strategy& strategy);
   const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind);
+  /// Of a group with layers of these kinds.
+  const BlockCosts& group_blocks(const Strategy& strategy, const std::vector<LayerKind>& kinds);
   /// Of the first layer: tells of the end blocks, which are the same beside layers of any kind.
   const BlockCosts& first_blocks(const Strategy& strategy);
   bool layers_are_alike(const Strategy& strategy) const;
   std::vector<LayerRun> layer_runs(const Strategy& strategy, const LayerRange& layers);
+  std::vector<LayerRun> group_runs(const Strategy& strategy, const LayerRange& layers);
   static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
   /// With layers' saved activations on the host but for the last layer's, where `keeps_last`.
   static LayersMemory offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place, bool keeps_last);
@@ -107,8 +112,15 @@ class ClosedForm {
     std::int64_t expert_parameters = 0;
     bool read_in_backward = true;
     bool is_layer = false;
-    Bytes saved{};  ///< of a layer
+    Bytes saved{};              ///< of a layer
+    bool ends_group = true;     ///< of layers that are recomputed together
+    Seconds recompute_ahead{};  ///< part of `time` that runs before the last of the group does
+    Seconds others_ahead{};     ///< of the last: that part of the group's others
+
+    Seconds own_backward() const { return time.whole_backward() - recompute_ahead; }
   };
+  /// Single layers of groups.
+  static void add_grouped_layers(const LayerRun& run, std::vector<BlockRun>& blocks);
   std::vector<BlockRun> block_runs(const Strategy& strategy, const LayerRange& layers,
                                    std::int32_t virtual_stage);
   ShardedWaits sharded_waits(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
@@ -128,6 +140,7 @@ class ClosedForm {
   std::map<Precision, KernelCost> kernel_costs_;
   CommunicationPrices prices_;
   std::map<BlockKey, BlockCosts> blocks_;
+  std::map<std::pair<BlockKey, std::vector<LayerKind>>, BlockCosts> group_blocks_;
   std::map<MachineKey, MachineCosts> machines_;
   // The last ones asked for: one evaluation asks many times, and so do candidates that differ elsewhere.
   const std::pair<const BlockKey, BlockCosts>* last_blocks_ = nullptr;

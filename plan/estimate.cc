@@ -5,6 +5,7 @@
 #include "plan/block_lowering.h"
 #include "plan/closed_form.h"
 #include "plan/legality.h"
+#include "plan/recompute_groups.h"
 
 namespace portolan {
 
@@ -17,9 +18,9 @@ Flops recompute_flops(const Scenario& scenario, const Strategy& strategy) {
       continue;
     }
     const Block layer = layer_block(scenario.model, options, kind);
-    const auto flops_of = [&](const RecomputeSet& set) {
+    const auto flops_of = [&](const RecomputeSet& set, bool with_output) {
       const std::vector<bool> recomputed =
-          kernels_to_recompute(layer, set, scenario.software.recompute_whole_group.value);
+          kernels_to_recompute(layer, set, scenario.software.recompute_whole_group.value, with_output);
       Flops flops;
       for (std::size_t k = 0; k < recomputed.size(); ++k) {
         if (recomputed[k] && is_gemm(layer.forward[k].kernel.kind)) {
@@ -28,13 +29,18 @@ Flops recompute_flops(const Scenario& scenario, const Strategy& strategy) {
       }
       return flops;
     };
-    if (strategy.recompute.per_layer.empty()) {
-      per_microbatch += flops_of(strategy.recompute.all_layers) * static_cast<double>(of_kind);
+    const Recompute& recompute = strategy.recompute;
+    if (recompute.per_layer.empty() && recompute.layers_per_group == 1) {
+      per_microbatch += flops_of(recompute.all_layers, false) * static_cast<double>(of_kind);
       continue;
     }
-    for (std::int64_t i = 0; i < scenario.model.num_layers; ++i) {
-      if (layer_kind(scenario.model, i) == kind) {
-        per_microbatch += flops_of(strategy.recompute.of_layer(i));
+    std::int64_t layer_index = 0;
+    for (const std::int32_t count : layers_of_stages(scenario, strategy)) {
+      for (std::int32_t i = 0; i < count; ++i, ++layer_index) {
+        if (layer_kind(scenario.model, layer_index) == kind) {
+          per_microbatch +=
+              flops_of(recompute.of_layer(layer_index), !ends_group(i, count, recompute.layers_per_group));
+        }
       }
     }
   }

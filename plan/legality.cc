@@ -40,6 +40,12 @@ Found find_unavailable(const Scenario& scenario, const Strategy& s) {
                     "backward (allowed: zero=0, zero=1)",
                     s.zero_stage));
   }
+  if (offloads_activations(s.offload) && s.recompute.layers_per_group > 1) {
+    return unavailable(
+        fmt::format("offload {} with recompute uniform:{} (allowed: uniform:1, or offload of none or "
+                    "the optimizer)",
+                    offload_name(s.offload), s.recompute.layers_per_group));
+  }
   if (s.offload != Offload::kNone && !scenario.hardware.pcie) {
     return reject(RejectReason::kNotAvailable,
                   fmt::format("offload {} needs the figures of PCIe (hardware {} has none)",
@@ -222,6 +228,16 @@ Found find_model_problem(const Scenario& scenario, const Strategy& s) {
   if (!per_layer.empty() && std::ssize(per_layer) != model.num_layers) {
     return reject(RejectReason::kLayers, fmt::format("recompute lists {} layers, the model has {}",
                                                      per_layer.size(), model.num_layers));
+  }
+  if (s.recompute.layers_per_group < 1) {
+    return reject(RejectReason::kLayers, fmt::format("recompute uniform:{} (allowed: 1 or more layers)",
+                                                     s.recompute.layers_per_group));
+  }
+  if (s.recompute.layers_per_group > 1 &&
+      (!per_layer.empty() || s.recompute.all_layers != recompute_full())) {
+    return reject(RejectReason::kLayers,
+                  fmt::format("groups of {} layers without full recomputation of all layers",
+                              s.recompute.layers_per_group));
   }
   return std::nullopt;
 }

@@ -1,6 +1,7 @@
 #include "plan/lower.h"
 
 #include <cassert>
+#include <utility>
 
 #include "plan/legality.h"
 #include "plan/stage_lowering.h"
@@ -29,6 +30,14 @@ std::vector<Lane> make_lanes() {
 }  // namespace
 
 Program lower(const Scenario& scenario, const Strategy& strategy) {
+  std::vector<LayerKind> kinds;
+  for (std::int64_t layer = 0; layer < scenario.model.num_layers; ++layer) {
+    kinds.push_back(layer_kind(scenario.model, layer));
+  }
+  return lower_layers(scenario, strategy, std::move(kinds));
+}
+
+Program lower_layers(const Scenario& scenario, const Strategy& strategy, std::vector<LayerKind> kinds) {
   assert(!find_rejection(scenario, strategy));
   const BlockOptions options = block_options(scenario, strategy);
   const double loss_scale =
@@ -38,6 +47,7 @@ Program lower(const Scenario& scenario, const Strategy& strategy) {
                                 .options = options,
                                 .embedding = embedding_block(scenario.model, options),
                                 .layer_kinds = layer_kinds(scenario.model, options),
+                                .kinds = std::move(kinds),
                                 .head = head_block(scenario.model, options, loss_scale),
                                 .layers = layers_of_stages(scenario, strategy),
                                 .num_microbatches = num_microbatches(scenario, strategy)};

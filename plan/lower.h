@@ -1,5 +1,8 @@
 #pragma once
 
+#include <vector>
+
+#include "model/block.h"
 #include "plan/program.h"
 #include "plan/scenario.h"
 #include "plan/strategy.h"
@@ -10,6 +13,8 @@ namespace portolan {
 /// backward, gradient synchronisation, optimizer) and the order list that the schedule gives.
 /// Precondition: find_rejection(scenario, strategy) finds nothing.
 Program lower(const Scenario& scenario, const Strategy& strategy);
+/// The same with layers of these kinds, whatever the model says of them.
+Program lower_layers(const Scenario& scenario, const Strategy& strategy, std::vector<LayerKind> kinds);
 
 /// Lanes of every lowered Program, by index.
 enum class LaneIndex : std::int32_t {

@@ -32,6 +32,7 @@ StageMemory stage_memory_of(const LivePeak& peak);
 /// attention, parallel residual, no dropout, flash attention. Not counted: attention's part of a parallel
 /// sum, kept where the MLP is recomputed with the sum (whole groups, or for the sum's dropout mask) and
 /// attention's projection is not. Of a layer with experts, as model/experts.h says: balanced.
+/// Of layers that are recomputed together the first keeps this, its input, and the others nothing.
 Bytes saved_layer_activations(const TransformerConfig& model, const BlockOptions& options,
                               const RecomputeSet& recompute, LayerKind kind = LayerKind::kDense);
 

@@ -107,7 +107,13 @@ class BlockWalk {
   std::map<int, Arrival> ready_;  ///< of tensors in communication under way
 };
 
-BlockTime block_time(const Block& block, const std::vector<bool>& recomputed, bool split_backward,
+/// What of a block's forward runs again.
+struct Recomputed {
+  std::vector<bool> kernels;
+  bool ahead = false;  ///< with other blocks between it and backward
+};
+
+BlockTime block_time(const Block& block, const Recomputed& recomputed, bool split_backward,
                      const BlockPricing& pricing) {
   BlockTime time;
   BlockWalk forward(pricing);
@@ -115,13 +121,14 @@ BlockTime block_time(const Block& block, const std::vector<bool>& recomputed, bo
     forward.run(grouped, time.forward, time.exposed_forward);
   }
   forward.end_op(time.forward);
-  BlockWalk backward(pricing);
-  for (std::size_t i = 0; i < block.forward.size(); ++i) {
-    if (recomputed[i]) {
-      backward.run(block.forward[i], time.recompute, time.exposed_backward);
+  BlockWalk backward(pricing), ahead(pricing);
+  BlockWalk& again = recomputed.ahead ? ahead : backward;
+  for (std::size_t i = 0; i < recomputed.kernels.size(); ++i) {
+    if (recomputed.kernels[i]) {
+      again.run(block.forward[i], time.recompute, time.exposed_backward);
     }
   }
-  backward.end_op(time.recompute);
+  again.end_op(time.recompute);
   const std::vector<bool> put_off =
       split_backward ? weight_gradient_kernels(block) : std::vector<bool>(block.backward.size(), false);
   BlockWalk weight(pricing);
@@ -170,7 +177,7 @@ Bytes partial_gradients_of(const Stage& stage) {
   return bytes;
 }
 
-/// expert_parameters: those of the stage's one layer.
+/// expert_parameters: those of the stage's layers.
 void count_parameters(const Stage& stage, std::int64_t element_bytes, std::int64_t expert_parameters,
                       StageShape& shape) {
   for (const Buffer& buffer : stage.buffers) {
@@ -191,18 +198,18 @@ std::int64_t num_expert_parameters(const Block& layer) {
   return elements;
 }
 
-/// Lowers a model of `num_layers` layers of one kind, one a stage, for one microbatch: enough to see each
+/// Lowers a model of `num_stages` stages with layers of `kinds` each, for one microbatch: enough to see each
 /// kind of stage.
-Program miniature(const Scenario& scenario, const Strategy& strategy, LayerKind kind,
-                  std::int32_t num_layers) {
+Program miniature(const Scenario& scenario, const Strategy& strategy, const std::vector<LayerKind>& kinds,
+                  std::int32_t num_stages) {
   Scenario small = scenario;
-  small.model.num_layers = num_layers;
-  if (small.model.experts) {
-    small.model.experts->layer_period = 1;
-    small.model.experts->first_dense_layers = kind == LayerKind::kDense ? num_layers : 0;
+  std::vector<LayerKind> all;
+  for (std::int32_t stage = 0; stage < num_stages; ++stage) {
+    all.insert(all.end(), kinds.begin(), kinds.end());
   }
+  small.model.num_layers = std::ssize(all);
   Strategy alike = strategy;
-  alike.pipeline_parallel = num_layers;
+  alike.pipeline_parallel = num_stages;
   alike.data_parallel = strategy.expert_parallel;
   small.global_batch = strategy.microbatch_size * alike.data_parallel;
   small.num_gpus = alike.num_ranks();
@@ -214,7 +221,29 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, LayerKind 
   alike.zero_stage = 0;
   alike.zero_group = 0;
   alike.offload = Offload::kNone;
-  return lower(small, alike);
+  return lower_layers(small, alike, std::move(all));
+}
+
+/// Of the layers of a group, each but the last with its output.
+std::vector<GroupedLayer> grouped_layers(const std::vector<Block>& layers,
+                                         const std::vector<Recomputed>& recomputed, bool split,
+                                         const BlockPricing& pricing) {
+  std::vector<GroupedLayer> grouped;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    GroupedLayer layer{.time = block_time(layers[i], recomputed[i], split, pricing)};
+    if (recomputed[i].ahead) {
+      const Seconds without = block_time(layers[i], {}, split, pricing).whole_backward();
+      layer.whole_recompute = layer.time.whole_backward() - without;
+    }
+    for (const Tensor& tensor : layers[i].tensors) {
+      if (tensor.role == TensorRole::kParameter) {
+        (tensor.expert ? layer.expert_parameters : layer.parameters) += tensor.elements;
+        ++layer.num_tensors;
+      }
+    }
+    grouped.push_back(layer);
+  }
+  return grouped;
 }
 
 }  // namespace
@@ -226,34 +255,46 @@ StagePlace stage_place(std::int32_t stage, std::int32_t num_stages) {
   return stage == 0 ? StagePlace::kFirst : stage == num_stages - 1 ? StagePlace::kLast : StagePlace::kMiddle;
 }
 
-BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, LayerKind kind,
-                       CommunicationPrices& prices, const KernelCost& cost) {
+BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy,
+                       const std::vector<LayerKind>& kinds, CommunicationPrices& prices,
+                       const KernelCost& cost) {
   BlockCosts costs;
   costs.options = block_options(scenario, strategy);
   const Block embedding = embedding_block(scenario.model, costs.options);
-  const Block layer = layer_block(scenario.model, costs.options, kind);
   const Block head = head_block(scenario.model, costs.options, 1.0);
   const bool whole = scenario.software.recompute_whole_group.value;
-  const std::vector<bool> recomputed = kernels_to_recompute(layer, strategy.recompute.all_layers, whole);
   const BlockPricing pricing(strategy, prices, cost);
   const bool split = costs.options.split_backward;
-  costs.embedding = block_time(embedding, std::vector<bool>(embedding.forward.size(), false), split, pricing);
-  costs.layer = block_time(layer, recomputed, split, pricing);
-  costs.head = block_time(head, std::vector<bool>(head.forward.size(), false), split, pricing);
+  std::vector<Block> layers;
+  std::vector<Recomputed> recomputed;
+  std::int64_t expert_parameters = 0;
+  for (const LayerKind kind : kinds) {
+    layers.push_back(layer_block(scenario.model, costs.options, kind));
+    const bool last = layers.size() == kinds.size();
+    recomputed.push_back(
+        {kernels_to_recompute(layers.back(), strategy.recompute.all_layers, whole, !last), !last});
+    costs.layer = costs.layer + block_time(layers.back(), recomputed.back(), split, pricing);
+    expert_parameters += num_expert_parameters(layers.back());
+  }
+  costs.embedding = block_time(embedding, {}, split, pricing);
+  costs.head = block_time(head, {}, split, pricing);
+  if (kinds.size() > 1) {
+    costs.grouped = grouped_layers(layers, recomputed, split, pricing);
+  }
   const std::int64_t element = costs.options.compute_bytes;
-  const Program three = miniature(scenario, strategy, kind, 3);
-  const Program one = miniature(scenario, strategy, kind, 1);
+  const Program three = miniature(scenario, strategy, kinds, 3);
+  const Program one = miniature(scenario, strategy, kinds, 1);
   const auto set = [&](StagePlace place, const Stage& stage) {
     StageShape shape = shape_of(stage);
     shape.partial_gradients = partial_gradients_of(stage);
-    count_parameters(stage, element, num_expert_parameters(layer), shape);
+    count_parameters(stage, element, expert_parameters, shape);
     costs.stages[static_cast<std::size_t>(place)] = shape;
   };
   set(StagePlace::kFirst, three.stages[0]);
   set(StagePlace::kMiddle, three.stages[1]);
   set(StagePlace::kLast, three.stages[2]);
   set(StagePlace::kOnly, one.stages[0]);
-  // A middle stage is one layer: what it saves is the layer's share.
+  // A middle stage is one layer or group: what it saves is its share.
   costs.layer_shape = costs.stages[static_cast<std::size_t>(StagePlace::kMiddle)];
   return costs;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "plan/axis_seconds.h"
 #include "plan/communication_prices.h"
@@ -58,18 +59,30 @@ struct StageShape {
 enum class StagePlace : std::uint8_t { kMiddle, kFirst, kLast, kOnly };
 StagePlace stage_place(std::int32_t stage, std::int32_t num_stages);
 
-/// All that the closed form needs of the blocks, with layers of one kind, for one choice of degrees within
-/// kernels, microbatch, recomputation and precision.
+/// One of several layers that are recomputed together.
+struct GroupedLayer {
+  BlockTime time;
+  Seconds whole_recompute{};  ///< part of `time`, with what it waits for; of the last of the group unknown: 0
+  std::int64_t parameters = 0;
+  std::int64_t expert_parameters = 0;
+  std::int64_t num_tensors = 0;
+};
+
+/// All that the closed form needs of the blocks, with layers of one kind or with groups of layers that are
+/// recomputed together and count as one, for one choice of degrees within kernels, microbatch, recomputation
+/// and precision.
 struct BlockCosts {
   BlockTime embedding, layer, head;
-  StageShape layer_shape;            ///< of one further layer: parameters and saved bytes
-  std::array<StageShape, 4> stages;  ///< by StagePlace
+  std::vector<GroupedLayer> grouped;  ///< of a group: its layers
+  StageShape layer_shape;             ///< of one further layer: parameters and saved bytes
+  std::array<StageShape, 4> stages;   ///< by StagePlace
   BlockOptions options;
 };
 
-/// Precondition: `strategy` recomputes alike in all layers and breaks no rule of find_rejection; the model
-/// has layers of that kind.
-BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy, LayerKind kind,
-                       CommunicationPrices& prices, const KernelCost& cost);
+/// `kinds`: of the layer, or of the layers of a group. Precondition: `strategy` recomputes alike in all
+/// layers and breaks no rule of find_rejection; the model has layers of these kinds.
+BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy,
+                       const std::vector<LayerKind>& kinds, CommunicationPrices& prices,
+                       const KernelCost& cost);
 
 }  // namespace portolan

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <numeric>
+#include <optional>
 
 namespace portolan {
 
@@ -14,10 +15,14 @@ std::vector<Block> layer_kinds(const TransformerConfig& model, const BlockOption
   return blocks;
 }
 
-BlockLowering::Place StageLowering::place_of_layer(std::int32_t layer) const {
+BlockLowering::Place StageLowering::place_of_layer(const Chunk& chunk, std::int32_t i) const {
+  const auto begin = context_.layers.begin();
+  const std::int32_t layer = std::accumulate(begin, begin + chunk.virtual_stage, i);
+  const Recompute& recompute = context_.strategy.recompute;
   return {.layer = layer,
-          .recompute = context_.strategy.recompute.of_layer(layer),
-          .recompute_whole_group = context_.scenario.software.recompute_whole_group.value};
+          .recompute = recompute.of_layer(layer),
+          .recompute_whole_group = context_.scenario.software.recompute_whole_group.value,
+          .ends_group = ends_group(i, num_layers(chunk), recompute.layers_per_group)};
 }
 
 std::int32_t StageLowering::hidden_buffer(const std::string& name) {
@@ -72,19 +77,16 @@ void StageLowering::make_blocks(Chunk& chunk) {
   } else {
     hidden = chunk.input = hidden_buffer(chunk_prefix(chunk) + "stage input");
   }
-  const auto begin = context_.layers.begin();
-  const std::int32_t first_layer = std::accumulate(begin, begin + chunk.virtual_stage, 0);
-  for (std::int32_t i = 0; i < context_.layers[static_cast<std::size_t>(chunk.virtual_stage)]; ++i) {
-    const std::int32_t layer = first_layer + i;
+  for (std::int32_t i = 0; i < num_layers(chunk); ++i) {
+    const BlockLowering::Place place = place_of_layer(chunk, i);
     BlockPorts ports{.input = hidden, .input_gradient = gradient};
-    ports.output = hidden = hidden_buffer(fmt::format("layer {} output", layer));
+    ports.output = hidden = hidden_buffer(fmt::format("layer {} output", place.layer));
     if (own_gradients) {
-      gradient = hidden_buffer(fmt::format("layer {} output_gradient", layer));
+      gradient = hidden_buffer(fmt::format("layer {} output_gradient", place.layer));
     }
     ports.hidden_gradient = gradient;
-    const auto kind = static_cast<std::size_t>(layer_kind(context_.scenario.model, layer));
-    add_block(chunk, context_.layer_kinds[kind], fmt::format("layer {}", layer), ports,
-              place_of_layer(layer));
+    const auto kind = static_cast<std::size_t>(context_.kinds[static_cast<std::size_t>(place.layer)]);
+    add_block(chunk, context_.layer_kinds[kind], fmt::format("layer {}", place.layer), ports, place);
   }
   if (has_head(chunk)) {
     BlockPorts ports = head_ports(hidden);
@@ -205,41 +207,72 @@ void StageLowering::forward(Chunk& chunk) {
   }
 }
 
+void StageLowering::backward_step(TemplateAssembler& assembler, Chunk& chunk, const BackwardStep& step) {
+  BlockLowering& block = chunk.blocks[step.block];
+  const BlockLowering::Place& place = chunk.places[step.block];
+  if (step.recompute) {
+    block.recompute(assembler, place);
+    if (!place.ends_group) {
+      block.hand_output_to(chunk.blocks[step.block + 1]);
+    }
+  }
+  if (step.backward) {
+    block.backward(assembler, place,
+                   context_.options.split_backward ? Phase::kBackwardInput : Phase::kBackward);
+  }
+}
+
 void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) {
   const Sharding sharding = context_.sharding();
   const auto prefetch = static_cast<std::size_t>(context_.scenario.software.gather_prefetch.value);
   const bool gathers = sharding.parameters && context_.scenario.software.reshard_after_forward.value;
-  const std::size_t count = chunk.blocks.size();
-  for (BlockLowering& block : chunk.blocks) {
-    block.begin_backward();
+  std::vector<bool> ends;
+  for (std::size_t i = 0; i < chunk.blocks.size(); ++i) {
+    chunk.blocks[i].begin_backward();
+    ends.push_back(chunk.places[i].ends_group);
   }
-  std::size_t gathered = 0;  // from the back
-  std::size_t fetched = 0;   // likewise, one block ahead
+  const std::vector<BackwardStep> steps = backward_steps(ends);
+  std::size_t gathered = 0;
+  std::size_t fetched = 0;  // one block ahead
   std::vector<std::int32_t> copies;
-  std::size_t unsummed = count;  // blocks from here on have their gradients in buckets that are being summed
-  for (std::size_t done = 0; done < count; ++done) {
-    for (; gathers && gathered <= done + prefetch && gathered < count; ++gathered) {
-      BlockLowering& block = chunk.blocks[count - 1 - gathered];
-      if (block.backward_reads_parameters()) {
-        block.gather_for_backward(assembler, sharers_op(Phase::kParameterGather, LaneIndex::kDataGather));
+  // Blocks from here on have their gradients in buckets that are being summed.
+  std::size_t unsummed = chunk.blocks.size();
+  std::optional<std::size_t> reduced;  // beside the step after its block's backward
+  for (std::size_t at = 0; at < steps.size(); ++at) {
+    for (; gathers && gathered <= at + prefetch && gathered < steps.size(); ++gathered) {
+      const BackwardStep& ahead = steps[gathered];
+      if (!ahead.recompute && ahead.recomputed >= at) {
+        break;  // the parameters are there, or will be, for its recomputation
+      }
+      BlockLowering& block = chunk.blocks[ahead.block];
+      const auto sharers = sharers_op(Phase::kParameterGather, LaneIndex::kDataGather);
+      if (!block.backward_reads_parameters()) {
+        continue;
+      }
+      if (ahead.backward) {
+        block.gather_for_backward(assembler, sharers);
+      } else {
+        block.gather_for_recompute(assembler, sharers);
       }
     }
-    for (; fetched <= done + 1 && fetched < count; ++fetched) {
-      copy_from_host(assembler, chunk, count - 1 - fetched);
+    // Offload goes without groups: each step is a block's backward.
+    for (; fetched <= at + 1 && fetched < chunk.blocks.size(); ++fetched) {
+      copy_from_host(assembler, chunk, chunk.blocks.size() - 1 - fetched);
     }
-    const std::size_t i = count - 1 - done;
-    wait_for_copies(assembler, chunk, i, copies);
-    chunk.blocks[i].backward(assembler, chunk.places[i],
-                             context_.options.split_backward ? Phase::kBackwardInput : Phase::kBackward);
+    const BackwardStep& step = steps[at];
+    wait_for_copies(assembler, chunk, step.block, copies);
+    backward_step(assembler, chunk, step);
     if (sharding.gradients) {
-      chunk.blocks[i].reduce(assembler, sharers_op(Phase::kGradientSync, LaneIndex::kData));
-      // By now the gradients of the block before are reduced, beside this block's backward.
-      if (i + 1 < count) {
-        chunk.blocks[i + 1].accumulate(assembler, chunk.places[i + 1]);
+      if (step.backward) {
+        chunk.blocks[step.block].reduce(assembler, sharers_op(Phase::kGradientSync, LaneIndex::kData));
       }
+      if (reduced) {
+        chunk.blocks[*reduced].accumulate(assembler, chunk.places[*reduced]);
+      }
+      reduced = step.backward ? std::optional(step.block) : std::nullopt;
     }
-    if (!context_.options.split_backward) {
-      sum_full_bucket(assembler, chunk, i, unsummed);
+    if (step.backward && !context_.options.split_backward) {
+      sum_full_bucket(assembler, chunk, step.block, unsummed);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "plan/lower.h"
 #include "plan/program.h"
 #include "plan/rank_place.h"
+#include "plan/recompute_groups.h"
 #include "plan/scenario.h"
 #include "plan/schedule.h"
 #include "plan/template_assembler.h"
@@ -23,6 +24,7 @@ struct LoweringContext {
   BlockOptions options;
   Block embedding;
   std::vector<Block> layer_kinds;  ///< by LayerKind
+  std::vector<LayerKind> kinds;    ///< of each layer
   Block head;
   std::vector<std::int32_t> layers;  ///< of each virtual stage
   std::int32_t num_microbatches = 0;
@@ -81,7 +83,11 @@ class StageLowering {
   PipelinePosition position() const {
     return {index_, context_.num_stages(), context_.num_microbatches, context_.strategy.virtual_stages};
   }
-  BlockLowering::Place place_of_layer(std::int32_t layer) const;
+  /// Of layer `i` of the chunk.
+  BlockLowering::Place place_of_layer(const Chunk& chunk, std::int32_t i) const;
+  std::int32_t num_layers(const Chunk& chunk) const {
+    return context_.layers[static_cast<std::size_t>(chunk.virtual_stage)];
+  }
 
   void make_blocks(Chunk& chunk);
   void add_block(Chunk& chunk, const Block& block, std::string prefix, const BlockPorts& ports,
@@ -99,6 +105,7 @@ class StageLowering {
   void copy_to_host(TemplateAssembler& assembler, Chunk& chunk, std::size_t block,
                     std::vector<std::int32_t>& copies) const;
   void copy_from_host(TemplateAssembler& assembler, Chunk& chunk, std::size_t block) const;
+  void backward_step(TemplateAssembler& assembler, Chunk& chunk, const BackwardStep& step);
   void gradient_sync();
   /// The update of a parameter, with states that it makes.
   Kernel update_of(const StageParameter& parameter);

@@ -125,6 +125,9 @@ std::string recompute_name(const Strategy& strategy) {
     const std::optional<RecomputeBlock> block = find_recompute_block(strategy);
     return block ? fmt::format("block:{}", block->num_layers) : "custom";
   }
+  if (recompute.layers_per_group > 1) {
+    return fmt::format("uniform:{}", recompute.layers_per_group);
+  }
   if (recompute.all_layers == recompute_none()) {
     return "none";
   }

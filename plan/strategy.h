@@ -30,6 +30,11 @@ RecomputeSet recompute_full();
 struct Recompute {
   RecomputeSet all_layers;
   std::vector<RecomputeSet> per_layer;  ///< empty, or num_layers long and used instead
+  /// Layers of a virtual stage that are recomputed together, from the first on; where they do not come out
+  /// even the last group is shorter. Only the input of each group's first layer is kept. Above 1 with full
+  /// recomputation of all layers alone. Source: Megatron-LM, --recompute-method uniform with
+  /// --recompute-num-layers.
+  std::int32_t layers_per_group = 1;
 
   const RecomputeSet& of_layer(std::int64_t layer) const {
     return per_layer.empty() ? all_layers : per_layer[static_cast<std::size_t>(layer)];
@@ -136,7 +141,7 @@ std::optional<RecomputeBlock> find_recompute_block(const Strategy& strategy);
 std::string short_name(const Strategy& strategy);
 std::string_view schedule_name(ScheduleKind schedule);
 std::optional<ScheduleKind> find_schedule(std::string_view name);
-/// "none", "selective", "full", "block:3", or "custom".
+/// "none", "selective", "full", "block:3", "uniform:2", or "custom".
 std::string recompute_name(const Strategy& strategy);
 std::optional<RecomputeSet> find_recompute(std::string_view name);
 std::string_view precision_name(Precision precision);

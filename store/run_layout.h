@@ -28,6 +28,7 @@ void visit_strategy(Archive& archive, Value& strategy) {
   archive.attribute("zero_group", strategy.zero_group);
   archive.attribute("recompute_all_layers", strategy.recompute.all_layers);
   archive.column("recompute_per_layer", strategy.recompute.per_layer);
+  archive.attribute("recompute_layers_per_group", strategy.recompute.layers_per_group);
   archive.attribute("aggregation_algorithm", strategy.gradient_aggregation.algorithm);
   archive.attribute("aggregation_bucket_bytes", strategy.gradient_aggregation.bucket);
   archive.attribute("aggregation_overlap", strategy.gradient_aggregation.overlap);

@@ -155,9 +155,12 @@ TEST(AllocatorReplayProperty, EqualsAPlainReplayInEverySmallPipeline) {
   for (const bool expandable : {false, true}) {
     Gap gap;
     for (const SmallPipeline& pipeline : small_pipelines(4, 6)) {
-      for (const RecomputeSet& set : {recompute_none(), recompute_full()}) {
+      for (const std::int32_t layers : {0, 1, 2}) {
         auto [scenario, strategy] = small_pipeline(pipeline);
-        strategy.recompute.all_layers = set;
+        scenario.model.num_layers *= layers == 2 ? 3 : 1;
+        strategy.recompute = {.all_layers = layers > 0 ? recompute_full() : recompute_none(),
+                              .per_layer = {},
+                              .layers_per_group = std::max(layers, 1)};
         SCOPED_TRACE(short_name(strategy));
         Program program = lower(scenario, strategy);
         compare(program, expandable, true, gap);
@@ -231,7 +234,7 @@ Scenario gpt_of_sixteen_layers() {
 
 // What passes that are left out would have added.
 TEST(AllocatorReplayProperty, IsCloseToWholeStepsOfLargeModels) {
-  constexpr double kLargestGap = 0.04;  // found: 3.0 %
+  constexpr double kLargestGap = 0.04;  // found: 3.2 %
   const Scenario scenario = gpt_of_sixteen_layers();
   const std::vector<Strategy> strategies = legal_strategies(scenario);
   for (const bool expandable : {false, true}) {

@@ -199,6 +199,67 @@ TEST(ClosedFormProperty, OffloadAgreesWithTheFoldedRung) {
   expect_close_with_offload(scenario, 301, 0.08, 0.3);
 }
 
+TEST(ClosedFormProperty, LayersThatAreRecomputedTogetherAgreeWithTheFoldedRung) {
+  for (const bool experts : {false, true}) {
+    Scenario scenario = gpt3_scenario();
+    scenario.global_batch = 64;
+    scenario.num_gpus = 32;
+    scenario.model.num_layers = 24;
+    if (experts) {  // groups of both kinds
+      scenario.model.experts = MixtureOfExperts{
+          .num_experts = 4, .experts_per_token = 1, .expert_ffn_size = 12288, .first_dense_layers = 3};
+    }
+    for (const bool whole : {true, false}) {
+      scenario.software.recompute_whole_group.value = whole;
+      scenario.software.dropout.value = whole;
+      const Cluster cluster = Cluster::build(scenario.hardware).value();
+      ClosedForm closed_form(scenario, cluster);
+      for (const std::int32_t layers : {2, 3, 5, 24}) {
+        for (const std::int32_t stages : {1, 2, 4}) {
+          for (const ScheduleKind schedule :
+               {ScheduleKind::kOneFOneB, ScheduleKind::kInterleaved, ScheduleKind::kZeroBubbleH1}) {
+            if (stages == 1 && schedule != ScheduleKind::kOneFOneB) {
+              continue;
+            }
+            Strategy strategy =
+                sample_strategy(scenario, {.tensor = 4, .pipeline = stages, .data = 8 / stages});
+            strategy.sequence_parallel = stages == 2;
+            strategy.schedule = schedule;
+            strategy.virtual_stages = schedule == ScheduleKind::kInterleaved ? 2 : 1;
+            strategy.recompute = {
+                .all_layers = recompute_full(), .per_layer = {}, .layers_per_group = layers};
+            ASSERT_FALSE(find_rejection(scenario, strategy));
+            SCOPED_TRACE(short_name(strategy));
+            const Pair pair = predict(closed_form, scenario, cluster, strategy);
+            const Tolerances found{.time = 0.01, .interleaved_time = 0.02, .interleaved_memory = 0.02};
+            expect_close_in_time(pair, time_tolerance(scenario, strategy, found));
+            expect_close_in_memory(pair, memory_tolerance(scenario, strategy, found));
+            EXPECT_NEAR(pair.closed.hfu_pct * pair.closed.step_time.value,
+                        pair.folded.hfu_pct * pair.folded.step_time.value,
+                        1e-9 * pair.folded.hfu_pct * pair.folded.step_time.value);
+          }
+        }
+      }
+    }
+  }
+}
+
+// What is remembered of one strategy is used for others only where it is the same.
+TEST(ClosedFormProperty, WhatWasAskedBeforeChangesNoAnswer) {
+  for (const Scenario& scenario : small_scenarios()) {
+    const Cluster cluster = Cluster::build(scenario.hardware).value();
+    ClosedForm upwards(scenario, cluster), downwards(scenario, cluster);
+    const std::vector<Strategy> strategies = legal_strategies(scenario);
+    std::vector<Estimate> estimates;
+    for (const Strategy& strategy : strategies) {
+      estimates.push_back(upwards.evaluate(strategy));
+    }
+    for (std::size_t i = strategies.size(); i-- > 0;) {
+      EXPECT_EQ(downwards.evaluate(strategies[i]), estimates[i]) << short_name(strategies[i]);
+    }
+  }
+}
+
 TEST(ClosedFormProperty, TensorGroupsOfAllAxisOrdersHaveTheirOwnCosts) {
   const Scenario scenario = tiny_scenario(8);
   const Cluster cluster = Cluster::build(scenario.hardware).value();

@@ -147,6 +147,10 @@ TEST(MemoryOracle, PeakEqualsAWalkOverLiveBuffersInEverySmallPipelineAndRecomput
       strategy.recompute.all_layers = set;
       expect_peak_as_walked(lower(scenario, strategy), short_name(strategy));
     }
+    auto [scenario, strategy] = small_pipeline(pipeline);
+    scenario.model.num_layers *= 3;
+    strategy.recompute = {.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 2};
+    expect_peak_as_walked(lower(scenario, strategy), short_name(strategy));
   }
 }
 

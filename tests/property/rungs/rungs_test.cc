@@ -197,12 +197,16 @@ TEST(Rungs, ClosedFormFollowsWhatShardedRanksWaitFor) {
     ClosedForm closed_form(scenario, cluster);
     for (const std::int32_t stages : {1, 4}) {
       for (const std::int32_t zero : {2, 3}) {
-        for (const std::int32_t group : {0, 2}) {
+        for (const auto& [group, layers] : {std::pair{0, 0}, {2, 0}, {0, 1}, {0, 3}}) {
           Strategy strategy;
           strategy.pipeline_parallel = stages;
           strategy.data_parallel = 16 / stages;
           strategy.zero_stage = zero;
           strategy.zero_group = group;
+          if (layers > 0) {
+            strategy.recompute = {
+                .all_layers = recompute_full(), .per_layer = {}, .layers_per_group = layers};
+          }
           SCOPED_TRACE(short_name(strategy));
           ASSERT_FALSE(find_rejection(scenario, strategy));
           const Program program = lower(scenario, strategy);
@@ -213,11 +217,15 @@ TEST(Rungs, ClosedFormFollowsWhatShardedRanksWaitFor) {
           const Estimate closed = closed_form.evaluate(strategy);
           const Estimate folded = predicted(Fidelity::kFolded);
           const Estimate full = predicted(Fidelity::kFull);
-          // Found: 2.6 % and 1.1 % in time, 6 % in memory.
+          // Found: 2.6 % and 1.1 % in time. In memory at most 8 % too much, 9 % with full recomputation, 19 %
+          // with groups: gathered parameters and gradients of two neighbours are added to the activations'
+          // peak, whose blocks these need not be.
           EXPECT_NEAR(closed.step_time / folded.step_time, 1, 0.04);
           EXPECT_NEAR(full.step_time / folded.step_time, 1, 0.02);
           for (std::size_t s = 0; s < folded.stage_memory.size(); ++s) {
-            EXPECT_NEAR(closed.stage_memory[s].allocated / folded.stage_memory[s].allocated, 1, 0.08);
+            const double ratio = closed.stage_memory[s].allocated / folded.stage_memory[s].allocated;
+            EXPECT_GE(ratio, 0.99);
+            EXPECT_LE(ratio, layers == 3 ? 1.2 : layers == 1 ? 1.1 : 1.08);
           }
         }
       }
@@ -255,9 +263,12 @@ TEST(Rungs, SumsAndGathersBesideThePasses) {
   const Cluster cluster = cluster_of(scenario);
   scenario.software.parameter_gather_overlap.value = true;
   ClosedForm closed_form(scenario, cluster);
-  for (const std::int32_t stages : {1, 4}) {
+  for (const auto& [stages, layers] : {std::pair{1, 1}, {4, 1}, {1, 3}, {4, 3}}) {
     for (const std::int32_t zero : {0, 1}) {
       Strategy strategy;
+      if (layers > 1) {
+        strategy.recompute = {.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = layers};
+      }
       strategy.pipeline_parallel = stages;
       strategy.data_parallel = 16 / stages;
       strategy.zero_stage = zero;

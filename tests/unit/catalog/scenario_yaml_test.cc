@@ -147,7 +147,7 @@ TEST(ScenarioYaml, SaysWhereAndWhatIsWrongInOneLine) {
        "folder/what.yaml:7: strategy.microbatches: unknown word (did you mean \"microbatch\"?)"},
       {"strategy: {recompute: optimal}\n",
        "folder/what.yaml:6: strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, "
-       "full, block:N)"},
+       "full, block:N, uniform:N)"},
       {"strategy: {tp: 100000, pp: 100000}\n",
        "folder/what.yaml:6: strategy.pp: tp x pp x dp x cp is over 1000000 ranks"},
       {"strategy: tp=8\n",

@@ -63,6 +63,19 @@ TEST(StrategyJson, ARuleOfRecomputationKeepsItsName) {
   }
 }
 
+TEST(StrategyJson, GroupsOfLayersNeedNoStages) {
+  Strategy strategy;
+  strategy.recompute = {.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 3};
+  const std::string text = write_json(to_json(strategy));
+  EXPECT_NE(text.find("\"uniform:3\""), std::string::npos) << text;
+  const DocumentNode root = parse_json(text, "s.json", Notation::kNumbers).value();
+  Strategy again;
+  const Result<void> read =
+      read_document(root, [&](DocumentSection& section) { read_strategy(section, again, 5); });
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(again, strategy);
+}
+
 TEST(StrategyJson, ConstraintsKeepIt) {
   StrategyConstraints constraints;
   constraints.recompute = RecomputeBlock{3};

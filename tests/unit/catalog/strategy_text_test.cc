@@ -10,8 +10,7 @@ namespace portolan {
 namespace {
 
 TEST(StrategyText, WhatIsNotThereYetIsNoMistakeInTheInput) {
-  for (const std::string_view text :
-       {"recompute=optimal", "recompute=uniform:2", "compression=topk", "layers=Et|tmL"}) {
+  for (const std::string_view text : {"recompute=optimal", "compression=topk", "layers=Et|tmL"}) {
     EXPECT_EQ(parse_strategy(text).error().kind, ErrorKind::kInfeasible) << text;
   }
   EXPECT_EQ(parse_strategy("recompute=often").error().kind, ErrorKind::kBadInput);
@@ -52,9 +51,9 @@ TEST(StrategyText, ReadsEveryWord) {
 TEST(StrategyText, WritesWhatItReads) {
   for (const std::string text :
        {"", "tp=8", "recompute=none", "recompute=full:none:full", "recompute=full:", "recompute=norm1+mlp",
-        "recompute=block:3", "recompute=block:0", "layers=0:4:4:0", "bucket=0", "bucket=1000 B", "layers=1",
-        "zero=0,zero_group=0", "sequence_parallel=false", "offload=activations", "offload=optimizer",
-        "offload=activations+optimizer",
+        "recompute=block:3", "recompute=block:0", "recompute=uniform:2", "layers=0:4:4:0", "bucket=0",
+        "bucket=1000 B", "layers=1", "zero=0,zero_group=0", "sequence_parallel=false", "offload=activations",
+        "offload=optimizer", "offload=activations+optimizer",
         "tp=8,pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=true,microbatch=2,schedule=zb-h1,zero="
         "3,zero_group=8,"
         "recompute=selective,aggregation=hierarchical,bucket=25 MiB,compression=none,"
@@ -115,13 +114,14 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
        "strategy.schedule: \"fast\" is not known (allowed: gpipe, 1f1b, interleaved, zb-h1)"},
       {"recompute=block:-1", "strategy.recompute: \"-1\" is out of range (allowed: 0 to 1000000)"},
       {"recompute=block:", "strategy.recompute: \"\" is not a whole number (allowed: 0 to 1000000)"},
-      {"recompute=uniform:4",
-       "strategy.recompute: \"uniform:4\" is not available yet: the input of each layer is kept (allowed: "
-       "uniform:1, which is full)"},
+      {"recompute=uniform:0", "strategy.recompute: \"0\" is out of range (allowed: 1 to 1000000)"},
+      {"recompute=uniform:two", "strategy.recompute: \"two\" is not a whole number (allowed: 1 to 1000000)"},
       {"recompute=optimal",
-       "strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, full, block:N)"},
+       "strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, full, block:N, "
+       "uniform:N)"},
       {"recompute=some",
-       "strategy.recompute: \"some\" is not known (allowed: none, selective, full, block:N, or of norm1, "
+       "strategy.recompute: \"some\" is not known (allowed: none, selective, full, block:N, uniform:N, or of "
+       "norm1, "
        "qkv, "
        "attention_core, "
        "attention_context, projection, norm2, mlp, other joined by \"+\")"},

@@ -42,6 +42,9 @@ std::vector<GradientVariant> recomputations(const TransformerConfig& model) {
                                   {"full recomputation", recompute_full()}}) {
     list.push_back(variant(name, model, [set = set](Strategy& s) { s.recompute.all_layers = set; }));
   }
+  list.push_back(variant("layers recomputed together", model, [](Strategy& s) {
+    s.recompute = {.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 2};
+  }));
   Scenario scenario = list.front().plan.scenario;
   scenario.software.fused_gradient_accumulation = {false, ""};
   list.push_back({model.name + ", converted gradients", make_plan(scenario, list.front().plan.strategy)});

@@ -73,6 +73,27 @@ TEST(LossEquality, GptHoweverItIsDivided) { expect_equal_losses(tiny_gpt()); }
 
 TEST(LossEquality, LlamaHoweverItIsDivided) { expect_equal_losses(tiny_llama()); }
 
+// The same kernels on the same numbers: what is computed again is what was there.
+TEST(LossEquality, RecomputationChangesNoBit) {
+  const TokenDataset text = made_up_text(16, 61);
+  const RunOptions options{.num_steps = 5, .dataset = &text};
+  for (TransformerConfig model : {tiny_gpt(), tiny_llama()}) {
+    model.num_layers = 5;
+    for (const std::int32_t stages : {1, 2}) {
+      Strategy strategy = fp32_strategy();
+      strategy.pipeline_parallel = stages;
+      const RunMeasurement none = run_or_fail(tiny_plan(model, strategy), options);
+      strategy.recompute.all_layers = recompute_full();
+      for (const std::int32_t layers : {1, 2, 3, 5}) {
+        strategy.recompute.layers_per_group = layers;
+        const RunMeasurement again = run_or_fail(tiny_plan(model, strategy), options);
+        EXPECT_EQ(again.losses, none.losses) << model.name << ", " << short_name(strategy);
+        EXPECT_EQ(again.heldout_losses, none.heldout_losses) << model.name << ", " << short_name(strategy);
+      }
+    }
+  }
+}
+
 TEST(LossEquality, RepeatsToTheBit) {
   const TokenDataset text = made_up_text(16, 61);
   const RunOptions options{.num_steps = 5, .dataset = &text};

@@ -11,8 +11,13 @@
 namespace portolan {
 namespace {
 
-std::map<std::string, RecomputeSet> recompute_modes() {
-  return {{"none", recompute_none()}, {"selective", recompute_selective()}, {"full", recompute_full()}};
+std::map<std::string, Recompute> recompute_modes() {
+  std::map<std::string, Recompute> modes;
+  for (const char* name : {"none", "selective", "full"}) {
+    modes[name].all_layers = *find_recompute(name);
+  }
+  modes["uniform:2"] = {.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 2};
+  return modes;
 }
 
 std::map<std::string, Strategy> divisions() {
@@ -31,8 +36,8 @@ TEST(Memory, LivePeakEqualsThePrediction) {
   const TokenDataset text = made_up_text(16, 61);
   for (const TransformerConfig& model : {tiny_gpt(), tiny_llama()}) {
     for (auto [division, strategy] : divisions()) {
-      for (const auto& [mode, set] : recompute_modes()) {
-        strategy.recompute.all_layers = set;
+      for (const auto& [mode, recompute] : recompute_modes()) {
+        strategy.recompute = recompute;
         const Plan plan = tiny_plan(model, strategy);
         const RunMeasurement measurement = run_or_fail(plan, {.num_steps = 2, .dataset = &text});
         ASSERT_EQ(measurement.memory.size(), static_cast<std::size_t>(strategy.num_ranks()));

@@ -24,6 +24,9 @@ std::vector<Strategy> strategies() {
     strategy.schedule = ScheduleKind::kGPipe;
     list.push_back(strategy);
   }
+  Strategy grouped = fp32_strategy();
+  grouped.recompute = {.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 2};
+  list.push_back(grouped);
   return list;
 }
 

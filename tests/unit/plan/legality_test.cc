@@ -66,6 +66,14 @@ TEST(Legality, EachRejectionHasItsNumbers) {
          s.gradient_aggregation.overlap = true;
          s.zero_stage = 2;
        }},
+      {R::kNotAvailable,
+       "offload activations with recompute uniform:2 (allowed: uniform:1, or offload of none or the "
+       "optimizer) "
+       "is not available yet",
+       [](Scenario&, Strategy& s) {
+         s.offload = Offload::kActivations;
+         s.recompute = {.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 2};
+       }},
       {R::kNotAvailable, "offload activations+optimizer needs the figures of PCIe (hardware small has none)",
        [](Scenario&, Strategy& s) { s.offload = Offload::kActivationsAndOptimizer; }},
       {R::kNotAvailable, "hardware small names no peak rate for fp8",
@@ -147,6 +155,16 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        }},
       {R::kLayers, "recompute lists 3 layers, the model has 4",
        [](Scenario&, Strategy& s) { s.recompute.per_layer.resize(3); }},
+      {R::kLayers, "recompute uniform:0 (allowed: 1 or more layers)",
+       [](Scenario&, Strategy& s) { s.recompute.layers_per_group = 0; }},
+      {R::kLayers, "groups of 2 layers without full recomputation of all layers",
+       [](Scenario&, Strategy& s) { s.recompute.layers_per_group = 2; }},
+      {R::kLayers, "groups of 2 layers without full recomputation of all layers",
+       [](Scenario&, Strategy& s) {
+         s.recompute = {.all_layers = recompute_full(),
+                        .per_layer = std::vector(4, recompute_full()),
+                        .layers_per_group = 2};
+       }},
       {R::kBatch, "microbatch=0 (allowed: 1 or more)", [](Scenario&, Strategy& s) { s.microbatch_size = 0; }},
       {R::kBatch, "global batch 16 is not divisible by dp 2 x microbatch 3",
        [](Scenario&, Strategy& s) { s.microbatch_size = 3; }},

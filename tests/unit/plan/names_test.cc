@@ -46,6 +46,9 @@ TEST(Names, OfRecomputation) {
     strategy.recompute.all_layers = *set;
     EXPECT_EQ(recompute_name(strategy), name);
   }
+  strategy.recompute.layers_per_group = 4;
+  EXPECT_EQ(recompute_name(strategy), "uniform:4");
+  strategy.recompute.layers_per_group = 1;
   EXPECT_EQ(find_recompute("custom"), std::nullopt);
   strategy.recompute.all_layers = RecomputeSet(3);
   EXPECT_EQ(recompute_name(strategy), "custom");

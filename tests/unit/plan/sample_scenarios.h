@@ -11,8 +11,8 @@ namespace portolan {
 TransformerConfig tiny_gpt();
 /// The same sizes, LLaMA style: RMS norm, SwiGLU, rotary, 2 key-value heads, no biases, untied head.
 TransformerConfig tiny_llama();
-/// As tiny_llama, with latent attention: heads of 8 + 4 columns with values of 6, latent vectors of 20
-/// and 12.
+/// As tiny_llama, with latent attention: heads of 8 + 4 columns with values of 6, latent vectors of 24
+/// and 16.
 TransformerConfig tiny_latent();
 /// GPT-3 175B: 96 layers, hidden 12288, 96 heads, vocabulary 50257.
 TransformerConfig gpt3_175b();

@@ -172,9 +172,9 @@ TEST(AlteredRunFile, AnotherVersionAndUnknownCodesAreNamed) {
     return [=](hid_t file) { overwrite_attribute(file, group, name, value, H5T_NATIVE_UINT8); };
   };
   EXPECT_EQ(message_after([](hid_t file) {
-              overwrite_attribute(file, "/", "format_version", std::int32_t{3}, H5T_NATIVE_INT32);
+              overwrite_attribute(file, "/", "format_version", std::int32_t{1}, H5T_NATIVE_INT32);
             }),
-            "run.h5: /format_version: is 3, this program reads 2");
+            "run.h5: /format_version: is 1, this program reads 2");
   const std::string unknown = ": a code that has no meaning";
   EXPECT_EQ(message_after(set_byte("/", "valid", 2)), "run.h5: /valid" + unknown);
   EXPECT_EQ(message_after(set_byte("/predicted/strategy", "schedule", 4)),

@@ -35,9 +35,10 @@ Strategy sample_strategy() {
   schedule = ScheduleKind::kZeroBubbleH1;
   zero_stage = 3;
   zero_group = 7;
-  auto& [all_layers, per_layer] = recompute;
+  auto& [all_layers, per_layer, layers_per_group] = recompute;
   all_layers.set();
   per_layer = {RecomputeSet(), RecomputeSet(1), all_layers};
+  layers_per_group = 9;
   aggregation = sample_aggregation();
   precision = Precision::kFp8;
   offload = Offload::kOptimizer;

@@ -1,0 +1,71 @@
+// What the closed form knows of passes whose parameters or gradients ranks share (ZeRO stages 2 and 3).
+#include "plan/closed_form.h"
+#include "plan/legality.h"
+#include "plan/recompute_groups.h"
+#include "plan/sharded_pass.h"
+
+namespace portolan {
+
+ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const MachineCosts& machine,
+                                                   const LayerRange& layers, std::int32_t virtual_stage) {
+  const SoftwareProfile& software = scenario_.software;
+  const BlockOptions& options = first_blocks(s).options;
+  const std::int64_t wire =
+      software.reduce_bytes.value == 0 ? options.compute_bytes : software.reduce_bytes.value;
+  const std::int64_t width = gradient_width(software, s.precision);
+  const bool gathers = divides_parameters(s);
+  std::vector<ShardedBlocks> forward, backward;
+  std::vector<bool> ends;
+  const std::vector<BlockRun> runs = block_runs(s, layers, virtual_stage);
+  const auto gather_of = [&](const BlockRun& run) {
+    return gathers
+               ? machine.sharers.all_gather.of(Bytes(run.parameters * options.compute_bytes)) +
+                     machine.expert_data.all_gather.of(Bytes(run.expert_parameters * options.compute_bytes))
+               : Seconds(0);
+  };
+  for (const BlockRun& run : runs) {
+    ends.push_back(run.ends_group);
+    forward.push_back({.count = run.count,
+                       .compute = run.time.whole_forward(),
+                       .gather = gather_of(run),
+                       .reduce = {},
+                       .accumulate = {}});
+  }
+  for (const BackwardStep& step : backward_steps(ends)) {
+    const BlockRun& run = runs[step.block];
+    const bool again = run.read_in_backward && software.reshard_after_forward.value;
+    const Seconds gather = again ? gather_of(run) : Seconds(0);
+    if (!step.backward) {
+      backward.push_back(
+          {.count = 1, .compute = run.recompute_ahead, .gather = gather, .reduce = {}, .accumulate = {}});
+      continue;
+    }
+    // One kernel's time for the mean tensor, as often as there are tensors.
+    const std::int64_t shard = run.parameters / zero_sharers(s) + run.expert_parameters / expert_sharers(s);
+    const std::int64_t elements = shard / run.num_tensors;
+    const Kernel accumulation{.kind = KernelKind::kGradientConvert,
+                              .shape = {.rows = elements, .columns = 1},
+                              .flops = {},
+                              .bytes = Bytes(elements * (2 * width + wire)),
+                              .operands = {}};
+    backward.push_back(
+        {.count = run.count,
+         .compute = run.own_backward(),
+         .gather = gather,
+         .reduce = machine.sharers.reduce_scatter.of(Bytes(run.parameters * wire)) +
+                   machine.expert_data.reduce_scatter.of(Bytes(run.expert_parameters * wire)),
+         .accumulate = kernel_cost(s).time(accumulation) * static_cast<double>(run.num_tensors)});
+  }
+  const std::int64_t prefetch = software.gather_prefetch.value;
+  const auto compute = [](const std::vector<ShardedBlocks>& list) {
+    Seconds total;
+    for (const ShardedBlocks& blocks : list) {
+      total += blocks.compute * blocks.count;
+    }
+    return total;
+  };
+  return {sharded_pass_time(forward, prefetch) - compute(forward),
+          sharded_pass_time(backward, prefetch) - compute(backward)};
+}
+
+}  // namespace portolan
