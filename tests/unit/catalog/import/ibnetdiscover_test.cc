@@ -7,7 +7,9 @@
 namespace portolan {
 namespace {
 
-Result<InfinibandFabric> read_fabric(const std::string& text) { return read_ibnetdiscover(text, "fabric.txt"); }
+Result<InfinibandFabric> read_fabric(const std::string& text) {
+  return read_ibnetdiscover(text, "fabric.txt");
+}
 
 TEST(Ibnetdiscover, ReadsASmallFatTree) {
   const auto fabric = read_fabric(fixture("fat-tree-ibnetdiscover.txt"));

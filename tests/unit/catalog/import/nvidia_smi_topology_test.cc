@@ -9,7 +9,9 @@
 namespace portolan {
 namespace {
 
-Result<NvidiaSmiTopology> read_smi(const std::string& text) { return read_nvidia_smi_topology(text, "smi.txt"); }
+Result<NvidiaSmiTopology> read_smi(const std::string& text) {
+  return read_nvidia_smi_topology(text, "smi.txt");
+}
 
 TEST(NvidiaSmiTopology, ReadsADgxA100) {
   const auto topology = read_smi(fixture("dgx-a100-nvidia-smi.txt"));

@@ -59,7 +59,9 @@ TEST(Hostlist, Expands) {
   EXPECT_FALSE(expand_hostlist(std::string(1000, 'x') + "[0-99999]"));
 }
 
-Result<SlurmTopology> read_slurm(const std::string& text) { return read_slurm_topology(text, "topology.conf"); }
+Result<SlurmTopology> read_slurm(const std::string& text) {
+  return read_slurm_topology(text, "topology.conf");
+}
 
 TEST(SlurmTopology, ReadsTwoLevels) {
   const auto topology = read_slurm(fixture("two-level-topology.conf"));
@@ -75,7 +77,8 @@ TEST(SlurmTopology, ReadsTwoLevels) {
 }
 
 TEST(SlurmTopology, ReadsKeysInAnyCaseAndOrder) {
-  const auto topology = read_slurm("NODES=a[1-2] switchname=s0 # SwitchName=no\r\n\n  SwitchName=s1 switches=s0\n");
+  const auto topology =
+      read_slurm("NODES=a[1-2] switchname=s0 # SwitchName=no\r\n\n  SwitchName=s1 switches=s0\n");
   ASSERT_TRUE(topology) << topology.error().message;
   EXPECT_EQ(topology->switches[0].nodes.size(), 2U);
   EXPECT_EQ(topology->switches[1].level, 2);
