@@ -49,6 +49,21 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("communicator_channels", software.communicator_channels, WholeRange{0, 1024});
   section.optional("channel_memory", software.channel_memory);
   section.optional("framework_memory", software.framework_memory);
+  section.optional_section("usual", [&](DocumentSection& usual) {
+    usual.optional("vocab_size", software.usual.vocab_size, WholeRange{0, 100'000'000});
+    usual.optional("precision", software.usual.precision);
+    usual.optional("zero_stage", software.usual.zero_stage, WholeRange{0, 3});
+    usual.optional("recompute", software.usual.recompute);
+  });
+}
+
+JsonValue to_json(const UsualRun& usual, Notation notation) {
+  return NotatedObject(notation)
+      .set("vocab_size", usual.vocab_size)
+      .set("precision", usual.precision)
+      .set("zero_stage", usual.zero_stage)
+      .set("recompute", usual.recompute)
+      .take();
 }
 
 }  // namespace
@@ -93,6 +108,7 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("communicator_channels", software.communicator_channels)
       .set("channel_memory", software.channel_memory)
       .set("framework_memory", software.framework_memory)
+      .set_json("usual", to_json(software.usual, notation))
       .take();
 }
 

@@ -75,6 +75,11 @@ std::span<const std::string_view> words<AllocatorKind>() {
   return kWords;
 }
 template <>
+std::span<const std::string_view> words<UsualRecompute>() {
+  static constexpr std::array<std::string_view, 3> kWords = {"none", "selective", "full"};
+  return kWords;
+}
+template <>
 std::span<const std::string_view> words<ScheduleKind>() {
   static const auto kWords = ask_all<4>(&schedule_name);
   return kWords;

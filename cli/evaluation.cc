@@ -81,6 +81,14 @@ Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& clus
   return std::move(simulation.estimate);
 }
 
+Result<Estimate> predict_task(const PredictionTask& task, Fidelity fidelity) {
+  PORTOLAN_TRY(const Cluster cluster, Cluster::build(task.scenario.hardware));
+  if (fidelity == Fidelity::kClosedForm) {
+    return ClosedForm(task.scenario, cluster).evaluate(task.strategy);
+  }
+  return simulate_strategy(task.scenario, cluster, task.strategy, fidelity);
+}
+
 /// Simulates `strategies` in worker processes and adds their results, or the pool's own error for each.
 void evaluate_in_workers(const Scenario& scenario, const Cluster& cluster, int num_workers,
                          std::span<const Strategy> strategies, Fidelity fidelity,
@@ -130,6 +138,33 @@ Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int n
       evaluate_in_workers(scenario, cluster, num_workers,
                           strategies.subspan(done, std::min(share, strategies.size() - done)), fidelity,
                           results);
+    }
+    return results;
+  };
+}
+
+TaskPredictor make_task_predictor(Fidelity fidelity, int num_workers,
+                                  std::function<void(std::size_t done, std::size_t total)> on_progress) {
+  return [=](std::span<const PredictionTask> tasks) {
+    std::vector<Result<Estimate>> results;
+    const std::size_t share = on_progress ? static_cast<std::size_t>(num_workers) * 16 : tasks.size();
+    for (std::size_t begin = 0; begin < tasks.size(); begin += share) {
+      const auto part = tasks.subspan(begin, std::min(share, tasks.size() - begin));
+      if (on_progress) {
+        on_progress(begin, tasks.size());
+      }
+      const auto answers = map_in_workers(num_workers, static_cast<int>(part.size()), [&](int task) {
+        return EstimateMessage::encode(predict_task(part[static_cast<std::size_t>(task)], fidelity));
+      });
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        Result<Estimate> result =
+            answers ? EstimateMessage::decode((*answers)[i]) : Result<Estimate>(answers.error());
+        if (result) {
+          result->strategy = part[i].strategy;
+          complete_estimate(*result, part[i].scenario);
+        }
+        results.push_back(std::move(result));
+      }
     }
     return results;
   };

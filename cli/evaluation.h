@@ -7,6 +7,7 @@
 #include "plan/evaluator.h"
 #include "plan/plan_file.h"
 #include "plan/simulate.h"
+#include "study/validation.h"
 #include "topology/cluster.h"
 
 namespace portolan {
@@ -18,6 +19,10 @@ using EvaluationProgress = std::function<void(Fidelity fidelity, std::size_t don
 /// `scenario` and `cluster` must outlive it.
 Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers,
                          EvaluationProgress on_progress = {});
+
+/// The same for steps of many scenarios, on `fidelity`.
+TaskPredictor make_task_predictor(Fidelity fidelity, int num_workers,
+                                  std::function<void(std::size_t done, std::size_t total)> on_progress);
 
 /// Cores that this process may use.
 int num_allowed_cores();

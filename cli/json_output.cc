@@ -137,4 +137,44 @@ std::string calibration_json(const CalibrationOutput& output) {
   return object.dump(2);
 }
 
+std::string validation_json(const Validation& validation) {
+  Json groups = Json::array();
+  for (const ValidationGroup& group : validation.groups) {
+    groups.push_back({{"source_family", group.source_family},
+                      {"prefix", group.prefix},
+                      {"rows", group.rows},
+                      {"ranges", group.ranges},
+                      {"skipped", group.skipped},
+                      {"mape_pct", optional_number(group.mape_pct)},
+                      {"median_pct", optional_number(group.median_pct)},
+                      {"max_pct", optional_number(group.max_pct)},
+                      {"bias_pct", optional_number(group.bias_pct)},
+                      {"coverage90_pct", nullptr},
+                      {"half_width_pct", nullptr},
+                      {"noise_pct", optional_number(group.noise_pct)}});
+  }
+  Json rows = Json::array();
+  for (const RowPrediction& row : validation.rows) {
+    Json assumed = Json::object();
+    for (const Assumption& one : row.assumed) {
+      assumed[one.field] = one.value;
+    }
+    rows.push_back(
+        {{"id", row.id},
+         {"measured_s", row.measured.value},
+         {"predicted_s", row.predicted.value},
+         {"range_s", row.is_range ? Json::array({row.predicted.value, row.slowest.value}) : Json(nullptr)},
+         {"error_pct", row.error_pct()},
+         {"interval_s", nullptr},
+         {"strategy", row.strategy},
+         {"assumed", std::move(assumed)}});
+  }
+  Json skipped = Json::array();
+  for (const SkippedPrediction& one : validation.skipped) {
+    skipped.push_back({{"id", one.id}, {"reason", one.reason}});
+  }
+  return Json{{"groups", std::move(groups)}, {"rows", std::move(rows)}, {"skipped", std::move(skipped)}}.dump(
+      2);
+}
+
 }  // namespace portolan

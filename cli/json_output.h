@@ -8,6 +8,7 @@
 #include "plan/search.h"
 #include "plan/simulate.h"
 #include "plan/unvalidated.h"
+#include "study/validation.h"
 
 namespace portolan {
 
@@ -28,6 +29,8 @@ struct SimulationOutput {
 std::string simulation_json(const Simulation& simulation, const SimulationOutput& output);
 std::string run_json(const RunRecord& record);
 std::string divergence_json(const Divergence& divergence, const RunRecord& record);
+
+std::string validation_json(const Validation& validation);
 
 struct CalibrationOutput {
   std::size_t gemm_points = 0;

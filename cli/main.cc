@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   portolan::add_import_verb(app, session);
   portolan::add_run_verb(app, session);
   portolan::add_compare_verb(app, session);
+  portolan::add_validate_verb(app, session);
   const auto is_verb = [&](const std::string& word) {
     const auto verbs = app.get_subcommands([&](CLI::App* verb) { return verb->get_name() == word; });
     return !verbs.empty();

@@ -78,8 +78,7 @@ void Session::end_progress() const {
   }
 }
 
-Result<Scenario> Session::load_scenario(const std::string& scenario,
-                                        const std::optional<std::string>& hardware) const {
+Result<CatalogPaths> Session::catalog_paths() const {
   CatalogPaths paths;
   for (const std::string& catalog : catalogs_) {
     if (!fs::is_directory(catalog)) {
@@ -88,6 +87,12 @@ Result<Scenario> Session::load_scenario(const std::string& scenario,
     paths.folders.emplace_back(catalog);
   }
   paths.folders.push_back(shipped_scenarios_);
+  return paths;
+}
+
+Result<Scenario> Session::load_scenario(const std::string& scenario,
+                                        const std::optional<std::string>& hardware) const {
+  PORTOLAN_TRY(const CatalogPaths paths, catalog_paths());
   fs::path file = scenario;
   if (!fs::exists(file) && file.extension().empty() && file.parent_path().empty()) {
     file = shipped_scenarios_ / (scenario + ".yaml");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "catalog/catalog_paths.h"
 #include "plan/plan_file.h"
 #include "plan/scenario.h"
 
@@ -40,6 +41,8 @@ class Session {
   /// Wipes it.
   void end_progress() const;
 
+  /// Folders of --catalog, then the shipped one.
+  Result<CatalogPaths> catalog_paths() const;
   /// A scenario by file, or by its name among the shipped ones; `hardware` replaces its hardware file.
   Result<Scenario> load_scenario(const std::string& scenario,
                                  const std::optional<std::string>& hardware) const;

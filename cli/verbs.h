@@ -16,5 +16,6 @@ void add_calibrate_verb(CLI::App& app, Session& session);
 void add_import_verb(CLI::App& app, Session& session);
 void add_run_verb(CLI::App& app, Session& session);
 void add_compare_verb(CLI::App& app, Session& session);
+void add_validate_verb(CLI::App& app, Session& session);
 
 }  // namespace portolan

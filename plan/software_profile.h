@@ -14,6 +14,19 @@ enum class AllocatorKind : std::uint8_t {
   kExpandableSegments,  ///< the same with expandable segments
 };
 
+enum class UsualRecompute : std::uint8_t { kNone, kSelective, kFull };
+
+/// What runs of a framework were made with where their source does not say: a published step is predicted
+/// with these (`validate`), and each is printed as assumed. No other prediction looks at them.
+struct UsualRun {
+  Sourced<std::int64_t> vocab_size{0, ""};  ///< 0: unknown
+  Sourced<Precision> precision{Precision::kBf16, ""};
+  Sourced<std::int64_t> zero_stage{0, ""};
+  Sourced<UsualRecompute> recompute{UsualRecompute::kNone, ""};
+
+  bool operator==(const UsualRun&) const = default;
+};
+
 /// What a training framework fuses, overlaps, pads and keeps: documented features with sources, never a
 /// fitted number. One file in scenarios/software/.
 struct SoftwareProfile {
@@ -73,6 +86,7 @@ struct SoftwareProfile {
   Sourced<std::int64_t> communicator_channels{0, ""};  ///< of each group of ranks
   Sourced<Bytes> channel_memory{Bytes(0), ""};         ///< buffers of each channel
   Sourced<Bytes> framework_memory{Bytes(0), ""};       ///< anything else
+  UsualRun usual;
 
   bool operator==(const SoftwareProfile&) const = default;
 };

@@ -152,8 +152,9 @@ std::optional<RecomputeSet> find_recompute(std::string_view name) {
 
 std::string short_name(const Strategy& s) {
   std::string name =
-      fmt::format("tp{} pp{} dp{} mb{} {} {}", s.tensor_parallel, s.pipeline_parallel, s.data_parallel,
-                  s.microbatch_size, schedule_name(s.schedule), recompute_name(s));
+      fmt::format("tp{} pp{} dp{} mb{} {}{} {}", s.tensor_parallel, s.pipeline_parallel, s.data_parallel,
+                  s.microbatch_size, schedule_name(s.schedule),
+                  s.virtual_stages > 1 ? fmt::format(" v{}", s.virtual_stages) : "", recompute_name(s));
   if (s.context_parallel > 1) {
     name += fmt::format(" cp{}", s.context_parallel);
   }

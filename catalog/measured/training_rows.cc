@@ -82,14 +82,17 @@ Result<void> read_sharding(const CsvFields& fields, TrainingRow& row) {
   }
   row.offload = has_any(words, {"offload", "offloaded"});
   row.hybrid_sharding = has_any(words, {"hsdp", "hybrid"});
+  if (has_any(words, {"default", "pure"})) {
+    row.reduces_in_fp32 = has_any(words, {"default"});
+  }
   const std::string& first = words.front();
   if (words.size() > 1 && first == "zero" && words[1].size() == 1 && words[1] >= "0" && words[1] <= "3") {
     row.zero_stage = words[1].front() - '0';
   } else if (first.size() == 1 && first >= "0" && first <= "3") {
     row.zero_stage = first.front() - '0';
   } else if (first == "fsdp" || first == "fsdp2" || first == "hsdp") {
-    // SHARD_GRAD_OP keeps parameters whole between forward and backward.
-    row.zero_stage = has_any(words, {"grad"}) ? 2 : 3;
+    row.zero_stage = 3;
+    row.keeps_parameters = has_any(words, {"grad"});
   } else {
     return fields.refused("zero_fsdp",
                           "is not known (allowed: 0 to 3, ZeRO-0 to ZeRO-3, FSDP, HSDP, or nothing)");

@@ -52,6 +52,10 @@ struct TrainingRow {
   std::optional<bool> sequence_parallel;
   std::optional<bool> flash_attention;
   std::optional<std::int32_t> zero_stage;
+  /// FSDP's mixed_precision of llm-foundry: DEFAULT reduces gradients in fp32, PURE as they are computed.
+  std::optional<bool> reduces_in_fp32;
+  /// FSDP's SHARD_GRAD_OP: parameters stay whole between forward and backward.
+  bool keeps_parameters = false;
   bool hybrid_sharding = false;  ///< shards within a node, replicas across
   bool offload = false;          ///< activations or optimizer states in host memory
   std::string recompute;         ///< as the source says it: "full", "selective op"

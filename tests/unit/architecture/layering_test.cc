@@ -73,7 +73,8 @@ TEST(Layering, IncludesFollowTheDesign) {
       {"sim", {"base", "model", "topology", "plan", "sim"}},
       {"kernels", {"base", "kernels"}},
       {"exec", {"base", "model", "topology", "plan", "kernels", "store", "exec"}},
-      {"report", {"base", "model", "topology", "plan", "store", "report"}},
+      {"study", {"base", "model", "topology", "plan", "catalog", "store", "study"}},
+      {"report", {"base", "model", "topology", "plan", "catalog", "store", "study", "report"}},
   };
   const std::regex include("^#include \"([a-z]+)/");
   for (const auto& [folder, may_use] : allowed) {

@@ -109,6 +109,10 @@ SoftwareProfile sample_software() {
   software.communicator_channels = {24, "ch"};
   software.channel_memory = {Bytes(28'901'376), "cm"};
   software.framework_memory = {Bytes(kGibi), "\ttab"};
+  software.usual = {.vocab_size = {50257, "vo"},
+                    .precision = {Precision::kFp16, "pr"},
+                    .zero_stage = {2, "ze"},
+                    .recompute = {UsualRecompute::kSelective, "re", true}};
   return software;
 }
 

@@ -41,7 +41,7 @@ TEST(TrainingRows, ReadsWhatFrameworksCallSharding) {
                {"ZeRO-3", 3},
                {"ZeRO-2-like", 2},
                {"FSDP FULL_SHARD (mixed precision PURE)", 3},
-               {"FSDP SHARD_GRAD_OP (mixed precision DEFAULT)", 2},
+               {"FSDP SHARD_GRAD_OP (mixed precision DEFAULT)", 3},
                {"FSDP2 (ZeRO-3)", 3},
                {"HSDP", 3, true},
                {"FSDP full shard + CPU offload", 3, false, true}};

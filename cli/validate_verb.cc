@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/file.h"
+#include "catalog/measured/training_rows.h"
+#include "cli/evaluation.h"
+#include "cli/json_output.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "report/validation_report.h"
+#include "study/validation.h"
+
+namespace portolan {
+
+namespace {
+
+struct ValidateArguments {
+  std::string truth;
+  std::string fidelity = "folded";
+  bool rows = false;
+};
+
+Result<void> validate(const Session& session, const ValidateArguments& arguments) {
+  const std::optional<Fidelity> fidelity = find_fidelity(arguments.fidelity);
+  if (!fidelity) {
+    return bad_input(fmt::format(
+        "--fidelity: \"{}\" is not known (allowed: closed-form, folded, replicas, full, explicit)",
+        arguments.fidelity));
+  }
+  PORTOLAN_TRY(const CatalogPaths paths, session.catalog_paths());
+  PORTOLAN_TRY(const std::string text, read_file(arguments.truth));
+  PORTOLAN_TRY(const std::vector<TrainingRow> rows, read_training_rows(text, arguments.truth));
+  const auto progress = [&](std::size_t done, std::size_t total) {
+    session.show_progress("predicting", static_cast<double>(done) / static_cast<double>(total));
+  };
+  const TaskPredictor predict = make_task_predictor(
+      *fidelity, num_allowed_cores(),
+      session.shows_progress() ? progress : std::function<void(std::size_t, std::size_t)>());
+  PORTOLAN_TRY(const Validation validation, validate_rows(rows, paths, predict));
+  session.end_progress();
+  if (session.json()) {
+    session.print_json(validation_json(validation));
+    return {};
+  }
+  if (arguments.rows) {
+    session.print(validation_rows_table(validation, session.width()) + "\n");
+  }
+  session.print(validation_groups_table(validation, session.width()));
+  if (!validation.skipped.empty()) {
+    session.print("\n" + skipped_rows_list(validation, session.width()));
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_validate_verb(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<ValidateArguments>();
+  CLI::App* verb =
+      app.add_subcommand("validate", "Predict published steps and compare them with what was measured");
+  verb->footer("Example: portolan validate --truth training.csv --rows");
+  verb->add_option("--truth", arguments->truth, "Table of published steps (docs/published-steps.md)")
+      ->required()
+      ->type_name("CSV");
+  verb->add_option("--fidelity", arguments->fidelity, "closed-form, folded, replicas, full or explicit")
+      ->type_name("RUNG");
+  verb->add_flag("--rows", arguments->rows, "Show every row too");
+  session.add_common_options(*verb);
+  verb->callback([&session, arguments] { session.run([&] { return validate(session, *arguments); }); });
+}
+
+}  // namespace portolan

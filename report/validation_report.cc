@@ -1,0 +1,84 @@
+#include "report/validation_report.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "report/table.h"
+
+namespace portolan {
+
+namespace {
+
+std::string percent(const std::optional<double>& value) {
+  return value ? fmt::format("{:.1f}", *value) : "-";
+}
+
+std::string assumptions(const std::vector<Assumption>& assumed) {
+  std::string text;
+  for (const Assumption& one : assumed) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : ", ", one.field, one.value);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string validation_groups_table(const Validation& validation, std::size_t width) {
+  const std::vector<Column> columns = {{"source", Column::Align::kLeft, true},
+                                       {"table", Column::Align::kLeft},
+                                       {"rows"},
+                                       {"ranges"},
+                                       {"skipped"},
+                                       {"mean %"},
+                                       {"median %"},
+                                       {"max %"},
+                                       {"bias %"},
+                                       {"noise %"}};
+  std::vector<std::vector<std::string>> rows;
+  for (const ValidationGroup& group : validation.groups) {
+    rows.push_back({group.source_family, group.prefix, fmt::format("{}", group.rows),
+                    fmt::format("{}", group.ranges), fmt::format("{}", group.skipped),
+                    percent(group.mape_pct), percent(group.median_pct), percent(group.max_pct),
+                    group.bias_pct ? fmt::format("{:+.1f}", *group.bias_pct) : "-",
+                    percent(group.noise_pct)});
+  }
+  return render_table(columns, rows, width);
+}
+
+std::string validation_rows_table(const Validation& validation, std::size_t width) {
+  const std::vector<Column> columns = {{"row", Column::Align::kLeft},
+                                       {"measured s"},
+                                       {"predicted s"},
+                                       {"error %"},
+                                       {"strategy", Column::Align::kLeft, true},
+                                       {"assumed", Column::Align::kLeft, true}};
+  std::vector<std::vector<std::string>> rows;
+  for (const RowPrediction& row : validation.rows) {
+    rows.push_back({row.id, fmt::format("{:.4g}", row.measured.value),
+                    row.is_range ? fmt::format("{:.4g}-{:.4g}", row.predicted.value, row.slowest.value)
+                                 : fmt::format("{:.4g}", row.predicted.value),
+                    fmt::format("{:+.1f}", row.error_pct()), row.strategy, assumptions(row.assumed)});
+  }
+  return render_table(columns, rows, width);
+}
+
+std::string skipped_rows_list(const Validation& validation, std::size_t width) {
+  std::map<std::pair<std::string, std::string>, std::int64_t> reasons;
+  for (const SkippedPrediction& skipped : validation.skipped) {
+    ++reasons[{skipped.prefix, skipped.reason}];
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [key, count] : reasons) {
+    rows.push_back({key.first, fmt::format("{}", count), key.second});
+  }
+  return rows.empty()
+             ? ""
+             : render_table(
+                   {{"skipped", Column::Align::kLeft}, {"rows"}, {"reason", Column::Align::kLeft, true}},
+                   rows, width);
+}
+
+}  // namespace portolan

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "study/validation.h"
+
+namespace portolan {
+
+/// A line for each table of each source: rows, skipped, errors, noise floor.
+std::string validation_groups_table(const Validation& validation, std::size_t width);
+/// A line for each predicted row, then what was skipped, by reason.
+std::string validation_rows_table(const Validation& validation, std::size_t width);
+/// Rows that were skipped, one line a reason.
+std::string skipped_rows_list(const Validation& validation, std::size_t width);
+
+}  // namespace portolan

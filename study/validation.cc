@@ -1,0 +1,191 @@
+#include "study/validation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <tuple>
+#include <utility>
+#include <variant>
+
+namespace portolan {
+
+namespace {
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+/// What was run, as far as the source says it: rows that agree in it are repeats.
+auto configuration(const TrainingRow& r) {
+  return std::tuple(std::tuple(r.cluster, r.software, r.num_gpus, r.layers, r.hidden, r.heads, r.kv_heads,
+                               r.ffn, r.vocab, r.sequence_length, r.precision, r.global_batch),
+                    std::tuple(r.microbatch, r.tensor_parallel, r.pipeline_parallel, r.virtual_stages,
+                               r.data_parallel, r.context_parallel, r.expert_parallel, r.sequence_parallel,
+                               r.flash_attention, r.zero_stage, r.reduces_in_fp32, r.recompute));
+}
+
+/// Mean deviation, in percent, of each repeated row from the mean of its repeats.
+std::optional<double> noise_of(const std::vector<const TrainingRow*>& rows) {
+  std::map<decltype(configuration(*rows.front())), std::vector<double>> repeats;
+  for (const TrainingRow* row : rows) {
+    repeats[configuration(*row)].push_back(row->step_time->value);
+  }
+  std::vector<double> deviations;
+  for (const auto& [key, times] : repeats) {
+    if (times.size() > 1) {
+      const double center = mean(times);
+      for (const double time : times) {
+        deviations.push_back(100 * std::abs(time / center - 1));
+      }
+    }
+  }
+  return deviations.empty() ? std::nullopt : std::optional(mean(deviations));
+}
+
+void summarize(ValidationGroup& group, const std::vector<RowPrediction>& rows,
+               const std::vector<const TrainingRow*>& measured) {
+  std::vector<double> errors, absolute;
+  for (const RowPrediction& row : rows) {
+    if (row.source_family != group.source_family || row.prefix != group.prefix) {
+      continue;
+    }
+    ++group.rows;
+    if (row.is_range) {
+      ++group.ranges;
+      continue;
+    }
+    errors.push_back(row.error_pct());
+    absolute.push_back(std::abs(errors.back()));
+  }
+  if (!errors.empty()) {
+    group.mape_pct = mean(absolute);
+    group.median_pct = median(absolute);
+    group.max_pct = *std::max_element(absolute.begin(), absolute.end());
+    group.bias_pct = mean(errors);
+  }
+  if (!measured.empty()) {
+    group.noise_pct = noise_of(measured);
+  }
+}
+
+/// A case whose strategies are tasks `first` to `first + strategies.size()`.
+struct OpenCase {
+  const TrainingRow& row;
+  PublishedCase published;
+};
+
+/// The prediction, or why there is none.
+std::variant<RowPrediction, std::string> prediction_of(const OpenCase& open,
+                                                       std::span<const Result<Estimate>> results) {
+  const auto& [row, published] = open;
+  RowPrediction made{.id = row.id,
+                     .prefix = row.prefix,
+                     .source_family = row.source_family,
+                     .measured = *row.step_time,
+                     .predicted = Seconds(HUGE_VAL),
+                     .slowest = Seconds(0),
+                     .is_range = published.strategies.size() > 1,
+                     .strategy = {},
+                     .assumed = published.assumed};
+  std::string reason;
+  const Bytes memory = published.scenario.hardware.device.memory.value;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!results[i]) {
+      reason = results[i].error().message;
+      continue;
+    }
+    if (made.is_range && results[i]->peak_memory > memory) {
+      reason = "no division that the source leaves open fits";
+      continue;
+    }
+    if (results[i]->step_time < made.predicted) {
+      made.predicted = results[i]->step_time;
+      made.strategy = short_name(published.strategies[i]);
+    }
+    made.slowest = std::max(made.slowest, results[i]->step_time);
+  }
+  if (made.strategy.empty()) {
+    return reason;
+  }
+  return made;
+}
+
+}  // namespace
+
+double RowPrediction::error_pct() const {
+  if (is_range && measured >= predicted && measured <= slowest) {
+    return 0;
+  }
+  const Seconds nearer = is_range && measured > slowest ? slowest : predicted;
+  return 100 * (nearer / measured - 1);
+}
+
+Result<Validation> validate_rows(std::span<const TrainingRow> rows, const CatalogPaths& paths,
+                                 const TaskPredictor& predict) {
+  Validation validation;
+  std::vector<OpenCase> open;
+  std::vector<const TrainingRow*> measured;
+  const auto skip = [&](const TrainingRow& row, std::string reason) {
+    validation.skipped.push_back({row.id, row.prefix, row.source_family, std::move(reason)});
+  };
+  for (const TrainingRow& row : rows) {
+    if (!row.step_time) {
+      skip(row, "sec_per_iter: not published");
+      continue;
+    }
+    measured.push_back(&row);
+    PORTOLAN_TRY(auto made, published_case(row, paths));
+    if (auto* skipped = std::get_if<SkippedRow>(&made)) {
+      skip(row, std::move(skipped->reason));
+    } else {
+      open.push_back({row, std::move(std::get<PublishedCase>(made))});
+    }
+  }
+  std::vector<PredictionTask> tasks;
+  for (const OpenCase& one : open) {
+    for (const Strategy& strategy : one.published.strategies) {
+      tasks.push_back({one.published.scenario, strategy});
+    }
+  }
+  const std::vector<Result<Estimate>> results = predict(tasks);
+  std::span<const Result<Estimate>> rest = results;
+  for (const OpenCase& one : open) {
+    auto made = prediction_of(one, rest.first(one.published.strategies.size()));
+    rest = rest.subspan(one.published.strategies.size());
+    if (auto* reason = std::get_if<std::string>(&made)) {
+      skip(one.row, std::move(*reason));
+    } else {
+      validation.rows.push_back(std::move(std::get<RowPrediction>(made)));
+    }
+  }
+  for (const TrainingRow& row : rows) {
+    const auto found =
+        std::find_if(validation.groups.begin(), validation.groups.end(), [&](const auto& group) {
+          return group.source_family == row.source_family && group.prefix == row.prefix;
+        });
+    if (found == validation.groups.end()) {
+      validation.groups.push_back({.source_family = row.source_family, .prefix = row.prefix});
+    }
+  }
+  for (ValidationGroup& group : validation.groups) {
+    std::vector<const TrainingRow*> of_group;
+    std::copy_if(measured.begin(), measured.end(), std::back_inserter(of_group), [&](const TrainingRow* row) {
+      return row->source_family == group.source_family && row->prefix == group.prefix;
+    });
+    summarize(group, validation.rows, of_group);
+    group.skipped =
+        std::count_if(validation.skipped.begin(), validation.skipped.end(), [&](const auto& skipped) {
+          return skipped.source_family == group.source_family && skipped.prefix == group.prefix;
+        });
+  }
+  return validation;
+}
+
+}  // namespace portolan

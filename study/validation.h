@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/quantity.h"
+#include "base/result.h"
+#include "catalog/catalog_paths.h"
+#include "catalog/measured/training_rows.h"
+#include "plan/estimate.h"
+#include "study/published_case.h"
+
+namespace portolan {
+
+/// A published step, predicted.
+struct RowPrediction {
+  std::string id;
+  std::string prefix;
+  std::string source_family;
+  Seconds measured;
+  /// Where the source leaves the division open, of the fastest division.
+  Seconds predicted;
+  Seconds slowest;  ///< of the divisions that the source leaves open; `predicted` where it leaves none
+  bool is_range = false;
+  std::string strategy;  ///< short_name
+  std::vector<Assumption> assumed;
+
+  /// Of the measured time, signed; of a range, to its nearer end, 0 within.
+  double error_pct() const;
+};
+
+struct SkippedPrediction {
+  std::string id;
+  std::string prefix;
+  std::string source_family;
+  std::string reason;
+};
+
+/// Rows of one table of one source.
+struct ValidationGroup {
+  std::string source_family;
+  std::string prefix;
+  std::int64_t rows = 0;    ///< predicted, ranges included
+  std::int64_t ranges = 0;  ///< of them; they count in no figure below
+  std::int64_t skipped = 0;
+  std::optional<double> mape_pct = {};  ///< mean absolute error
+  std::optional<double> median_pct = {};
+  std::optional<double> max_pct = {};
+  std::optional<double> bias_pct = {};  ///< mean signed error
+  /// Mean deviation of rows of one configuration from their mean: no prediction can be below it.
+  std::optional<double> noise_pct = {};
+};
+
+struct Validation {
+  std::vector<ValidationGroup> groups;  ///< in the order of the table
+  std::vector<RowPrediction> rows;
+  std::vector<SkippedPrediction> skipped;
+};
+
+/// One step to predict.
+struct PredictionTask {
+  const Scenario& scenario;
+  const Strategy& strategy;
+};
+/// Estimates of tasks, in order. The study does not know who answers.
+using TaskPredictor = std::function<std::vector<Result<Estimate>>(std::span<const PredictionTask> tasks)>;
+
+/// Predicts rows. Those without a measured time, those that published_case() skips, and those of which no
+/// prediction could be made are skipped with the reason; of a range, divisions that do not fit are left out.
+/// Errors: those of files.
+Result<Validation> validate_rows(std::span<const TrainingRow> rows, const CatalogPaths& paths,
+                                 const TaskPredictor& predict);
+
+}  // namespace portolan

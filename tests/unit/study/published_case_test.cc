@@ -1,0 +1,115 @@
+#include "study/published_case.h"
+
+#include "sample_rows.h"
+
+namespace portolan {
+namespace {
+
+PublishedCase case_from(const std::string& line) {
+  const auto made = published_case(rows_from(line).at(0), shipped_catalog());
+  EXPECT_TRUE(made) << made.error().message;
+  const auto* skipped = std::get_if<SkippedRow>(&*made);
+  EXPECT_EQ(skipped, nullptr) << skipped->reason;
+  return skipped == nullptr ? std::get<PublishedCase>(*made) : PublishedCase{};
+}
+
+std::string reason_from(const std::string& line) {
+  const auto made = published_case(rows_from(line).at(0), shipped_catalog());
+  EXPECT_TRUE(made) << made.error().message;
+  const auto* skipped = std::get_if<SkippedRow>(&*made);
+  return skipped == nullptr ? "predicted" : skipped->reason;
+}
+
+TEST(PublishedCase, TakesWhatTheSourceSays) {
+  const PublishedCase made = case_from(
+      "r,T,f,dgx-a100-80g-hdr,megatron-2022,64,96,12288,96,49152,51200,2048,175,fp16,64,1,8,8,3,1,yes,0,full,"
+      "no,20\n");
+  EXPECT_EQ(made.scenario.num_gpus, 64);
+  EXPECT_EQ(made.scenario.global_batch, 64);
+  EXPECT_EQ(made.scenario.model.num_layers, 96);
+  EXPECT_EQ(made.scenario.model.activation, Activation::kGelu);
+  EXPECT_EQ(made.scenario.precision, Precision::kFp16);
+  ASSERT_EQ(made.strategies.size(), 1U);
+  EXPECT_EQ(short_name(made.strategies.front()), "tp8 pp8 dp1 mb1 interleaved v3 full sp");
+  // A number of key-value heads, and of the two kinds of model the one that has 175 billion parameters.
+  EXPECT_EQ(made.assumed, (std::vector<Assumption>{{"kv_heads", "96"}, {"architecture", "gpt"}}));
+}
+
+TEST(PublishedCase, WhereTheSourceIsSilentTheProfileSpeaksAndItIsSaid) {
+  const PublishedCase made =
+      case_from("r,T,f,a100-80g-800g,megatron-2021,64,30,3072,32,,,2048,,,512,2,8,1,1,8,,,full,no,20\n");
+  EXPECT_EQ(made.scenario.model.vocab_size, 51200);
+  EXPECT_EQ(made.scenario.model.ffn_size, 4 * 3072);
+  EXPECT_EQ(made.assumed, (std::vector<Assumption>{{"precision", "fp16"},
+                                                   {"kv_heads", "32"},
+                                                   {"ffn", "12288"},
+                                                   {"vocab", "51200"},
+                                                   {"architecture", "gpt"},
+                                                   {"seq_parallel", "no"},
+                                                   {"zero", "0"}}));
+}
+
+TEST(PublishedCase, TheKindOfModelFollowsFromItsParameters) {
+  const std::string llama =
+      "r,T,f,a100-80g-400g,fsdp-2023,128,32,4096,32,11008,32000,4096,6.74,bf16,256,2,1,1,1,128,no,FSDP,none,"
+      "yes,9\n";
+  EXPECT_EQ(case_from(llama).scenario.model.activation, Activation::kSwiGlu);
+  // As many parameters with two matrices as with three: the number decides, not the width.
+  const std::string gpt =
+      "r,T,f,a100-80g-400g,fsdp-2023,128,32,4096,32,16384,32000,4096,6.6,bf16,256,2,1,1,1,128,no,FSDP,none,"
+      "yes,9\n";
+  EXPECT_EQ(case_from(gpt).scenario.model.activation, Activation::kGelu);
+}
+
+TEST(PublishedCase, AnUnknownSoftwareIsGeneric) {
+  const PublishedCase made = case_from(
+      "r,T,f,a100-80g-400g,newest,128,32,4096,32,11008,32000,4096,6.74,bf16,256,2,1,1,1,128,no,HSDP,full,yes,"
+      "9\n");
+  EXPECT_EQ(made.assumed.front(), (Assumption{"software", "generic"}));
+  EXPECT_EQ(made.strategies.front().zero_stage, 3);
+  EXPECT_EQ(made.strategies.front().zero_group, 8);
+}
+
+TEST(PublishedCase, AnUnknownDivisionIsEveryLegalOne) {
+  const PublishedCase made = case_from(
+      "r,T,f,dgx-a100-80g-hdr,megatron-2021,16,8,1024,16,4096,51200,2048,,fp16,8,,8,2,,1,no,0,full,no,20\n");
+  std::vector<std::string> names;
+  for (const Strategy& strategy : made.strategies) {
+    names.push_back(short_name(strategy));
+  }
+  // Microbatches of 1, 2, 4 and 8 of a batch of 8; chunks of 8 layers over 2 stages: 1, 2, 4, as long as the
+  // microbatches are a multiple of the stages.
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "tp8 pp2 dp1 mb1 1f1b full", "tp8 pp2 dp1 mb1 interleaved v2 full",
+                       "tp8 pp2 dp1 mb1 interleaved v4 full", "tp8 pp2 dp1 mb2 1f1b full",
+                       "tp8 pp2 dp1 mb2 interleaved v2 full", "tp8 pp2 dp1 mb2 interleaved v4 full",
+                       "tp8 pp2 dp1 mb4 1f1b full", "tp8 pp2 dp1 mb4 interleaved v2 full",
+                       "tp8 pp2 dp1 mb4 interleaved v4 full", "tp8 pp2 dp1 mb8 1f1b full"}));
+}
+
+TEST(PublishedCase, AClusterGrowsToTheRunAndSaysSo) {
+  const PublishedCase made = case_from(
+      "r,T,f,dgx-a100-80g-hdr,megatron-2022,2240,105,20480,128,81920,51200,2048,530,fp16,2240,1,8,35,1,8,no,"
+      "0,full,no,"
+      "40\n");
+  EXPECT_EQ(made.scenario.hardware.num_nodes, 280);
+  EXPECT_EQ(made.assumed[2], (Assumption{"num_nodes", "280"}));
+}
+
+TEST(PublishedCase, WhatCannotBePredictedIsSkippedWithItsReason) {
+  EXPECT_EQ(reason_from("r,T,f,,megatron-2021,64,30,3072,32,,,2048,,,512,2,8,1,1,8,,,full,no,20\n"),
+            "cluster: not published");
+  EXPECT_EQ(reason_from("r,T,f,nowhere,megatron-2021,64,30,3072,32,,,2048,,,512,2,8,1,1,8,,,full,no,20\n"),
+            "cluster: no hardware file describes nowhere");
+  EXPECT_EQ(reason_from("r,T,f,a100-node,megatron-2021,8,,3072,32,,,2048,,,512,2,8,1,1,1,,,full,no,20\n"),
+            "layers: not published");
+  EXPECT_EQ(reason_from("r,T,f,a100-node,megatron-2021,16,30,3072,32,,,2048,,,512,2,8,2,1,1,,,full,no,20\n"),
+            "num_gpus: 16 (cluster a100-node has 8)");
+  EXPECT_EQ(reason_from("r,T,f,a100-node,megatron-2021,8,30,3072,32,,,2048,,,512,2,8,1,1,1,,,some,no,20\n"),
+            "recompute: \"some\" is not modelled");
+  EXPECT_EQ(reason_from("r,T,f,a100-node,megatron-2021,8,30,3072,32,,,2048,,,512,3,8,1,1,1,,,full,no,20\n"),
+            "global batch 512 is not divisible by dp 1 x microbatch 3");
+}
+
+}  // namespace
+}  // namespace portolan
