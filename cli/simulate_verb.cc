@@ -55,7 +55,8 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
     }
     return make_plan(scenario, candidates.front());
   }
-  PORTOLAN_TRY(const SearchResult found, search(scenario, fixed, evaluator, {}));
+  // The step is predicted below, on the rung that was asked for: finalists in full would be for nothing.
+  PORTOLAN_TRY(const SearchResult found, search(scenario, fixed, evaluator, {.num_full = 0}));
   return make_plan(scenario, found.ranking.front().strategy);
 }
 

@@ -184,7 +184,9 @@ std::string short_name(const Strategy& s) {
   if (s.axis_order != Strategy{}.axis_order) {
     name += " order";
     for (Axis axis : s.axis_order) {
-      if (axis == Axis::kTensor || axis == Axis::kData || axis == Axis::kPipeline) {
+      const bool alone = (axis == Axis::kContext && s.context_parallel == 1) ||
+                         (axis == Axis::kExpert && s.expert_parallel == 1);
+      if (!alone) {
         name += fmt::format(" {}", axis_name(axis));
       }
     }

@@ -109,12 +109,12 @@ TEST(PlanJson, SaysWhereAndWhatIsWrongInOneLine) {
   const Plan plan = sample_plan(2);
   const std::string text = write_plan(plan);
   const std::string name = plan.program.stages[0].templates[0].name;
-  struct Wrong {
+  struct WrongPlan {
     std::string text;
     std::string message;  ///< without the line
   };
   const std::string slot = "[\"" + name + "\", 0]";
-  const std::vector<Wrong> table = {
+  const std::vector<WrongPlan> table = {
       {replaced(text, slot, "[9, 0]"),
        "program.stages[0].order[0].template: \"9\" is out of range (allowed: 0 to "},
       {replaced(text, slot, "[\"nothing\", 0]"),
@@ -145,7 +145,7 @@ TEST(PlanJson, SaysWhereAndWhatIsWrongInOneLine) {
        "scenario.hardware.device.memory: 0 B is not allowed (must be above zero)"},
       {replaced(text, "\"access\": [\"", "\"access\": [\"reads"), ""},
   };
-  for (const Wrong& wrong : table) {
+  for (const WrongPlan& wrong : table) {
     const Result<Plan> read = read_plan(wrong.text, "plan.json");
     ASSERT_FALSE(read) << wrong.message;
     const std::string& message = read.error().message;

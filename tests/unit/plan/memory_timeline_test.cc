@@ -47,18 +47,18 @@ TEST(MemoryTimeline, ByHand) {
   Scenario scenario = tiny_scenario(1);
   scenario.software.framework_memory.value = Bytes(0);
   scenario.software.context_memory.value = mebibytes(100);
-  struct Row {
+  struct Expected {
     double start_s, end_s;
     std::int64_t allocated, caching, expandable, planned;
   };
   // Caching: segments of 30, 12 and 16; the second kept takes 12 of the 16 and its work 16 more; gradient 18.
   // Expandable: 40, of which kept takes the 10 that are left and 2 of 20 more; work fits beside it, and so
   // on. Planned: the most that ever lives, 30 + 2 x 12 + 18.
-  const Row table[] = {{0, 1, 58, 58, 60, 72},
-                       {1, 2, 70, 74, 80, 72},
-                       {2, 4, 72, 92, 80, 72},
-                       {4, 6, 60, 92, 80, 72},
-                       {6, 6, 30, 92, 80, 72}};
+  const Expected table[] = {{0, 1, 58, 58, 60, 72},
+                            {1, 2, 70, 74, 80, 72},
+                            {2, 4, 72, 92, 80, 72},
+                            {4, 6, 60, 92, 80, 72},
+                            {6, 6, 30, 92, 80, 72}};
   const auto rows_with = [&](AllocatorKind allocator) {
     scenario.software.allocator.value = allocator;
     return memory_timeline(scenario, Strategy{}, program, timeline);
@@ -68,7 +68,7 @@ TEST(MemoryTimeline, ByHand) {
   const auto planned = rows_with(AllocatorKind::kNone);
   ASSERT_EQ(caching.size(), std::size(table));
   for (std::size_t i = 0; i < std::size(table); ++i) {
-    const Row& row = table[i];
+    const Expected& row = table[i];
     const SlotMemory expected{.stage = 0,
                               .slot = static_cast<std::int32_t>(i),
                               .start = Seconds(row.start_s),

@@ -102,6 +102,14 @@ TEST(Names, OfStrategiesLeaveOutDefaults) {
   strategy.axis_order = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kData};
   strategy.layers_per_stage = {10, 12};
   EXPECT_EQ(short_name(strategy), "tp8 pp8 dp8 mb1 gpipe full zero1 order tensor pipeline data layers=10:12");
+  strategy.expert_parallel = 2;
+  strategy.axis_order = {Axis::kExpert, Axis::kTensor, Axis::kContext, Axis::kData, Axis::kPipeline};
+  EXPECT_EQ(short_name(strategy),
+            "tp8 pp8 dp8 mb1 gpipe full ep2 zero1 order expert tensor data pipeline layers=10:12");
+  strategy.axis_order = Strategy{}.axis_order;
+  strategy.schedule = ScheduleKind::kInterleaved;
+  strategy.virtual_stages = 3;
+  EXPECT_EQ(short_name(strategy), "tp8 pp8 dp8 mb1 interleaved v3 full ep2 zero1 layers=10:12");
 }
 
 }  // namespace
