@@ -89,23 +89,34 @@ Result<Estimate> predict_task(const PredictionTask& task, Fidelity fidelity) {
   return simulate_strategy(task.scenario, cluster, task.strategy, fidelity);
 }
 
-/// Simulates `strategies` in worker processes and adds their results, or the pool's own error for each.
-void evaluate_in_workers(const Scenario& scenario, const Cluster& cluster, int num_workers,
-                         std::span<const Strategy> strategies, Fidelity fidelity,
-                         std::vector<Result<Estimate>>& results) {
-  const auto answers = map_in_workers(num_workers, static_cast<int>(strategies.size()), [&](int task) {
-    return EstimateMessage::encode(
-        simulate_strategy(scenario, cluster, strategies[static_cast<std::size_t>(task)], fidelity));
-  });
-  for (std::size_t i = 0; i < strategies.size(); ++i) {
-    Result<Estimate> result =
-        answers ? EstimateMessage::decode((*answers)[i]) : Result<Estimate>(answers.error());
-    if (result) {
-      result->strategy = strategies[i];
-      complete_estimate(*result, scenario);
+/// Predicts `tasks` in worker processes and gives their results, or the pool's own error for each. With
+/// somebody watching (`on_progress`), in shares small enough to watch.
+std::vector<Result<Estimate>> predict_in_workers(
+    int num_workers, std::span<const PredictionTask> tasks,
+    const std::function<Result<Estimate>(const PredictionTask&)>& predict_one,
+    const std::function<void(std::size_t done, std::size_t total)>& on_progress) {
+  std::vector<Result<Estimate>> results;
+  results.reserve(tasks.size());
+  const std::size_t share = on_progress ? static_cast<std::size_t>(num_workers) * 8 : tasks.size();
+  for (std::size_t begin = 0; begin < tasks.size(); begin += share) {
+    const auto part = tasks.subspan(begin, std::min(share, tasks.size() - begin));
+    if (on_progress) {
+      on_progress(begin, tasks.size());
     }
-    results.push_back(std::move(result));
+    const auto answers = map_in_workers(num_workers, static_cast<int>(part.size()), [&](int task) {
+      return EstimateMessage::encode(predict_one(part[static_cast<std::size_t>(task)]));
+    });
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      Result<Estimate> result =
+          answers ? EstimateMessage::decode((*answers)[i]) : Result<Estimate>(answers.error());
+      if (result) {
+        result->strategy = part[i].strategy;
+        complete_estimate(*result, part[i].scenario);
+      }
+      results.push_back(std::move(result));
+    }
   }
+  return results;
 }
 
 }  // namespace
@@ -129,44 +140,30 @@ Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int n
       }
       return results;
     }
-    // With somebody watching, in shares small enough to watch.
-    const std::size_t share = on_progress ? static_cast<std::size_t>(num_workers) * 8 : strategies.size();
-    for (std::size_t done = 0; done < strategies.size(); done += share) {
-      if (on_progress) {
-        on_progress(fidelity, done, strategies.size());
-      }
-      evaluate_in_workers(scenario, cluster, num_workers,
-                          strategies.subspan(done, std::min(share, strategies.size() - done)), fidelity,
-                          results);
+    std::vector<PredictionTask> tasks;
+    tasks.reserve(strategies.size());
+    for (const Strategy& strategy : strategies) {
+      tasks.push_back({scenario, strategy});
     }
-    return results;
+    std::function<void(std::size_t, std::size_t)> progress;
+    if (on_progress) {
+      progress = [&](std::size_t done, std::size_t total) { on_progress(fidelity, done, total); };
+    }
+    return predict_in_workers(
+        num_workers, tasks,
+        [&](const PredictionTask& task) {
+          return simulate_strategy(task.scenario, cluster, task.strategy, fidelity);
+        },
+        progress);
   };
 }
 
 TaskPredictor make_task_predictor(Fidelity fidelity, int num_workers,
                                   std::function<void(std::size_t done, std::size_t total)> on_progress) {
   return [=](std::span<const PredictionTask> tasks) {
-    std::vector<Result<Estimate>> results;
-    const std::size_t share = on_progress ? static_cast<std::size_t>(num_workers) * 16 : tasks.size();
-    for (std::size_t begin = 0; begin < tasks.size(); begin += share) {
-      const auto part = tasks.subspan(begin, std::min(share, tasks.size() - begin));
-      if (on_progress) {
-        on_progress(begin, tasks.size());
-      }
-      const auto answers = map_in_workers(num_workers, static_cast<int>(part.size()), [&](int task) {
-        return EstimateMessage::encode(predict_task(part[static_cast<std::size_t>(task)], fidelity));
-      });
-      for (std::size_t i = 0; i < part.size(); ++i) {
-        Result<Estimate> result =
-            answers ? EstimateMessage::decode((*answers)[i]) : Result<Estimate>(answers.error());
-        if (result) {
-          result->strategy = part[i].strategy;
-          complete_estimate(*result, part[i].scenario);
-        }
-        results.push_back(std::move(result));
-      }
-    }
-    return results;
+    return predict_in_workers(
+        num_workers, tasks, [&](const PredictionTask& task) { return predict_task(task, fidelity); },
+        on_progress);
   };
 }
 

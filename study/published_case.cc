@@ -116,7 +116,7 @@ class CaseBuilder {
     llama.linear_bias = false;
     llama.tied_embeddings = false;
     bool is_gpt = model.ffn_size == 4 * model.hidden_size;
-    if (row_.parameters && reason_.empty() && !find_problem(gpt)) {
+    if (row_.parameters && reason_.empty() && !find_problem(gpt) && !find_problem(llama)) {
       const auto distance = [&](const TransformerConfig& config) {
         return std::abs(std::log(static_cast<double>(num_parameters(config)) / *row_.parameters));
       };
@@ -168,9 +168,10 @@ class CaseBuilder {
     c.pipeline_parallel = degree(needed(row_.pipeline_parallel, "pp"));
     c.context_parallel = degree(row_.context_parallel.value_or(1));
     c.expert_parallel = degree(row_.expert_parallel.value_or(1));
-    const std::int64_t others = std::int64_t{*c.tensor_parallel} * *c.pipeline_parallel * *c.context_parallel;
-    c.data_parallel =
-        degree(row_.data_parallel.value_or(std::max<std::int64_t>(case_.scenario.num_gpus / others, 1)));
+    // Divided by one after the other: their product may be no number.
+    const std::int64_t left =
+        case_.scenario.num_gpus / *c.tensor_parallel / *c.pipeline_parallel / *c.context_parallel;
+    c.data_parallel = degree(row_.data_parallel.value_or(std::max<std::int64_t>(left, 1)));
     c.precision = case_.scenario.precision;
     c.axis_order = Strategy{}.axis_order;
     if (row_.sequence_parallel) {
@@ -226,7 +227,7 @@ class CaseBuilder {
     for (std::int32_t v = 1; v <= scenario.model.num_layers; ++v) {
       const bool interleaves =
           v == 1 || (scenario.software.interleaved_schedule.value && *c.pipeline_parallel > 1 &&
-                     scenario.model.num_layers % (v * *c.pipeline_parallel) == 0);
+                     scenario.model.num_layers % (std::int64_t{v} * *c.pipeline_parallel) == 0);
       if (row_.virtual_stages ? v == *row_.virtual_stages : interleaves) {
         chunks.push_back(v);
       }

@@ -75,7 +75,7 @@ void summarize(ValidationGroup& group, const std::vector<RowPrediction>& rows,
   }
 }
 
-/// A case whose strategies are tasks `first` to `first + strategies.size()`.
+/// A row with its case, yet to be predicted.
 struct OpenCase {
   const TrainingRow& row;
   PublishedCase published;

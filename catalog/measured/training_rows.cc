@@ -114,7 +114,7 @@ Result<TrainingRow> read_row(const CsvTable& table, const CsvTable::Row& record)
   if (row.id.empty()) {
     return fields.refused("id", "is no name");
   }
-  constexpr std::int64_t kMost = 1'000'000'000;
+  constexpr std::int64_t kMost = std::int64_t{1} << 24;  // as in model files
   for (const auto& [column, field] : {std::pair{"num_gpus", &TrainingRow::num_gpus},
                                       std::pair{"layers", &TrainingRow::layers},
                                       std::pair{"hidden", &TrainingRow::hidden},

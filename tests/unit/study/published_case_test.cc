@@ -109,6 +109,14 @@ TEST(PublishedCase, WhatCannotBePredictedIsSkippedWithItsReason) {
             "recompute: \"some\" is not modelled");
   EXPECT_EQ(reason_from("r,T,f,a100-node,megatron-2021,8,30,3072,32,,,2048,,,512,3,8,1,1,1,,,full,no,20\n"),
             "global batch 512 is not divisible by dp 1 x microbatch 3");
+  // Sizes whose products are no numbers of 64 bits.
+  const std::string most = "16777216";
+  EXPECT_NE(reason_from("r,T,f,dgx-a100-80g-hdr,megatron-2021," + most + ",30,3072,32,,,2048,,,512,1," +
+                        most + "," + most + "," + most + "," + most + ",,,full,no,20\n"),
+            "predicted");
+  EXPECT_NE(reason_from("r,T,f,dgx-a100-80g-hdr,megatron-2021,64," + most + "," + most + "," + most + "," +
+                        most + "," + most + "," + most + ",175,,512,1,8,1,,8,,,full,no,20\n"),
+            "predicted");
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ TEST(TrainingRows, SaysWhereAndWhatIsWrongInOneLine) {
   EXPECT_EQ(with("flash_attn", "maybe").error().message,
             "t.csv:2: flash_attn: \"maybe\" is not known (allowed: yes, no, v1, v2, v3, or nothing)");
   EXPECT_EQ(with("tp", "0").error().message,
-            "t.csv:2: tp: \"0\" is not a whole number (allowed: 1 to 1000000000, or nothing)");
+            "t.csv:2: tp: \"0\" is not a whole number (allowed: 1 to 16777216, or nothing)");
   EXPECT_EQ(read_training_rows("id\nr1\nr1\n", "t.csv").error().message,
             "t.csv:3: id: \"r1\" is there twice");
   EXPECT_EQ(read_training_rows("tp\n8\n", "t.csv").error().message, "t.csv: has no column id");
