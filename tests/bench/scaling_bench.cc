@@ -69,9 +69,9 @@ void simulate_rung(benchmark::State& state, const Subject& subject, Fidelity fid
   }
 }
 
-Subject megatron_1t(std::int64_t num_gpus, double sequences_per_gpu) {
+Subject megatron_1t(std::int64_t num_gpus, double sequences_per_gpu, std::int32_t num_stages = 64) {
   Scenario scenario = megatron_1t_scenario(num_gpus, sequences_per_gpu);
-  Strategy strategy = megatron_1t_strategy(scenario);
+  Strategy strategy = megatron_1t_strategy(scenario, num_stages);
   return {std::move(scenario), std::move(strategy)};
 }
 
@@ -97,15 +97,16 @@ void first_closed_form(benchmark::State& state) {
 }
 BENCHMARK(first_closed_form)->Name("ClosedForm/first/megatron1t-16384")->Unit(benchmark::kMillisecond);
 
-/// More replicas of the same: flat but for the flows between them, which are looked at once each.
+/// More replicas of the same 8 stages and 64 microbatches: flat but for the flows between replicas, which are
+/// looked at once each.
 void folded_against_gpus(benchmark::State& state) {
-  simulate_rung(state, megatron_1t(state.range(0), 0.125), Fidelity::kFolded, 0);
+  simulate_rung(state, megatron_1t(state.range(0), 1, 8), Fidelity::kFolded, 0);
   state.SetComplexityN(state.range(0));
 }
 BENCHMARK(folded_against_gpus)
     ->Name("Simulate/folded/gpus")
     ->RangeMultiplier(2)
-    ->Range(512, 65536)
+    ->Range(64, 65536)
     ->Complexity()
     ->Unit(benchmark::kMillisecond);
 

@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "catalog/hardware_yaml.h"
+#include "catalog/model_yaml.h"
 #include "catalog/scenario_yaml.h"
+#include "catalog/software_yaml.h"
 
 namespace portolan {
 
@@ -30,6 +32,16 @@ Scenario shipped(const char* name) {
 
 const Scenario& gpt3_scenario() {
   static const Scenario scenario = shipped("gpt3-175b-512xa100.yaml");
+  return scenario;
+}
+
+const Scenario& mixtral_scenario() {
+  static const Scenario scenario = [] {
+    Scenario mixtral = gpt3_scenario();
+    mixtral.model = or_end(read_model(folder() / "models" / "mixtral-8x7b.yaml"));
+    mixtral.software = or_end(read_software(folder() / "software" / "megatron-2024.yaml"));
+    return mixtral;
+  }();
   return scenario;
 }
 
@@ -62,10 +74,10 @@ Scenario megatron_1t_scenario(std::int64_t num_gpus, double sequences_per_gpu) {
   return scenario;
 }
 
-Strategy megatron_1t_strategy(const Scenario& scenario) {
+Strategy megatron_1t_strategy(const Scenario& scenario, std::int32_t num_stages) {
   Strategy strategy;
   strategy.tensor_parallel = 8;
-  strategy.pipeline_parallel = static_cast<std::int32_t>(std::min<std::int64_t>(64, scenario.num_gpus / 8));
+  strategy.pipeline_parallel = num_stages;
   strategy.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / 8 / strategy.pipeline_parallel);
   strategy.zero_stage = strategy.data_parallel > 1 ? 1 : 0;
   strategy.recompute.all_layers = recompute_full();
