@@ -80,7 +80,10 @@ const BlockCosts& ClosedForm::blocks(const Strategy& s, const RecomputeSet& reco
 }
 
 const BlockCosts& ClosedForm::first_blocks(const Strategy& s) {
-  return blocks(s, s.recompute.of_layer(0), layer_kind(scenario_.model, 0));
+  if (first_blocks_ == nullptr) {
+    first_blocks_ = &blocks(s, s.recompute.of_layer(0), layer_kind(scenario_.model, 0));
+  }
+  return *first_blocks_;
 }
 
 bool ClosedForm::layers_are_alike(const Strategy& s) const {
@@ -206,63 +209,84 @@ void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, 
   stage.backward_blocks.insert(stage.backward_blocks.begin(), backward.begin(), backward.end());
 }
 
-ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine) {
+void ClosedForm::add_chunk(const Strategy& s, const MachineCosts& machine, const LayerRange& layers,
+                           std::int32_t k, StageSum& stage) {
   const BlockCosts& costs = first_blocks(s);
-  const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
-  const auto num_virtual = static_cast<std::int32_t>(layers.size());
+  const std::int32_t num_virtual = s.pipeline_parallel * s.virtual_stages;
+  const StageShape& shape = costs.stages[static_cast<std::size_t>(stage_place(k, num_virtual))];
+  // What the end blocks have is what a chunk of one layer there has beside the layer.
+  const StageShape& one = costs.layer_shape;
+  stage.parameters.elements += shape.parameters - one.parameters;
+  stage.parameters.num_tensors += shape.num_tensors - one.num_tensors;
+  stage.parameters.partial_gradients += shape.partial_gradients - one.partial_gradients;
+  for (const LayerRun& run : layer_runs(s, layers)) {
+    const StageShape& layer = run.costs->layer_shape;
+    stage.time = stage.time + run.costs->layer * run.count;
+    stage.parameters.elements += layer.parameters * run.count;
+    stage.parameters.expert_elements += layer.expert_parameters * run.count;
+    stage.parameters.num_tensors += layer.num_tensors * run.count;
+    stage.parameters.partial_gradients += layer.partial_gradients * run.count;
+  }
+  if (k == 0) {
+    stage.time = stage.time + costs.embedding;
+  } else {
+    stage.time.exposed_forward[Axis::kTensor] += machine.gather;
+  }
+  if (k + 1 == num_virtual) {
+    stage.time = stage.time + costs.head;
+  } else {
+    stage.time.exposed_backward[Axis::kTensor] += machine.gather;
+  }
+  if (sums_beside_backward(s)) {
+    add_bucket_blocks(s, layers, k, stage.parameters);
+  }
+  if (divides_gradients(s)) {
+    const ShardedWaits waits = sharded_waits(s, machine, layers, k);
+    stage.time.exposed_forward[Axis::kData] += waits.forward;
+    stage.time.exposed_backward[Axis::kData] += waits.backward;
+  }
+  if (s.offload != Offload::kNone) {
+    add_copies(s, machine, layers, k, stage);
+  }
+}
+
+ClosedForm::Chunks ClosedForm::chunks_of(const Strategy& s) const {
+  Chunks chunks;
+  chunks.layers.reserve(static_cast<std::size_t>(s.pipeline_parallel * s.virtual_stages));
+  LayerRange next;
+  bool even = true;  // all but the first and the last
+  for (const std::int32_t count : layers_of_stages(scenario_, s)) {
+    next.count = count;
+    even = even && (chunks.layers.size() < 2 || chunks.layers.back().count == chunks.layers[1].count);
+    chunks.layers.push_back(next);
+    next.first += count;
+  }
+  // How a stage's forwards follow one another may tell stages apart where they are copied to the host.
+  const bool copied_alike = !offloads_activations(s.offload) ||
+                            (s.schedule != ScheduleKind::kInterleaved && num_microbatches(scenario_, s) > 1);
+  chunks.alike_between_ends = even && copied_alike && layers_are_alike(s);
+  return chunks;
+}
+
+ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine,
+                                             const Chunks& chunks) {
+  const BlockCosts& costs = first_blocks(s);
   StageSums stages(static_cast<std::size_t>(s.pipeline_parallel));
+  for (std::int32_t i = 0; i < s.pipeline_parallel; ++i) {
+    StageSum& stage = stages[static_cast<std::size_t>(i)];
+    if (chunks.is_like_second(i, s.pipeline_parallel)) {
+      stage = stages[1];
+      continue;
+    }
+    for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
+      const std::int32_t k = c * s.pipeline_parallel + i;
+      add_chunk(s, machine, chunks.layers[static_cast<std::size_t>(k)], k, stage);
+    }
+  }
   stages.back().parameters.holds_loss = true;
   if (scenario_.model.tied_embeddings && s.pipeline_parallel > 1) {
     const std::int64_t rows = padded_vocab(scenario_.model, costs.options) / s.tensor_parallel;
     stages.front().parameters.tied = stages.back().parameters.tied = rows * scenario_.model.hidden_size;
-  }
-  std::int32_t first_layer = 0;
-  std::optional<std::pair<std::int32_t, ShardedWaits>> middle_waits;  // by number of layers
-  for (std::int32_t k = 0; k < num_virtual; ++k) {
-    const std::int32_t count = layers[static_cast<std::size_t>(k)];
-    const StageShape& shape = costs.stages[static_cast<std::size_t>(stage_place(k, num_virtual))];
-    StageSum& stage = stages[static_cast<std::size_t>(k % s.pipeline_parallel)];
-    // What the end blocks have is what a chunk of one layer there has beside the layer.
-    const StageShape& one = costs.layer_shape;
-    stage.parameters.elements += shape.parameters - one.parameters;
-    stage.parameters.num_tensors += shape.num_tensors - one.num_tensors;
-    stage.parameters.partial_gradients += shape.partial_gradients - one.partial_gradients;
-    for (const LayerRun& run : layer_runs(s, {first_layer, count})) {
-      const StageShape& layer = run.costs->layer_shape;
-      stage.time = stage.time + run.costs->layer * run.count;
-      stage.parameters.elements += layer.parameters * run.count;
-      stage.parameters.expert_elements += layer.expert_parameters * run.count;
-      stage.parameters.num_tensors += layer.num_tensors * run.count;
-      stage.parameters.partial_gradients += layer.partial_gradients * run.count;
-    }
-    if (k == 0) {
-      stage.time = stage.time + costs.embedding;
-    } else {
-      stage.time.exposed_forward[Axis::kTensor] += machine.gather;
-    }
-    if (k + 1 == num_virtual) {
-      stage.time = stage.time + costs.head;
-    } else {
-      stage.time.exposed_backward[Axis::kTensor] += machine.gather;
-    }
-    if (sums_beside_backward(s)) {
-      add_bucket_blocks(s, {first_layer, count}, k, stage.parameters);
-    }
-    if (divides_gradients(s)) {
-      const bool at_end = k == 0 || k + 1 == num_virtual;
-      const bool known = !at_end && layers_are_alike(s) && middle_waits && middle_waits->first == count;
-      const ShardedWaits waits =
-          known ? middle_waits->second : sharded_waits(s, machine, {first_layer, count}, k);
-      if (!at_end) {
-        middle_waits = {count, waits};
-      }
-      stage.time.exposed_forward[Axis::kData] += waits.forward;
-      stage.time.exposed_backward[Axis::kData] += waits.backward;
-    }
-    if (s.offload != Offload::kNone) {
-      add_copies(s, machine, {first_layer, count}, k, stage);
-    }
-    first_layer += count;
   }
   if (gathers_beside_forward(scenario_, s)) {
     Seconds fill;
@@ -322,9 +346,11 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const StageSums& st
 
 ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
   Outcome outcome;
-  const StageSums sums = stage_sums(strategy, machine(strategy));
+  first_blocks_ = nullptr;
+  const Chunks chunks = chunks_of(strategy);
+  const StageSums sums = stage_sums(strategy, machine(strategy), chunks);
   outcome.step_time = pipeline(strategy, sums).step_time;
-  const std::vector<StageMemory> stages = stage_memory(strategy, sums);
+  const std::vector<StageMemory> stages = stage_memory(strategy, sums, chunks);
   for (std::size_t stage = 0; stage < stages.size(); ++stage) {
     if (stages[stage].reserved > outcome.peak_memory) {
       outcome.peak_memory = stages[stage].reserved;
@@ -335,7 +361,9 @@ ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
 }
 
 Estimate ClosedForm::evaluate(const Strategy& strategy) {
-  const StageSums sums = stage_sums(strategy, machine(strategy));
+  first_blocks_ = nullptr;
+  const Chunks chunks = chunks_of(strategy);
+  const StageSums sums = stage_sums(strategy, machine(strategy), chunks);
   const Pipeline parts = pipeline(strategy, sums);
   const double m = num_microbatches(scenario_, strategy);
   Estimate estimate;
@@ -357,7 +385,7 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   const Seconds rest = parts.step_time - b.total();
   b.exposed_pipeline = std::min(parts.sends, rest);
   b.bubble = rest - b.exposed_pipeline;
-  estimate.stage_memory = stage_memory(strategy, sums);
+  estimate.stage_memory = stage_memory(strategy, sums, chunks);
   complete_estimate(estimate, scenario_);
   return estimate;
 }

@@ -51,6 +51,15 @@ class ClosedForm {
     std::int32_t first = 0;
     std::int32_t count = 0;
   };
+  /// A strategy's chunks in the order of their layers: chunk c of stage i is number c * pp + i.
+  struct Chunks {
+    std::vector<LayerRange> layers;
+    bool alike_between_ends = false;  ///< all but those of the first and the last stage
+
+    bool is_like_second(std::int32_t stage, std::int32_t num_stages) const {
+      return alike_between_ends && stage > 1 && stage + 1 < num_stages;
+    }
+  };
   /// Of one microbatch in the layers of a chunk: kept from forward to backward, and the most while one runs
   /// backward.
   struct LayersMemory {
@@ -129,11 +138,17 @@ class ClosedForm {
   /// What sums and gathers beside the passes meet of the chunk.
   void add_bucket_blocks(const Strategy& strategy, const LayerRange& layers, std::int32_t virtual_stage,
                          StageParameters& stage);
-  StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
+  Chunks chunks_of(const Strategy& strategy) const;
+  void add_chunk(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
+                 std::int32_t k, StageSum& stage);
+  StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine, const Chunks& chunks);
   Pipeline pipeline(const Strategy& strategy, const StageSums& stages);
   Bytes activations(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
   Bytes on_host(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
-  std::vector<StageMemory> stage_memory(const Strategy& strategy, const StageSums& stages);
+  /// What a microbatch keeps in a chunk.
+  LayersMemory chunk_memory(const Strategy& strategy, const LayerRange& layers, std::int32_t k);
+  std::vector<StageMemory> stage_memory(const Strategy& strategy, const StageSums& stages,
+                                        const Chunks& chunks);
 
   const Scenario& scenario_;
   const Cluster& cluster_;
@@ -144,6 +159,7 @@ class ClosedForm {
   std::map<MachineKey, MachineCosts> machines_;
   // The last ones asked for: one evaluation asks many times, and so do candidates that differ elsewhere.
   const std::pair<const BlockKey, BlockCosts>* last_blocks_ = nullptr;
+  const BlockCosts* first_blocks_ = nullptr;  ///< of the strategy that is being evaluated, once asked for
   const std::pair<const MachineKey, MachineCosts>* last_machine_ = nullptr;
 };
 

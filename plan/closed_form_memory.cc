@@ -116,66 +116,64 @@ Bytes ClosedForm::on_host(const Strategy& s, std::int32_t stage, const std::vect
   return bytes;
 }
 
-std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const StageSums& stages) {
+ClosedForm::LayersMemory ClosedForm::chunk_memory(const Strategy& s, const LayerRange& layers,
+                                                  std::int32_t k) {
+  const std::vector<LayerRun> runs = layer_runs(s, layers);
+  const StagePlace place = stage_place(k, s.pipeline_parallel * s.virtual_stages);
+  LayersMemory chunk = offloads_activations(s.offload) && layers.count > 0
+                           ? offloaded_memory(runs, place, keeps_last_layer(s, k))
+                           : layers_memory(runs, place);
+  if (divides_parameters(s) && !scenario_.software.reshard_after_forward.value) {
+    Bytes kept;  // gathered in forward, given back after backward
+    for (const BlockRun& run : block_runs(s, layers, k)) {
+      const std::int64_t elements = run.parameters + run.expert_parameters;
+      kept += Bytes(run.read_in_backward ? run.count * elements * first_blocks(s).options.compute_bytes : 0);
+    }
+    chunk.saved += kept;
+    chunk.peak += kept;
+  }
+  return chunk;
+}
+
+std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const StageSums& stages,
+                                                  const Chunks& chunks) {
   const BlockCosts& costs = first_blocks(s);
   const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
   const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
-  const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
-  const auto num_virtual = static_cast<std::int32_t>(layers.size());
-  std::vector<std::vector<LayersMemory>> chunks(stages.size());
-  std::vector<Bytes> transients(stages.size());
-  std::int32_t first_layer = 0;
-  std::optional<std::pair<std::int32_t, Bytes>> middle_transients;  // by number of layers
-  for (std::int32_t k = 0; k < num_virtual; ++k) {
-    const std::int32_t count = layers[static_cast<std::size_t>(k)];
-    const std::vector<LayerRun> runs = layer_runs(s, {first_layer, count});
-    const StagePlace place = stage_place(k, num_virtual);
-    LayersMemory chunk = offloads_activations(s.offload) && count > 0
-                             ? offloaded_memory(runs, place, keeps_last_layer(s, k))
-                             : layers_memory(runs, place);
-    if (divides_parameters(s) && !scenario_.software.reshard_after_forward.value) {
-      Bytes kept;  // gathered in forward, given back after backward
-      for (const BlockRun& run : block_runs(s, {first_layer, count}, k)) {
-        const std::int64_t elements = run.parameters + run.expert_parameters;
-        kept += Bytes(run.read_in_backward ? run.count * elements * costs.options.compute_bytes : 0);
-      }
-      chunk.saved += kept;
-      chunk.peak += kept;
-    }
-    chunks[static_cast<std::size_t>(k % s.pipeline_parallel)].push_back(chunk);
-    Bytes& transient = transients[static_cast<std::size_t>(k % s.pipeline_parallel)];
-    const bool at_end = k == 0 || k + 1 == num_virtual;
-    const bool known =
-        !at_end && layers_are_alike(s) && middle_transients && middle_transients->first == count;
-    const Bytes of_chunk = known ? middle_transients->second : sharded_transients(s, {first_layer, count}, k);
-    if (!at_end) {
-      middle_transients = {count, of_chunk};
-    }
-    transient = std::max(transient, of_chunk);
-    first_layer += count;
-  }
+  std::vector<LayersMemory> kept;  // by the chunks of a stage
+  Bytes transients;                // the most of them
   std::vector<StageMemory> memories;
   memories.reserve(stages.size());
   for (std::size_t i = 0; i < stages.size(); ++i) {
+    if (!chunks.is_like_second(static_cast<std::int32_t>(i), s.pipeline_parallel)) {
+      kept.clear();
+      transients = Bytes(0);
+      for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
+        const std::int32_t k = c * s.pipeline_parallel + static_cast<std::int32_t>(i);
+        const LayerRange& layers = chunks.layers[static_cast<std::size_t>(k)];
+        kept.push_back(chunk_memory(s, layers, k));
+        transients = std::max(transients, sharded_transients(s, layers, k));
+      }
+    }
     const StageParameters& held = stages[i].parameters;
     const std::int64_t parameters = held.elements + held.expert_elements;
     StageMemory memory;
     const std::int64_t shard =
         (held.elements + shards - 1) / shards + (held.expert_elements + expert_shards - 1) / expert_shards;
     memory.parameters =
-        Bytes((divides_parameters(s) ? shard : parameters) * costs.options.compute_bytes) + transients[i];
+        Bytes((divides_parameters(s) ? shard : parameters) * costs.options.compute_bytes) + transients;
     memory.gradients =
         Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_.software, s.precision));
     memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
-    memory.activations = activations(s, static_cast<std::int32_t>(i), chunks[i]);
-    memory.host = on_host(s, static_cast<std::int32_t>(i), chunks[i]);
+    memory.activations = activations(s, static_cast<std::int32_t>(i), kept);
+    memory.host = on_host(s, static_cast<std::int32_t>(i), kept);
     if (offloads_optimizer(s.offload)) {
       memory.host += std::exchange(memory.optimizer_states, Bytes(0));
       const Bytes streamed = streamed_states(held);
-      if (streamed > memory.activations + transients[i]) {  // most is held after the passes
+      if (streamed > memory.activations + transients) {  // most is held after the passes
         memory.optimizer_states = streamed;
         memory.activations = Bytes(0);
-        memory.parameters = memory.parameters - transients[i];
+        memory.parameters = memory.parameters - transients;
       }
     }
     memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;

@@ -6,8 +6,14 @@ namespace portolan {
 
 CommunicationLine CommunicationPrices::line(const Placement& placement, const Op& op, std::int32_t stage) {
   Op priced;
+  double times = 1;
   priced.kind = op.kind;
-  priced.axes = op.axes;
+  priced.axes = {};  // those along which ranks differ
+  for (const Axis axis : kAllAxes) {
+    if (op.axes.contains(axis) && placement.degree(axis) > 1) {
+      priced.axes.insert(axis);
+    }
+  }
   priced.bytes = Bytes(kGibi);
   if (op.kind == OpKind::kCollective) {
     priced.collective = op.collective;
@@ -19,8 +25,13 @@ CommunicationLine CommunicationPrices::line(const Placement& placement, const Op
       priced.group = op.group_size == whole ? GroupKind::kAxes : op.group;
       priced.group_size = op.group_size == whole ? priced.group_size : op.group_size;
     }
-    if (op.collective == CollectiveKind::kAllGather && cluster_.hardware().collective_points.empty()) {
-      priced.collective = CollectiveKind::kReduceScatter;  // the same flows
+    if (cluster_.hardware().collective_points.empty()) {
+      if (op.collective == CollectiveKind::kAllGather) {
+        priced.collective = CollectiveKind::kReduceScatter;  // the same flows
+      } else if (op.collective == CollectiveKind::kAllReduce && op.algorithm == CollectiveAlgorithm::kRing) {
+        priced.collective = CollectiveKind::kReduceScatter;  // twice round the ring
+        times = 2;
+      }
     }
   } else {
     priced.peer_offset = op.peer_offset;
@@ -28,13 +39,13 @@ CommunicationLine CommunicationPrices::line(const Placement& placement, const Op
   const Key key{placement,        priced.kind,        priced.collective,
                 priced.algorithm, priced.group,       priced.group_size,
                 priced.axes,      priced.peer_offset, stage};
-  const auto found = lines_.find(key);
-  if (found != lines_.end()) {
-    return found->second;
+  auto found = lines_.find(key);
+  if (found == lines_.end()) {
+    const GroupFlows::Time time = GroupFlows(placement, cluster_).time_together(priced, stage);
+    const CommunicationLine line{time.transfer.value / static_cast<double>(priced.bytes.value), time.latency};
+    found = lines_.emplace(key, line).first;
   }
-  const GroupFlows::Time time = GroupFlows(placement, cluster_).time_together(priced, stage);
-  const CommunicationLine line{time.transfer.value / static_cast<double>(priced.bytes.value), time.latency};
-  return lines_.emplace(key, line).first->second;
+  return {found->second.seconds_per_byte * times, found->second.latency * times};
 }
 
 Seconds CommunicationPrices::time(const Placement& placement, const Op& op, std::int32_t stage) {

@@ -1,11 +1,18 @@
 #include "plan/group_flows.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "plan/collectives/link_loads.h"
 #include "plan/rank_place.h"
 
 namespace portolan {
+
+namespace {
+
+constexpr AxisSet kOfStage = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData};
+
+}  // namespace
 
 bool flow_alike(const Op& a, const Op& b) {
   return a.kind == b.kind && a.collective == b.collective && a.algorithm == b.algorithm &&
@@ -28,20 +35,101 @@ FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank) const {
   return point_to_point(cluster_, sends ? rank : peer, sends ? peer : rank, op.bytes);
 }
 
-std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage) const {
-  constexpr AxisSet kOfStage = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData};
-  Coordinates first{};
-  first[static_cast<std::size_t>(Axis::kPipeline)] = stage;
-  std::vector<std::int32_t> ranks = placement_.ranks_along(placement_.rank_of(first), kOfStage);
-  if (op.kind == OpKind::kCollective && op.group != GroupKind::kFirstAndLastStage) {
-    std::erase_if(ranks, [&](std::int32_t rank) { return leader_of(placement_, rank, op) != rank; });
+GroupFlows::Hull GroupFlows::hull(const Op& op, std::int32_t stage, AxisSet varied) const {
+  Hull hull;
+  for (const Axis axis : kAllAxes) {
+    const DeviceIndex stride = placement_.stride(axis);
+    if (axis == Axis::kPipeline) {
+      const bool ends = op.group == GroupKind::kFirstAndLastStage;
+      const std::int32_t peer = op.kind == OpKind::kCollective ? stage : stage + op.peer_offset;
+      hull.first += stride * (ends ? 0 : std::min(stage, peer));
+      hull.last += stride * (ends ? placement_.degree(axis) - 1 : std::max(stage, peer));
+    } else if (varied.contains(axis) || op.axes.contains(axis)) {
+      hull.last += stride * (placement_.degree(axis) - 1);
+    }
+  }
+  return hull;
+}
+
+AxisSet GroupFlows::axes_between(const Op& op) { return kOfStage.without(op.axes); }
+
+GroupFlows::Slices GroupFlows::all_slices(const Op& op) const {
+  Slices slices;
+  for (const Axis axis : placement_.order()) {
+    if (axes_between(op).contains(axis) && placement_.degree(axis) > 1) {
+      slices.slowest = axis;
+      slices.num_places = placement_.degree(axis);
+    }
+  }
+  slices.places.resize(static_cast<std::size_t>(slices.num_places));
+  std::iota(slices.places.begin(), slices.places.end(), 0);
+  return slices;
+}
+
+GroupFlows::Slices GroupFlows::telling_slices(const Op& op, std::int32_t stage) const {
+  Slices slices = all_slices(op);
+  const std::int64_t stride = placement_.stride(slices.slowest);
+  const Hull one = hull(op, stage, axes_between(op).without({slices.slowest}));
+  const std::int64_t gpus_per_node = cluster_.hardware().gpus_per_node;
+  // Slices are taken together until they fill nodes, or pods: what is moved by so much may be alike.
+  for (const std::int64_t period : {gpus_per_node, gpus_per_node * cluster_.hardware().nodes_per_pod}) {
+    const std::int64_t together = period / std::gcd(period, stride);
+    if (period == 0 || together >= slices.num_places || slices.num_places % together != 0) {
+      continue;
+    }
+    const auto last = static_cast<DeviceIndex>(one.last + stride * (together - 1));
+    const auto like_first = [&](std::int64_t place) {
+      return cluster_.is_alike_when_moved(one.first, last, place / together * together * stride);
+    };
+    // Neighbours must not share what is theirs.
+    if (like_first(together)) {
+      std::erase_if(slices.places,
+                    [&](std::int32_t place) { return place >= together && like_first(place); });
+      break;
+    }
+  }
+  return slices;
+}
+
+std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage, const Slices& slices) const {
+  Coordinates origin{};
+  origin[static_cast<std::size_t>(Axis::kPipeline)] = stage;
+  std::vector<std::int32_t> of_slice =
+      placement_.ranks_along(placement_.rank_of(origin), axes_between(op).without({slices.slowest}));
+  if (op.kind == OpKind::kCollective && (op.group == GroupKind::kBlock || op.group == GroupKind::kStride)) {
+    const std::int32_t count = placement_.num_along(op.axes);
+    const bool block = op.group == GroupKind::kBlock;
+    std::vector<std::int32_t> first_of_groups;
+    for (const std::int32_t rank : of_slice) {
+      for (std::int32_t place = 0; place < (block ? count : std::min(op.group_size, count));
+           place += block ? op.group_size : 1) {
+        first_of_groups.push_back(placement_.rank_along(rank, op.axes, place));
+      }
+    }
+    of_slice = std::move(first_of_groups);
+  }
+  std::vector<std::int32_t> ranks;
+  ranks.reserve(of_slice.size() * slices.places.size());
+  for (const std::int32_t place : slices.places) {
+    for (const std::int32_t rank : of_slice) {
+      ranks.push_back(rank + place * placement_.stride(slices.slowest));
+    }
+  }
+  if (!std::is_sorted(ranks.begin(), ranks.end())) {
+    std::sort(ranks.begin(), ranks.end());
   }
   return ranks;
 }
 
+bool GroupFlows::is_alike(const Op& op, std::int32_t stage, std::int32_t other) const {
+  const Hull all = hull(op, stage, kOfStage);
+  const std::int64_t shift = std::int64_t{other - stage} * placement_.stride(Axis::kPipeline);
+  return cluster_.is_alike_when_moved(all.first, all.last, shift);
+}
+
 std::vector<FlowSet> GroupFlows::all_groups(const Op& op, std::int32_t stage) const {
   std::vector<FlowSet> sets;
-  const std::vector<std::int32_t> ranks = leaders(op, stage);
+  const std::vector<std::int32_t> ranks = leaders(op, stage, all_slices(op));
   sets.reserve(ranks.size());
   for (const std::int32_t rank : ranks) {
     sets.push_back(of_group(op, rank));
@@ -52,12 +140,15 @@ std::vector<FlowSet> GroupFlows::all_groups(const Op& op, std::int32_t stage) co
 GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) const {
   LinkLoads loads;
   Seconds latency;
-  const std::vector<std::int32_t> ranks = leaders(op, stage);
+  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage));
   // Groups within nodes share no links: one tells for all.
   const bool alike =
       op.kind == OpKind::kCollective && op.group != GroupKind::kFirstAndLastStage && stay_in_nodes(op, stage);
   for (const std::int32_t rank : ranks) {
     const FlowSet set = of_group(op, rank);
+    if (rank == ranks.front() && !alike) {
+      loads.expect(2 * set.flows.size() * ranks.size());  // most flows have their own ends
+    }
     loads.add(cluster_, set);
     latency = std::max(latency, set.latency);
     if (alike) {
@@ -69,7 +160,10 @@ GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) con
 
 bool GroupFlows::stay_in_nodes(const Op& op, std::int32_t stage) const {
   const std::int32_t last = placement_.num_along(op.axes) - 1;
-  const std::vector<std::int32_t> ranks = leaders(op, stage);
+  if (placement_.num_along(op.axes) > cluster_.hardware().gpus_per_node) {
+    return false;
+  }
+  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage));
   return std::all_of(ranks.begin(), ranks.end(), [&](std::int32_t rank) {
     return cluster_.node_of(placement_.rank_along(rank, op.axes, 0)) ==
            cluster_.node_of(placement_.rank_along(rank, op.axes, last));

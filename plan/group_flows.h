@@ -30,6 +30,8 @@ class GroupFlows {
     Seconds latency;
   };
   Time time_together(const Op& op, std::int32_t stage) const;
+  /// Whether that is the same for both stages because they sit alike; false also where it is not obvious.
+  bool is_alike(const Op& op, std::int32_t stage, std::int32_t other) const;
   Seconds time_of(const Op& op, std::int32_t stage) const {
     const Time time = time_together(op, stage);
     return time.transfer + time.latency;
@@ -41,8 +43,27 @@ class GroupFlows {
   const Placement& placement() const { return placement_; }
 
  private:
-  /// The first rank of each group; of a send or receive every rank of the stage.
-  std::vector<std::int32_t> leaders(const Op& op, std::int32_t stage) const;
+  /// Devices from one to another.
+  struct Hull {
+    DeviceIndex first = 0;
+    DeviceIndex last = 0;
+  };
+  /// Groups of the ranks of one stage that differ in their places along `slowest` only.
+  struct Slices {
+    Axis slowest = Axis::kData;
+    std::int32_t num_places = 1;
+    std::vector<std::int32_t> places;  ///< those that are looked at
+  };
+  /// What payloads of `op` may begin or end at, for ranks of `stage` with any place along the axes `varied`,
+  /// and the first one along others.
+  Hull hull(const Op& op, std::int32_t stage, AxisSet varied) const;
+  /// The axes along which groups of one stage differ.
+  static AxisSet axes_between(const Op& op);
+  Slices all_slices(const Op& op) const;
+  /// Those without which no link would be busier: of slices alike that share no links, one.
+  Slices telling_slices(const Op& op, std::int32_t stage) const;
+  /// The first rank of each group, ascending; of a send or receive every rank of the stage.
+  std::vector<std::int32_t> leaders(const Op& op, std::int32_t stage, const Slices& slices) const;
 
   Placement placement_;
   const Cluster& cluster_;

@@ -1,6 +1,9 @@
 #include "plan/machine_costs.h"
 
+#include <algorithm>
+
 #include "plan/collectives/flow_set.h"
+#include "plan/group_flows.h"
 #include "plan/legality.h"
 #include "plan/rank_place.h"
 
@@ -67,8 +70,17 @@ class MachinePricing {
     send.axes = {Axis::kPipeline};
     send.peer_offset = 1;
     send.bytes = boundary.sent;
+    const GroupFlows flows(placement_, prices_.cluster());
+    std::vector<std::int32_t> unlike;  // stages that are placed in ways of their own: a handful
     for (std::int32_t stage = 0; stage + 1 < s.pipeline_parallel; ++stage) {
-      costs.sends.push_back(prices_.time(placement_, send, stage));
+      const auto like = std::find_if(unlike.begin(), unlike.end(),
+                                     [&](std::int32_t other) { return flows.is_alike(send, other, stage); });
+      if (like != unlike.end()) {
+        costs.sends.push_back(costs.sends[static_cast<std::size_t>(*like)]);
+      } else {
+        unlike.push_back(stage);
+        costs.sends.push_back(prices_.time(placement_, send, stage));
+      }
     }
     if (s.virtual_stages > 1) {
       send.peer_offset = 1 - s.pipeline_parallel;

@@ -43,15 +43,17 @@ struct Cluster::Graph {
   ClusterLayout layout;
   DeviceGraph graph;
   std::vector<Link> links;
-  std::vector<Seconds>
-      latencies;  ///< of the links: routes add them up, more often than a cache holds all links
+  // Of the links: asked for more often than a cache holds all links.
+  std::vector<Seconds> latencies;
+  std::vector<BytesPerSecond> bandwidths;
 
   explicit Graph(Hardware description)
       : hardware(std::move(description)),
         layout(hardware),
         graph(static_cast<std::size_t>(layout.num_vertices())),
         links(static_cast<std::size_t>(layout.num_links())),
-        latencies(links.size()) {
+        latencies(links.size()),
+        bandwidths(links.size()) {
     for (std::int64_t gpu = 0; gpu < layout.num_gpus(); ++gpu) {
       add_gpu(gpu);
     }
@@ -167,6 +169,7 @@ struct Cluster::Graph {
     const Link& link = links[position(*edge.link)] =
         Link{std::move(name), achievable(spec, num_parallel), spec.latency.value};
     latencies[position(*edge.link)] = link.latency;
+    bandwidths[position(*edge.link)] = link.bandwidth;
     boost::add_edge(position(edge.from), position(edge.to), {edge.link, link.bandwidth, link.latency}, graph);
   }
 
@@ -192,6 +195,7 @@ Cluster::~Cluster() = default;
 const Hardware& Cluster::hardware() const { return graph_->hardware; }
 std::int64_t Cluster::num_devices() const { return graph_->layout.num_gpus(); }
 const std::vector<Link>& Cluster::links() const { return graph_->links; }
+const std::vector<BytesPerSecond>& Cluster::link_bandwidths() const { return graph_->bandwidths; }
 
 std::int64_t Cluster::node_of(DeviceIndex device) const {
   assert(device >= 0 && device < num_devices());
@@ -231,6 +235,31 @@ Route Cluster::route(DeviceIndex source, DeviceIndex destination) const {
     route.latency += graph_->latencies[position(link)];
   }
   return route;
+}
+
+LinkList Cluster::links_between(DeviceIndex source, DeviceIndex destination) const {
+  assert(source >= 0 && source < num_devices());
+  assert(destination >= 0 && destination < num_devices());
+  return rail_route(graph_->layout, source, destination).links;
+}
+
+bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const {
+  assert(first >= 0 && first <= last && last < num_devices());
+  const ClusterLayout& layout = graph_->layout;
+  if (first + shift < 0 || last + shift >= num_devices() || shift % layout.gpus_per_node != 0) {
+    return false;
+  }
+  if (layout.node_of_gpu(first) == layout.node_of_gpu(last)) {
+    return true;
+  }
+  const auto pod_of = [&](std::int64_t gpu) { return layout.pod_of_node(layout.node_of_gpu(gpu)); };
+  const auto group_of = [&](std::int64_t gpu) { return layout.group_of_pod(pod_of(gpu)); };
+  if (pod_of(first) == pod_of(last)) {
+    return pod_of(first + shift) == pod_of(last + shift);
+  }
+  // Whole pods further each payload meets the spine that is as many places further.
+  return shift % (layout.nodes_per_pod * layout.gpus_per_node) == 0 && group_of(first) == group_of(last) &&
+         group_of(first + shift) == group_of(last + shift);
 }
 
 std::optional<Route> Cluster::host_route(DeviceIndex device) const {

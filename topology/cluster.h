@@ -108,6 +108,8 @@ class Cluster {
   std::int64_t num_devices() const;
   std::int64_t node_of(DeviceIndex device) const;
   const std::vector<Link>& links() const;
+  /// Theirs, without the names: for whoever looks at very many.
+  const std::vector<BytesPerSecond>& link_bandwidths() const;
   std::int64_t num_vertices(VertexKind kind) const;
   VertexKind kind_of(VertexIndex vertex) const;
   /// Every edge, by ascending `from`.
@@ -119,6 +121,14 @@ class Cluster {
   /// the destination's card. Where PCIe has figures, it is crossed on the way to a card and from it. Empty
   /// when source == destination.
   Route route(DeviceIndex source, DeviceIndex destination) const;
+  /// Its links alone.
+  LinkList links_between(DeviceIndex source, DeviceIndex destination) const;
+
+  /// Whether payloads among the devices from `first` to `last` find the same when each of them is moved by
+  /// `shift` devices: as many links of the same bandwidths and latencies, shared by the same of them. And
+  /// whether those of the two places share no link, where no node holds devices of both, nor, if first and
+  /// last are in different pods, any pod. False also where it might be but is not obvious.
+  bool is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const;
 
   /// Path of a payload from a GPU to its node's host, and back. Nothing where PCIe has no figures.
   std::optional<Route> host_route(DeviceIndex device) const;

@@ -33,6 +33,8 @@ std::int32_t Placement::num_ranks() const {
 
 std::int32_t Placement::degree(Axis axis) const { return degrees_[index_of(axis)]; }
 
+std::int32_t Placement::stride(Axis axis) const { return strides_[index_of(axis)]; }
+
 std::int32_t Placement::rank_of(const Coordinates& coordinates) const {
   std::int32_t rank = 0;
   for (std::size_t axis = 0; axis < kNumAxes; ++axis) {

@@ -28,6 +28,11 @@ class AxisSet {
   constexpr void insert(Axis axis) { bits_ = static_cast<std::uint8_t>(bits_ | bit(axis)); }
   constexpr bool contains(Axis axis) const { return (bits_ & bit(axis)) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
+  constexpr AxisSet without(AxisSet others) const {
+    AxisSet rest;
+    rest.bits_ = static_cast<std::uint8_t>(bits_ & ~others.bits_);
+    return rest;
+  }
   /// Whether every axis of this set is in `others`.
   constexpr bool within(AxisSet others) const { return (bits_ & ~others.bits_) == 0; }
 
@@ -51,6 +56,10 @@ class Placement {
 
   std::int32_t num_ranks() const;
   std::int32_t degree(Axis axis) const;
+  /// How far apart neighbours along the axis are.
+  std::int32_t stride(Axis axis) const;
+  /// From the axis that varies fastest.
+  const std::array<Axis, kNumAxes>& order() const { return order_; }
   std::int32_t rank_of(const Coordinates& coordinates) const;
   Coordinates coordinates_of(std::int32_t rank) const;
 

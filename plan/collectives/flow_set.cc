@@ -10,6 +10,12 @@ Route route_of(const Cluster& cluster, const Flow& flow) {
                                       : cluster.route(flow.source, flow.destination);
 }
 
+LinkList links_of(const Cluster& cluster, const Flow& flow) {
+  return flow.source == kHostEnd || flow.destination == kHostEnd
+             ? route_of(cluster, flow).links
+             : cluster.links_between(flow.source, flow.destination);
+}
+
 Seconds uncontended_time(const Cluster& cluster, const FlowSet& set) {
   LinkLoads loads;
   loads.add(cluster, set);

@@ -30,6 +30,8 @@ struct FlowSet {
 /// The links that it crosses. Precondition: with the host at an end, PCIe has figures.
 Route route_of(const Cluster& cluster, const Flow& flow);
 
+LinkList links_of(const Cluster& cluster, const Flow& flow);
+
 /// Time of a flow set when nothing else uses its links: the busiest link's bytes over its bandwidth, and the
 /// latency.
 Seconds uncontended_time(const Cluster& cluster, const FlowSet& set);

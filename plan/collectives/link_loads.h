@@ -31,6 +31,12 @@ class LinkLoads {
     }
   }
   void add(const Cluster& cluster, const FlowSet& set);
+  /// Makes room for so many more.
+  void expect(std::size_t num_links) {
+    while ((num_links_ + num_links) * 2 > slots_.size()) {
+      grow();
+    }
+  }
   /// 0 where nothing crosses.
   double at(LinkIndex link) const { return slots_[place_of(link)].bytes; }
 
