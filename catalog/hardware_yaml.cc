@@ -48,6 +48,25 @@ JsonValue write_peak(const std::map<Precision, Sourced<FlopsPerSecond>>& peak, N
   return object.take();
 }
 
+void read_gemm_tiles(DocumentSection& section, GemmTiles& tiles) {
+  section.required("multiprocessors", tiles.multiprocessors, WholeRange{1, 1'000'000});
+  section.required("k_overhead", tiles.k_overhead);                      // elements of K
+  section.optional("weight_gradient_rate", tiles.weight_gradient_rate);  // default 1
+  section.optional_list("sizes", [&](const DocumentValue& item) {
+    DocumentSection inner(item);
+    GemmTile tile;
+    inner.required("m", tile.m, kCount);
+    inner.required("n", tile.n, kCount);
+    inner.required("efficiency", tile.efficiency);
+    inner.finish();
+    tiles.sizes.push_back(tile);
+  });
+}
+
+JsonValue write_gemm_tile(const GemmTile& tile, Notation notation) {
+  return NotatedObject(notation).set("m", tile.m).set("n", tile.n).set("efficiency", tile.efficiency).take();
+}
+
 void read_gemm_point(const DocumentValue& item, std::vector<GemmPoint>& points) {
   DocumentSection section(item);
   GemmPoint point;
@@ -124,6 +143,8 @@ void read_device(DocumentSection& section, DeviceSpec& device) {
   section.optional("flash_attention_efficiency", device.flash_attention_efficiency);  // default 0: as above
   section.required("memory_efficiency", device.memory_efficiency);
   section.optional("kernel_launch", device.kernel_launch);  // default 0 s
+  section.optional_section(
+      "gemm_tiles", [&](DocumentSection& inner) { read_gemm_tiles(inner, device.gemm_tiles.emplace()); });
   section.optional_list("gemm_points",
                         [&](const DocumentValue& item) { read_gemm_point(item, device.gemm_points); });
   section.optional_list("kernel_rates",
@@ -141,17 +162,29 @@ JsonValue write_list(const std::vector<T>& list, JsonValue (*write)(const T&, No
   return array;
 }
 
-JsonValue write_device(const DeviceSpec& device, Notation notation) {
+JsonValue write_gemm_tiles(const GemmTiles& tiles, Notation notation) {
   return NotatedObject(notation)
-      .set("memory", device.memory)
+      .set("multiprocessors", tiles.multiprocessors)
+      .set("k_overhead", tiles.k_overhead)
+      .set("weight_gradient_rate", tiles.weight_gradient_rate)
+      .set_json("sizes", write_list(tiles.sizes, &write_gemm_tile, notation))
+      .take();
+}
+
+JsonValue write_device(const DeviceSpec& device, Notation notation) {
+  NotatedObject object(notation);
+  object.set("memory", device.memory)
       .set_json("peak", write_peak(device.peak, notation))
       .set("memory_bandwidth", device.memory_bandwidth)
       .set("gemm_efficiency", device.gemm_efficiency)
       .set("attention_gemm_efficiency", device.attention_gemm_efficiency)
       .set("flash_attention_efficiency", device.flash_attention_efficiency)
       .set("memory_efficiency", device.memory_efficiency)
-      .set("kernel_launch", device.kernel_launch)
-      .set_json("gemm_points", write_list(device.gemm_points, &write_gemm_point, notation))
+      .set("kernel_launch", device.kernel_launch);
+  if (device.gemm_tiles) {
+    object.set_json("gemm_tiles", write_gemm_tiles(*device.gemm_tiles, notation));
+  }
+  return object.set_json("gemm_points", write_list(device.gemm_points, &write_gemm_point, notation))
       .set_json("kernel_rates", write_list(device.kernel_rates, &write_kernel_rate, notation))
       .set("power_busy", device.power_busy)
       .set("power_idle", device.power_idle)

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/parse_quantity.h"
 #include "catalog/hardware_yaml.h"
+#include "cli/calibrate_from.h"
 #include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -18,9 +19,18 @@ namespace {
 struct CalibrateArguments {
   std::string device = "host";
   std::string out;
+  std::vector<std::string> from;  ///< kind and file; empty: this machine is measured
+  CalibrateFromArguments tables;
 };
 
 Result<void> calibrate(const Session& session, const CalibrateArguments& arguments) {
+  if (!arguments.from.empty()) {
+    CalibrateFromArguments tables = arguments.tables;
+    tables.kind = arguments.from[0];
+    tables.file = arguments.from[1];
+    tables.out = arguments.out;
+    return calibrate_from(session, tables);
+  }
   if (arguments.device != "host") {
     const std::string message = fmt::format("--device: \"{}\" (allowed: host)", arguments.device);
     return arguments.device == "cuda" ? infeasible(message) : bad_input(message);
@@ -59,10 +69,24 @@ Result<void> calibrate(const Session& session, const CalibrateArguments& argumen
 
 void add_calibrate_verb(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<CalibrateArguments>();
-  CLI::App* verb = app.add_subcommand("calibrate", "Measure this machine into a hardware file");
-  verb->footer("Example: portolan calibrate --device host --out build/this-machine.yaml");
+  CLI::App* verb = app.add_subcommand(
+      "calibrate", "Measure this machine, or read what others measured, into a hardware file");
+  verb->footer(
+      "Example: portolan calibrate --device host --out build/this-machine.yaml\n"
+      "         portolan calibrate --from gemm-csv products.csv --hardware my-cluster.yaml --out new.yaml");
   verb->add_option("--device", arguments->device, "host")->type_name("NAME");
   verb->add_option("--out", arguments->out, "Hardware file to write")->type_name("FILE")->required();
+  verb->add_option("--from", arguments->from, "gemm-csv FILE: measured matrix products (docs/calibrate.md)")
+      ->expected(2)
+      ->type_name("KIND FILE");
+  verb->add_option("--hardware", arguments->tables.hardware, "With --from: the hardware file to fill in")
+      ->type_name("NAME|FILE");
+  verb->add_option("--gpu", arguments->tables.gpu, "With --from: only rows whose gpu begins so")
+      ->type_name("TEXT");
+  verb->add_option("--multiprocessors", arguments->tables.multiprocessors,
+                   "With --from gemm-csv: of the GPU, where the hardware file does not say")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000));
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return calibrate(session, *arguments); }); });
 }

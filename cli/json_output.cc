@@ -137,6 +137,26 @@ std::string calibration_json(const CalibrationOutput& output) {
   return object.dump(2);
 }
 
+std::string gemm_fit_json(const GemmFit& fit, std::int64_t num_others) {
+  Json tiles = Json::array();
+  for (const GemmTile& tile : fit.tiles.sizes) {
+    tiles.push_back({{"m", tile.m}, {"n", tile.n}, {"efficiency", tile.efficiency}});
+  }
+  const auto error = [](const FitError& e) {
+    return Json{{"mean", e.mean_pct}, {"median", e.median_pct}, {"p90", e.p90_pct}};
+  };
+  const Json object = {{"gemm_points", fit.num_rows},
+                       {"gemm_shapes", fit.num_shapes},
+                       {"left_out", fit.num_small + num_others},
+                       {"k_overhead", fit.tiles.k_overhead.value},
+                       {"gemm_tiles", tiles},
+                       {"error_pct",
+                        {{"fitted", error(fit.fitted)},
+                         {"held_back", error(fit.held_back)},
+                         {"one_share", error(fit.one_share)}}}};
+  return object.dump(2);
+}
+
 std::string validation_json(const Validation& validation) {
   Json groups = Json::array();
   for (const ValidationGroup& group : validation.groups) {

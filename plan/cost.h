@@ -18,11 +18,11 @@ bool has_flash_share(const DeviceSpec& device);
 
 /// Times of kernels on one device. Pure: the same kernel always costs the same.
 ///
-/// A matrix product takes its FLOPs at the rate of the nearest measured products, or at peak times
-/// efficiency (a flash-attention kernel its own, where the hardware file has it); never less than its bytes
-/// at the achieved memory bandwidth (roofline: Williams et al., CACM 2009). A memory-bound kernel takes its
-/// bytes at the kernel's measured rate, or at bandwidth times efficiency. Each launch adds a fixed cost,
-/// unless the rate was measured with it.
+/// A matrix product takes its FLOPs at the rate of the nearest measured products, or what its tiles take
+/// (gemm_tiles.h), or its FLOPs at peak times efficiency (a flash-attention kernel its own, where the
+/// hardware file has it); never less than its bytes at the achieved memory bandwidth (roofline: Williams et
+/// al., CACM 2009). A memory-bound kernel takes its bytes at the kernel's measured rate, or at bandwidth
+/// times efficiency. Each launch adds a fixed cost, unless the rate was measured with it.
 class KernelCost {
  public:
   /// Precondition: hardware.device.peak has `precision`, and bf16 where that is fp8: products with wider

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "plan/cost.h"
+#include "plan/gemm_tiles.h"
 #include "plan/legality.h"
 
 namespace portolan {
@@ -94,8 +95,12 @@ Seconds KernelCost::gemm_time(const Kernel& kernel) const {
       return kernel.flops / *rate;
     }
   }
-  const double efficiency = gemm_efficiency(kernel.kind);
-  const Seconds arithmetic = kernel.flops / ((fp8 ? fp8_peak_ : peak_) * efficiency);
+  const FlopsPerSecond peak = fp8 ? fp8_peak_ : peak_;
+  const bool adds = device_.gemm_tiles && kernel.kind == KernelKind::kLinearBackwardWeight;
+  const double rate = adds ? device_.gemm_tiles->weight_gradient_rate.value : 1;
+  const Seconds arithmetic = device_.gemm_tiles && !is_flash_attention(kernel.kind)
+                                 ? tiled_gemm_time(*device_.gemm_tiles, peak, kernel.shape) / rate
+                                 : kernel.flops / (peak * gemm_efficiency(kernel.kind));
   const Seconds memory = kernel.bytes / (device_.memory_bandwidth.value * device_.memory_efficiency.value);
   return std::max(arithmetic, memory) + device_.kernel_launch.value;
 }

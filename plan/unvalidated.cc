@@ -176,13 +176,15 @@ bool has_rate(const DeviceSpec& device, KernelKind kind) {
 }
 
 void note_device(const DeviceSpec& device, Precision precision, const Use& use, FigureList& list) {
-  bool large = false, attention = false, flash = false, by_bytes = false;
+  bool large = false, attention = false, flash = false, tiled = false, by_bytes = false;
   for (const KernelKind kind : use.kernels) {
     const bool by_own_share = is_flash_attention(kind) && has_flash_share(device);
     const bool by_efficiency = by_own_share || (is_gemm(kind) && !has_gemm_points(device, kind));
+    const bool by_share = by_efficiency && !by_own_share && !device.gemm_tiles;
     flash |= by_own_share;
-    large |= by_efficiency && !is_attention_gemm(kind);
-    attention |= by_efficiency && is_attention_gemm(kind) && !by_own_share;
+    tiled |= by_efficiency && !by_own_share && device.gemm_tiles;
+    large |= by_share && !is_attention_gemm(kind);
+    attention |= by_share && is_attention_gemm(kind);
     by_bytes |= by_efficiency || (!is_gemm(kind) && !has_rate(device, kind));
   }
   list.note("device.memory", device.memory, true);
@@ -193,11 +195,16 @@ void note_device(const DeviceSpec& device, Precision precision, const Use& use, 
     peak(Precision::kFp8, use.fp8_products);
     peak(Precision::kBf16, true);  // of all other products
   } else {
-    peak(precision, large || attention || flash);
+    peak(precision, large || attention || flash || tiled);
   }
   list.note("device.memory_bandwidth", device.memory_bandwidth, by_bytes);
   list.note("device.gemm_efficiency", device.gemm_efficiency, large);
   list.note("device.attention_gemm_efficiency", device.attention_gemm_efficiency, attention);
+  if (device.gemm_tiles) {
+    list.note("device.gemm_tiles.multiprocessors", device.gemm_tiles->multiprocessors, tiled);
+    list.note("device.gemm_tiles.k_overhead", device.gemm_tiles->k_overhead, tiled);
+    list.note("device.gemm_tiles.weight_gradient_rate", device.gemm_tiles->weight_gradient_rate, tiled);
+  }
   list.note("device.flash_attention_efficiency", device.flash_attention_efficiency, flash);
   list.note("device.memory_efficiency", device.memory_efficiency, by_bytes);
   list.note("device.kernel_launch", device.kernel_launch, by_bytes);

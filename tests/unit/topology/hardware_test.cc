@@ -171,6 +171,29 @@ TEST(FindProblem, NamesLinksStepsAndPrice) {
   });
 }
 
+TEST(FindProblem, NamesTilesOfProducts) {
+  const auto with = [](std::int64_t multiprocessors, double k_overhead, std::vector<GemmTile> sizes) {
+    return [=](Hardware& h) {
+      h.device.gemm_tiles = {
+          .multiprocessors = {multiprocessors, ""}, .k_overhead = {k_overhead, ""}, .sizes = sizes};
+    };
+  };
+  expect_problems({
+      {with(0, 1, {{1, 1, 1}}), "device.gemm_tiles.multiprocessors", "0 is not allowed"},
+      {with(1, -1, {{1, 1, 1}}), "device.gemm_tiles.k_overhead", "-1"},
+      {with(1, kNan, {{1, 1, 1}}), "device.gemm_tiles.k_overhead", "nan"},
+      {[=](Hardware& h) {
+         with(1, 1, {{1, 1, 1}})(h);
+         h.device.gemm_tiles->weight_gradient_rate.value = 1.5;
+       },
+       "device.gemm_tiles.weight_gradient_rate", "1.5 is not"},
+      {with(1, 1, {}), "device.gemm_tiles.sizes", "none is given"},
+      {with(1, 1, {{1, 1, 1}, {0, 1, 1}}), "device.gemm_tiles.sizes", "size 2: m 0, n 1"},
+      {with(1, 1, {{1, 1, 1.5}}), "device.gemm_tiles.sizes", "size 1: efficiency 1.5"},
+      {with(1, 1, {{1, 1, kNan}}), "device.gemm_tiles.sizes", "size 1: efficiency nan"},
+  });
+}
+
 TEST(FindProblem, NamesMeasuredPoints) {
   expect_problems({
       {[](Hardware& h) { h.device.gemm_points = {{.m = 0, .n = 1, .k = 1, .rate = FlopsPerSecond(1)}}; },

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "cli/session.h"
+
+namespace portolan {
+
+/// `calibrate --from KIND FILE`: what others measured, into a hardware file.
+struct CalibrateFromArguments {
+  std::string kind;  ///< "gemm-csv"
+  std::string file;
+  std::string hardware;  ///< name or file: what the measurements do not say stays as it is there
+  std::string gpu;       ///< only rows whose GPU's name begins so; empty: all
+  std::optional<std::int64_t> multiprocessors;
+  std::string out;
+};
+
+/// Errors (kBadInput): those of files, an unknown kind, nothing that can be fitted.
+Result<void> calibrate_from(const Session& session, const CalibrateFromArguments& arguments);
+
+}  // namespace portolan

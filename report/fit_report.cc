@@ -1,0 +1,35 @@
+#include "report/fit_report.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "report/table.h"
+
+namespace portolan {
+
+std::string gemm_fit_table(const GemmFit& fit, std::int64_t num_others, std::size_t width) {
+  std::vector<std::vector<std::string>> constants = {
+      {"k_overhead", fmt::format("{:.1f}", fit.tiles.k_overhead.value), "elements of K"}};
+  for (const GemmTile& tile : fit.tiles.sizes) {
+    constants.push_back({fmt::format("tile {} x {}", tile.m, tile.n), fmt::format("{:.3f}", tile.efficiency),
+                         "of peak, full waves"});
+  }
+  const auto errors = [](const char* what, const FitError& error) {
+    return std::vector<std::string>{what, fmt::format("{:.1f}", error.mean_pct),
+                                    fmt::format("{:.1f}", error.median_pct),
+                                    fmt::format("{:.1f}", error.p90_pct)};
+  };
+  return fmt::format("{} products of {} shapes (n, k) used; {} below 1 GFLOP and {} other rows left out\n\n",
+                     fit.num_rows, fit.num_shapes, fit.num_small, num_others) +
+         render_table({{"constant", Column::Align::kLeft}, {"value"}, {"", Column::Align::kLeft}}, constants,
+                      width) +
+         "\n" +
+         render_table(
+             {{"absolute error of time, %", Column::Align::kLeft}, {"mean"}, {"median"}, {"90 %"}},
+             {errors("rows that were used", fit.fitted), errors("rows held back, by shape", fit.held_back),
+              errors("one share of peak for all", fit.one_share)},
+             width);
+}
+
+}  // namespace portolan

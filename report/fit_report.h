@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "study/gemm_fit.h"
+
+namespace portolan {
+
+/// Constants, rows used and left out, errors of the fit and of what was held back. `num_others`: rows of the
+/// table that are no products of the GPU.
+std::string gemm_fit_table(const GemmFit& fit, std::int64_t num_others, std::size_t width);
+
+}  // namespace portolan
