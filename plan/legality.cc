@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/parse_quantity.h"
 #include "plan/schedule.h"
 
 namespace portolan {
@@ -15,36 +16,58 @@ using Found = std::optional<Rejection>;
 
 Rejection reject(RejectReason reason, std::string message) { return {reason, std::move(message)}; }
 
+Rejection not_available(const std::string& what, std::string_view allowed) {
+  return reject(RejectReason::kNotAvailable,
+                fmt::format("{} is not available yet (allowed: {})", what, allowed));
+}
+
+/// How gradients are summed.
+Found find_aggregation_problem(const Strategy& s) {
+  const GradientAggregation& sums = s.gradient_aggregation;
+  if (sums.compression != "none") {
+    return not_available(fmt::format("compression {}", sums.compression), "none");
+  }
+  if (sums.bucket.value > 0 && !sums.overlap) {
+    return reject(
+        RejectReason::kNotAvailable,
+        fmt::format("bucket of {} with overlap=false, which sums a stage's gradients at once (allowed: "
+                    "bucket=0, overlap=true)",
+                    format_bytes(sums.bucket)));
+  }
+  if (sums.overlap && s.zero_stage >= 2) {
+    return reject(RejectReason::kNotAvailable,
+                  fmt::format("overlap with ZeRO stage {}, which reduces gradients block by block in every "
+                              "backward (allowed: overlap=false, zero=0, zero=1)",
+                              s.zero_stage));
+  }
+  if (sums.algorithm == CollectiveAlgorithm::kTree && num_data_ranks(s) > 1 && !has_all_reduces(s)) {
+    return reject(RejectReason::kNotAvailable,
+                  fmt::format("aggregation tree with ZeRO stage {}, which reduces and scatters gradients, "
+                              "and of that there are no trees (allowed: ring, hierarchical; zero=0; "
+                              "zero_group below the {} data-parallel ranks)",
+                              s.zero_stage, num_data_ranks(s)));
+  }
+  return std::nullopt;
+}
+
 Found find_unavailable(const Scenario& scenario, const Strategy& s) {
-  const auto unavailable = [](std::string what) {
-    return reject(RejectReason::kNotAvailable, std::move(what) + " is not available yet");
-  };
   if (s.context_parallel > 1 && !scenario.software.flash_attention.value) {
     return reject(RejectReason::kNotAvailable,
                   fmt::format("context parallelism needs flash attention (software profile {} has none)",
                               scenario.software.name));
   }
   if (s.zero_stage >= 2 && splits_backward(s.schedule)) {
-    return unavailable(fmt::format("ZeRO stage {} with schedule {} (allowed: gpipe, 1f1b, interleaved)",
-                                   s.zero_stage, schedule_name(s.schedule)));
+    return not_available(
+        fmt::format("ZeRO stage {} with schedule {}", s.zero_stage, schedule_name(s.schedule)),
+        "gpipe, 1f1b, interleaved");
   }
-  if (s.gradient_aggregation.compression != "none") {
-    return unavailable(fmt::format("compression {} (allowed: none)", s.gradient_aggregation.compression));
-  }
-  if (s.gradient_aggregation.bucket.value > 0 && !s.gradient_aggregation.overlap) {
-    return unavailable("buckets without overlap (allowed: bucket=0, or overlap=true)");
-  }
-  if (s.gradient_aggregation.overlap && s.zero_stage >= 2) {
-    return unavailable(
-        fmt::format("overlap with ZeRO stage {}, which reduces gradients block by block in every "
-                    "backward (allowed: zero=0, zero=1)",
-                    s.zero_stage));
+  if (Found found = find_aggregation_problem(s)) {
+    return found;
   }
   if (offloads_activations(s.offload) && s.recompute.layers_per_group > 1) {
-    return unavailable(
-        fmt::format("offload {} with recompute uniform:{} (allowed: uniform:1, or offload of none or "
-                    "the optimizer)",
-                    offload_name(s.offload), s.recompute.layers_per_group));
+    return not_available(fmt::format("offload {} with recompute uniform:{}", offload_name(s.offload),
+                                     s.recompute.layers_per_group),
+                         "uniform:1, or offload of none or the optimizer");
   }
   if (s.offload != Offload::kNone && !scenario.hardware.pcie) {
     return reject(RejectReason::kNotAvailable,
@@ -73,9 +96,7 @@ Found find_expert_problem(const TransformerConfig& model, const Strategy& s) {
                   fmt::format("dp {} is not divisible by ep {}", s.data_parallel, ep));
   }
   if (s.zero_group != 0) {
-    return reject(
-        RejectReason::kNotAvailable,
-        fmt::format("zero_group={} with ep {} is not available yet (allowed: 0)", s.zero_group, ep));
+    return not_available(fmt::format("zero_group={} with ep {}", s.zero_group, ep), "0");
   }
   return std::nullopt;
 }
@@ -351,6 +372,10 @@ std::int32_t expert_sharers(const Strategy& s) { return zero_sharers(s) / s.expe
 
 bool divides_gradients(const Strategy& s) { return s.zero_stage >= 2 && zero_sharers(s) > 1; }
 bool divides_parameters(const Strategy& s) { return s.zero_stage >= 3 && zero_sharers(s) > 1; }
+
+bool has_all_reduces(const Strategy& s) {
+  return num_data_ranks(s) > (s.zero_stage == 0 ? 1 : zero_sharers(s));
+}
 
 bool sums_beside_backward(const Strategy& s) {
   return s.gradient_aggregation.overlap && s.zero_stage <= 1 && num_data_ranks(s) > 1;
