@@ -42,7 +42,7 @@ Found find_stage_problem(const Scenario& scenario, const Strategy& s) {
   if (std::ssize(list) != parts || sum != model.num_layers || empty) {
     return reject(
         RejectReason::kLayers,
-        fmt::format("layers: {} stages with {} layers in all (needed: {} stages, {} layers, 1 or more "
+        fmt::format("a list of {} stages with {} layers in all (needed: {} stages, {} layers, 1 or more "
                     "in each but the first and the last)",
                     list.size(), sum, parts, model.num_layers));
   }

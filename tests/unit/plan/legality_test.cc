@@ -151,18 +151,18 @@ TEST(Legality, EachRejectionHasItsNumbers) {
       {R::kLayers, "1 layers are fewer than pp 2 stages",
        [](Scenario& c, Strategy&) { c.model.num_layers = 1; }},
       {R::kLayers,
-       "layers: 3 stages with 4 layers in all (needed: 2 stages, 4 layers, 1 or more in each but the first "
+       "a list of 3 stages with 4 layers in all (needed: 2 stages, 4 layers, 1 or more in each but the first "
        "and the last)",
        [](Scenario&, Strategy& s) {
          s.layers_per_stage = {1, 1, 2};
        }},
-      {R::kLayers, "layers: 2 stages with 5 layers in all",
+      {R::kLayers, "a list of 2 stages with 5 layers in all",
        [](Scenario&, Strategy& s) {
          s.layers_per_stage = {2, 3};
        }},
-      {R::kLayers, "layers: 1 stages with 4 layers in all",
+      {R::kLayers, "a list of 1 stages with 4 layers in all",
        [](Scenario&, Strategy& s) { s.layers_per_stage = {4}; }},
-      {R::kLayers, "layers: 2 stages with 4 layers in all",
+      {R::kLayers, "a list of 2 stages with 4 layers in all",
        [](Scenario&, Strategy& s) {
          s.layers_per_stage = {5, -1};
        }},
