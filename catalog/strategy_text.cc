@@ -18,6 +18,7 @@ namespace portolan {
 namespace {
 
 constexpr std::int64_t kMostRanks = 1'000'000;
+constexpr std::int64_t kMostLayers = 100'000;
 
 std::string_view trim(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");
@@ -133,6 +134,28 @@ Result<RecomputeSet> parse_recompute_set(std::string_view text) {
   return set;
 }
 
+/// Sets of all layers in order, "full*2:none:full".
+Result<std::vector<RecomputeSet>> parse_recompute_layers(std::string_view text) {
+  std::vector<std::string_view> runs = split(text, ':');
+  if (runs.size() > 1 && runs.back().empty()) {
+    runs.pop_back();  // "full:" is the list of a model of one layer
+  }
+  std::vector<RecomputeSet> layers;
+  for (std::string_view run : runs) {
+    const std::size_t star = run.find('*');
+    PORTOLAN_TRY(const RecomputeSet set, parse_recompute_set(trim(run.substr(0, star))));
+    std::int64_t count = 1;
+    if (star != std::string_view::npos) {
+      PORTOLAN_TRY(count, parse_whole(trim(run.substr(star + 1)), 1, kMostLayers));
+    }
+    if (std::ssize(layers) + count > kMostLayers) {
+      return refused(text, fmt::format("lists too many layers (allowed: up to {})", kMostLayers));
+    }
+    layers.insert(layers.end(), static_cast<std::size_t>(count), set);
+  }
+  return layers;
+}
+
 template <typename T>
 Result<void> assign(std::optional<T>& field, Result<T> parsed) {
   if (!parsed) {
@@ -222,18 +245,10 @@ Result<RecomputeChoice> parse_recompute(std::string_view text) {
                                      .layers_per_group = static_cast<std::int32_t>(layers)});
   }
   Recompute recompute;
-  std::vector<std::string_view> layers = split(text, ':');
-  const bool per_layer = layers.size() > 1;
-  if (per_layer && layers.back().empty()) {
-    layers.pop_back();  // "full:" is the list of a model of one layer
-  }
-  for (std::string_view layer : layers) {
-    PORTOLAN_TRY(const RecomputeSet set, parse_recompute_set(layer));
-    recompute.per_layer.push_back(set);
-  }
-  if (!per_layer) {
-    recompute.all_layers = recompute.per_layer.front();
-    recompute.per_layer.clear();
+  if (text.find_first_of(":*") == std::string_view::npos) {
+    PORTOLAN_TRY(recompute.all_layers, parse_recompute_set(text));
+  } else {
+    PORTOLAN_TRY(recompute.per_layer, parse_recompute_layers(text));
   }
   return RecomputeChoice(std::move(recompute));
 }
@@ -252,10 +267,11 @@ Result<std::array<Axis, kNumAxes>> parse_axis_order(std::string_view text) {
     }
     order.push_back(*axis);
   }
+  // What is not named stays next to the one that it usually follows.
+  auto place = order.begin();
   for (Axis axis : Strategy{}.axis_order) {
-    if (!contains(axis)) {
-      order.push_back(axis);
-    }
+    place = contains(axis) ? std::find(order.begin(), order.end(), axis) : order.insert(place, axis);
+    ++place;
   }
   std::array<Axis, kNumAxes> complete{};
   std::copy(order.begin(), order.end(), complete.begin());

@@ -18,14 +18,16 @@ namespace portolan {
 /// zero                    0 to 3
 /// zero_group              ranks that share a shard, 0 (the data-parallel group) to 1000000
 /// recompute               none, selective, full; groups of a layer's kernels joined by "+" (norm1+mlp);
-///                         one of these for each layer joined by ":"; block:N, full in the first N layers of
-///                         each virtual stage; uniform:N, full in groups of N layers of each virtual stage
-///                         that keep their first input alone (uniform:1 is full)
+///                         one of these for each layer joined by ":", full*2 for two; block:N, full in the
+///                         first N layers of each virtual stage; uniform:N, full in groups of N layers of
+///                         each virtual stage that keep their first input alone (uniform:1 is full)
 /// aggregation             ring, tree, hierarchical
 /// bucket                  bytes with a unit ("25 MiB"), or 0: all gradients at once
 /// compression             none
 /// offload                 none, activations, optimizer, activations+optimizer
-/// axis_order              innermost first, "tensor-data-pipeline"; axes not named follow in the usual order
+/// axis_order              innermost first, "tensor-data-pipeline"; an axis not named stays behind the one
+/// that
+///                         it usually follows
 /// precision               fp32, tf32, fp16, bf16, fp8
 /// layers                  layers of each virtual stage, "2:10:10:10", or a layout ("Et*2|(t*10|)*3L":
 ///                         pipeline_layout.h)
@@ -47,7 +49,7 @@ std::string write_strategy(const StrategyConstraints& constraints);
 /// Everything that `strategy` says, as constraints that fix it. Gradient overlap has no word.
 StrategyConstraints constraints_of(const Strategy& strategy);
 
-/// "full", "norm1+mlp", "full:none:full", "block:3", "uniform:2".
+/// "full", "norm1+mlp", "full*2:none", "block:3", "uniform:2".
 std::string write_recompute(const RecomputeChoice& recompute);
 Result<RecomputeChoice> parse_recompute(std::string_view text);
 

@@ -11,22 +11,6 @@ namespace portolan {
 
 namespace {
 
-std::string write_recompute_set(const RecomputeSet& set) {
-  for (const char* name : {"none", "selective", "full"}) {
-    if (find_recompute(name) == set) {
-      return name;
-    }
-  }
-  std::string text;
-  for (std::size_t i = 0; i < set.size(); ++i) {
-    if (set.test(i)) {
-      text += text.empty() ? "" : "+";
-      text += words<KernelGroup>()[i];
-    }
-  }
-  return text;
-}
-
 template <std::integral Number>
 std::string text_of(Number number) {
   return fmt::format("{}", number);
@@ -55,18 +39,7 @@ std::string write_recompute(const RecomputeChoice& choice) {
   if (const auto* block = std::get_if<RecomputeBlock>(&choice)) {
     return fmt::format("block:{}", block->num_layers);
   }
-  const Recompute& recompute = std::get<Recompute>(choice);
-  if (recompute.layers_per_group > 1) {
-    return fmt::format("uniform:{}", recompute.layers_per_group);
-  }
-  if (recompute.per_layer.empty()) {
-    return write_recompute_set(recompute.all_layers);
-  }
-  std::string text;
-  for (const RecomputeSet& set : recompute.per_layer) {
-    text += (text.empty() ? "" : ":") + write_recompute_set(set);
-  }
-  return recompute.per_layer.size() == 1 ? text + ":" : text;
+  return recompute_name(std::get<Recompute>(choice));
 }
 
 std::string write_axis_order(const std::array<Axis, kNumAxes>& order) {

@@ -106,8 +106,7 @@ std::span<const std::string_view> words<KernelKind>() {
 }
 template <>
 std::span<const std::string_view> words<KernelGroup>() {
-  static constexpr std::array<std::string_view, kNumKernelGroups> kWords = {
-      "norm1", "qkv", "attention_core", "attention_context", "projection", "norm2", "mlp", "other"};
+  static const auto kWords = ask_all<kNumKernelGroups>(&kernel_group_name);
   return kWords;
 }
 template <>

@@ -9,6 +9,7 @@
 #include "catalog/plan_json.h"
 #include "cli/evaluation.h"
 #include "cli/json_output.h"
+#include "cli/run_limits.h"
 #include "cli/session.h"
 #include "cli/training_text.h"
 #include "cli/verbs.h"
@@ -96,6 +97,7 @@ void add_measurement(RunRecord& record, const Plan& plan, RunMeasurement measure
 Result<void> run(const Session& session, const RunArguments& arguments) {
   PORTOLAN_CHECK_OK(check_arguments(arguments));
   PORTOLAN_TRY(const Plan plan, session.load_plan(arguments.plan));
+  PORTOLAN_CHECK_OK(check_runs(plan.strategy));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   PORTOLAN_TRY(RunRecord record, predict_run(session, arguments, plan, cluster));
   if (const auto rejection = find_memory_rejection(plan.scenario, record.predicted)) {

@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -31,6 +32,18 @@ int exit_code_of(ErrorKind kind) {
       return 3;
   }
   return 2;
+}
+
+std::vector<std::string> scenario_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    if (entry.path().extension() == ".yaml") {
+      names.push_back(entry.path().stem().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace
@@ -97,7 +110,8 @@ Result<Scenario> Session::load_scenario(const std::string& scenario,
   if (!fs::exists(file) && file.extension().empty() && file.parent_path().empty()) {
     file = shipped_scenarios_ / (scenario + ".yaml");
     if (!fs::exists(file)) {
-      file = scenario;
+      return bad_input(fmt::format("{}: no such file, nor a shipped scenario (allowed: {})", scenario,
+                                   fmt::join(scenario_names(shipped_scenarios_), ", ")));
     }
   }
   std::optional<fs::path> hardware_file;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "catalog/strategy_text.h"
 #include "cli/evaluation.h"
+#include "cli/fidelity_option.h"
 #include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -61,17 +62,11 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
 }
 
 Result<void> run_simulation(const Session& session, const SimulateArguments& arguments) {
-  const std::optional<Fidelity> fidelity = find_fidelity(arguments.fidelity);
-  constexpr std::string_view kAllowed = "allowed: closed-form, folded, replicas, full, explicit";
-  if (!fidelity) {
-    return bad_input(fmt::format("--fidelity: \"{}\" is not known ({})", arguments.fidelity, kAllowed));
-  }
+  PORTOLAN_TRY(const Fidelity fidelity, parse_fidelity(arguments.fidelity));
   const std::optional<std::string>& out = arguments.memory_timeline;
-  if (out && *fidelity == Fidelity::kClosedForm) {
+  if (out && fidelity == Fidelity::kClosedForm) {
     return bad_input(
-        "--memory-timeline: the closed form has no timeline (allowed with --fidelity: folded, replicas, "
-        "full, "
-        "explicit)");
+        "--memory-timeline: the closed form has no timeline (allowed: another --fidelity, such as folded)");
   }
   if (out) {
     PORTOLAN_CHECK_OK(Session::check_out(*out, arguments.file, "--memory-timeline"));
@@ -79,7 +74,7 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   const auto start = std::chrono::steady_clock::now();
-  PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, *fidelity, out.has_value()));
+  PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, fidelity, out.has_value()));
   simulation.estimate.program_hash = plan.hash;
   if (const auto rejection = find_memory_rejection(plan.scenario, simulation.estimate)) {
     return infeasible(fmt::format("{}: {}", plan.scenario.name, rejection->message));
@@ -125,8 +120,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
                    "Fields of the strategy for a scenario; the search chooses the others");
   verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")
       ->type_name("FILE");
-  verb->add_option("--fidelity", arguments->fidelity, "closed-form, folded, replicas, full or explicit")
-      ->type_name("RUNG");
+  add_fidelity_option(*verb, arguments->fidelity);
   verb->add_option("--memory-timeline", arguments->memory_timeline,
                    "Write memory of each stage through the step as a table (CSV)")
       ->type_name("FILE");

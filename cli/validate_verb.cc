@@ -1,11 +1,10 @@
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <memory>
 
 #include "base/file.h"
 #include "catalog/measured/training_rows.h"
 #include "cli/evaluation.h"
+#include "cli/fidelity_option.h"
 #include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -23,12 +22,7 @@ struct ValidateArguments {
 };
 
 Result<void> validate(const Session& session, const ValidateArguments& arguments) {
-  const std::optional<Fidelity> fidelity = find_fidelity(arguments.fidelity);
-  if (!fidelity) {
-    return bad_input(fmt::format(
-        "--fidelity: \"{}\" is not known (allowed: closed-form, folded, replicas, full, explicit)",
-        arguments.fidelity));
-  }
+  PORTOLAN_TRY(const Fidelity fidelity, parse_fidelity(arguments.fidelity));
   PORTOLAN_TRY(const CatalogPaths paths, session.catalog_paths());
   PORTOLAN_TRY(const std::string text, read_file(arguments.truth));
   PORTOLAN_TRY(const std::vector<TrainingRow> rows, read_training_rows(text, arguments.truth));
@@ -36,7 +30,7 @@ Result<void> validate(const Session& session, const ValidateArguments& arguments
     session.show_progress("predicting", static_cast<double>(done) / static_cast<double>(total));
   };
   const TaskPredictor predict = make_task_predictor(
-      *fidelity, num_allowed_cores(),
+      fidelity, num_allowed_cores(),
       session.shows_progress() ? progress : std::function<void(std::size_t, std::size_t)>());
   PORTOLAN_TRY(const Validation validation, validate_rows(rows, paths, predict));
   session.end_progress();
@@ -64,8 +58,7 @@ void add_validate_verb(CLI::App& app, Session& session) {
   verb->add_option("--truth", arguments->truth, "Table of published steps (docs/published-steps.md)")
       ->required()
       ->type_name("CSV");
-  verb->add_option("--fidelity", arguments->fidelity, "closed-form, folded, replicas, full or explicit")
-      ->type_name("RUNG");
+  add_fidelity_option(*verb, arguments->fidelity);
   verb->add_flag("--rows", arguments->rows, "Show every row too");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return validate(session, *arguments); }); });

@@ -205,9 +205,12 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
     return std::vector{recompute_all(recompute_none()), recompute_all(recompute_selective()),
                        recompute_all(recompute_full())};
   });
-  candidates.vary(&Strategy::zero_stage, [&](const Strategy& s) {
+  candidates.vary(&Strategy::zero_stage, [&](Strategy s) {
+    s.zero_stage = 1;
+    const bool has_algorithm =
+        s.gradient_aggregation.algorithm != CollectiveAlgorithm::kTree || has_all_reduces(s);
     std::vector<std::int32_t> stages(
-        s.data_parallel > 1 ? static_cast<std::size_t>(software.zero_stages.value) + 1 : 1);
+        s.data_parallel > 1 && has_algorithm ? static_cast<std::size_t>(software.zero_stages.value) + 1 : 1);
     std::iota(stages.begin(), stages.end(), 0);
     return either(c.zero_stage, stages);
   });

@@ -47,6 +47,9 @@ std::int32_t num_expert_data_ranks(const Strategy& strategy);
 std::int32_t expert_sharers(const Strategy& strategy);
 bool divides_gradients(const Strategy& strategy);
 bool divides_parameters(const Strategy& strategy);
+/// Whether ranks sum gradients that they all keep: without ZeRO all of them, else one of each group that
+/// shares.
+bool has_all_reduces(const Strategy& strategy);
 /// Whether gradients are summed while the last microbatch runs backward, bucket by bucket; and whether what
 /// ZeRO stage 1 divides is gathered while the first microbatch runs forward.
 bool sums_beside_backward(const Strategy& strategy);

@@ -39,9 +39,10 @@ std::vector<Pass> one_f_one_b_order(const PipelinePosition& position);
 /// is a multiple of p.
 std::vector<Pass> interleaved_order(const PipelinePosition& position);
 
-/// ZB-H1 (Qi et al. 2023, arXiv 2401.10241, section 3.1): 1F1B with the backward split; stage s computes the
+/// ZB-H1 (Qi et al. 2023, arXiv 2401.10241, section 2.1): 1F1B with the backward split; stage s computes the
 /// weight gradients of a microbatch after the input gradients of s further ones, so that no stage holds more
-/// than p microbatches. With m >= p the bubble is (p - 1) (f + b - w).
+/// than p microbatches. With m >= p the bubble is (p - 1) (f + b - w), where w is
+/// no longer than f and b.
 std::vector<Pass> zero_bubble_h1_order(const PipelinePosition& position);
 
 std::vector<Pass> pass_order(ScheduleKind schedule, const PipelinePosition& position);

@@ -1,13 +1,9 @@
 #include "plan/strategy.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <numeric>
 #include <utility>
 
-#include "base/parse_quantity.h"
 #include "plan/name_table.h"
 
 namespace portolan {
@@ -18,6 +14,8 @@ constexpr std::array<std::string_view, 4> kSchedules = {"gpipe", "1f1b", "interl
 constexpr std::array<std::string_view, 5> kPrecisions = {"fp32", "tf32", "fp16", "bf16", "fp8"};
 constexpr std::array<std::string_view, 4> kOffloads = {"none", "activations", "optimizer",
                                                        "activations+optimizer"};
+constexpr std::array<std::string_view, kNumKernelGroups> kKernelGroups = {
+    "norm1", "qkv", "attention_core", "attention_context", "projection", "norm2", "mlp", "other"};
 constexpr std::array<std::string_view, kNumAxes> kAxes = {"tensor", "context", "expert", "data", "pipeline"};
 
 }  // namespace
@@ -54,6 +52,10 @@ std::optional<Precision> find_precision(std::string_view name) {
 
 std::string_view offload_name(Offload offload) { return kOffloads[static_cast<std::size_t>(offload)]; }
 std::optional<Offload> find_offload(std::string_view name) { return find_name<Offload>(kOffloads, name); }
+
+std::string_view kernel_group_name(KernelGroup group) {
+  return kKernelGroups[static_cast<std::size_t>(group)];
+}
 
 std::string_view axis_name(Axis axis) { return kAxes[static_cast<std::size_t>(axis)]; }
 std::optional<Axis> find_axis(std::string_view name) { return find_name<Axis>(kAxes, name); }
@@ -119,24 +121,6 @@ std::optional<RecomputeBlock> find_recompute_block(const Strategy& s) {
   return recompute_of(block, *layers) == s.recompute ? std::optional(block) : std::nullopt;
 }
 
-std::string recompute_name(const Strategy& strategy) {
-  const Recompute& recompute = strategy.recompute;
-  if (!recompute.per_layer.empty()) {
-    const std::optional<RecomputeBlock> block = find_recompute_block(strategy);
-    return block ? fmt::format("block:{}", block->num_layers) : "custom";
-  }
-  if (recompute.layers_per_group > 1) {
-    return fmt::format("uniform:{}", recompute.layers_per_group);
-  }
-  if (recompute.all_layers == recompute_none()) {
-    return "none";
-  }
-  if (recompute.all_layers == recompute_selective()) {
-    return "selective";
-  }
-  return recompute.all_layers == recompute_full() ? "full" : "custom";
-}
-
 std::optional<RecomputeSet> find_recompute(std::string_view name) {
   if (name == "none") {
     return recompute_none();
@@ -148,53 +132,6 @@ std::optional<RecomputeSet> find_recompute(std::string_view name) {
     return recompute_full();
   }
   return std::nullopt;
-}
-
-std::string short_name(const Strategy& s) {
-  std::string name =
-      fmt::format("tp{} pp{} dp{} mb{} {}{} {}", s.tensor_parallel, s.pipeline_parallel, s.data_parallel,
-                  s.microbatch_size, schedule_name(s.schedule),
-                  s.virtual_stages > 1 ? fmt::format(" v{}", s.virtual_stages) : "", recompute_name(s));
-  if (s.context_parallel > 1) {
-    name += fmt::format(" cp{}", s.context_parallel);
-  }
-  if (s.expert_parallel > 1) {
-    name += fmt::format(" ep{}", s.expert_parallel);
-  }
-  if (s.sequence_parallel && s.tensor_parallel > 1) {
-    name += " sp";
-  }
-  if (s.zero_stage != 0) {
-    name += fmt::format(" zero{}", s.zero_stage);
-    if (s.zero_group != 0) {
-      name += fmt::format("/{}", s.zero_group);
-    }
-  }
-  if (s.gradient_aggregation.algorithm != CollectiveAlgorithm::kRing) {
-    name += fmt::format(" {}", algorithm_name(s.gradient_aggregation.algorithm));
-  }
-  if (s.gradient_aggregation.overlap) {
-    name += s.gradient_aggregation.bucket.value > 0
-                ? fmt::format(" overlap {}", format_bytes(s.gradient_aggregation.bucket))
-                : " overlap";
-  }
-  if (s.offload != Offload::kNone) {
-    name += fmt::format(" offload {}", offload_name(s.offload));
-  }
-  if (s.axis_order != Strategy{}.axis_order) {
-    name += " order";
-    for (Axis axis : s.axis_order) {
-      const bool alone = (axis == Axis::kContext && s.context_parallel == 1) ||
-                         (axis == Axis::kExpert && s.expert_parallel == 1);
-      if (!alone) {
-        name += fmt::format(" {}", axis_name(axis));
-      }
-    }
-  }
-  if (!s.layers_per_stage.empty()) {
-    name += fmt::format(" layers={}", fmt::join(s.layers_per_stage, ":"));
-  }
-  return name;
 }
 
 }  // namespace portolan

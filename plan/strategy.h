@@ -141,8 +141,11 @@ std::optional<RecomputeBlock> find_recompute_block(const Strategy& strategy);
 std::string short_name(const Strategy& strategy);
 std::string_view schedule_name(ScheduleKind schedule);
 std::optional<ScheduleKind> find_schedule(std::string_view name);
-/// "none", "selective", "full", "block:3", "uniform:2", or "custom".
+/// As `recompute=` takes it: "full", "norm1+mlp", "uniform:2"; a list of layers as runs of equal ones,
+/// "full*2:none*6". Of a strategy, the rule behind a list where there is one: "block:3".
+std::string recompute_name(const Recompute& recompute);
 std::string recompute_name(const Strategy& strategy);
+std::string_view kernel_group_name(KernelGroup group);
 std::optional<RecomputeSet> find_recompute(std::string_view name);
 std::string_view precision_name(Precision precision);
 std::optional<Precision> find_precision(std::string_view name);

@@ -114,11 +114,29 @@ TEST(ScheduleProperty, BubblesAreThePublishedOnes) {
         EXPECT_NEAR(makespan(pipeline, 1, 2, 0), 3 * m + 3 * (p - 1) / v, 1e-9) << p << " " << m << " " << v;
         break;
       case ScheduleKind::kZeroBubbleH1:
-        if (m >= p) {
-          EXPECT_NEAR(makespan(pipeline, 1, 1.2, 0.8), 3 * m + (p - 1) * (1 + 1.2 - 0.8), 1e-9)
-              << p << " " << m;
+        break;  // below
+    }
+  }
+}
+
+// Qi et al. 2023 (arXiv 2401.10241), section 2.3: (p - 1) (F + B - W), with as many microbatches as stages or
+// more. It holds while weight gradients take no longer than either pass that they stand in for: W <= F and
+// W <= B. Of longer ones no more is hidden than the shorter of F and B.
+TEST(ScheduleProperty, ZeroBubbleH1IsAsPublishedWhereWeightGradientsFit) {
+  for (const SmallPipeline& pipeline : small_pipelines(8, 16)) {
+    const double p = pipeline.num_stages, m = pipeline.num_microbatches;
+    if (pipeline.schedule != ScheduleKind::kZeroBubbleH1 || m < p) {
+      continue;
+    }
+    for (const double f : {0.5, 1.0, 1.5, 2.5}) {
+      for (const double b : {0.5, 1.0, 1.25, 2.5}) {
+        for (const double w : {0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5}) {
+          const double bubble = makespan(pipeline, f, b, w) - m * (f + b + w);
+          const double published = (p - 1) * (f + b - w);
+          EXPECT_NEAR(bubble, w <= std::min(f, b) ? published : (p - 1) * std::max(f, b), 1e-9)
+              << p << " " << m << " " << f << " " << b << " " << w;
         }
-        break;
+      }
     }
   }
 }

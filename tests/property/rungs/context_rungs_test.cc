@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "plan/closed_form.h"
-#include "plan/legality.h"
+#include "tests/property/rungs/legal_grid.h"
 #include "tests/property/rungs/rung_scenarios.h"
 #include "tests/property/thinned.h"
 
@@ -19,26 +19,14 @@ Scenario long_scenario(std::int64_t num_nodes) {
 }
 
 std::vector<Strategy> context_grid(const Scenario& scenario) {
-  std::vector<Strategy> grid;
-  for (const std::int32_t tp : {1, 2}) {
-    for (const std::int32_t pp : {1, 2}) {
-      for (const std::int32_t cp : {1, 2, 4, 8, 16}) {
-        for (const std::int32_t zero : {0, 1}) {
-          Strategy s;
-          s.tensor_parallel = tp;
-          s.sequence_parallel = tp > 1;
-          s.pipeline_parallel = pp;
-          s.context_parallel = cp;
-          s.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / (tp * pp * cp));
-          s.zero_stage = zero;
-          if (s.data_parallel >= 1 && !find_rejection(scenario, s)) {
-            grid.push_back(s);
-          }
-        }
-      }
-    }
-  }
-  return grid;
+  return LegalGrid(scenario)
+      .vary(&Strategy::tensor_parallel, {1, 2})
+      .vary(&Strategy::pipeline_parallel, {1, 2})
+      .vary(&Strategy::context_parallel, {1, 2, 4, 8, 16})
+      .vary(&Strategy::zero_stage, {0, 1})
+      .each([](Strategy& s) { s.sequence_parallel = s.tensor_parallel > 1; })
+      .fill_gpus()
+      .take();
 }
 
 TEST(ContextRungs, AllRungsAgree) {

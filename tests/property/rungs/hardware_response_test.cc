@@ -11,8 +11,8 @@
 namespace portolan {
 namespace {
 
-constexpr std::array<Fidelity, 4> kRungs = {Fidelity::kClosedForm, Fidelity::kFolded, Fidelity::kFull,
-                                            Fidelity::kExplicit};
+constexpr std::array<Fidelity, 5> kRungs = {Fidelity::kClosedForm, Fidelity::kFolded, Fidelity::kReplicas,
+                                            Fidelity::kFull, Fidelity::kExplicit};
 
 template <typename T>
 void scale(Sourced<T>& figure, double factor) {
@@ -28,7 +28,7 @@ void scale_compute_times(Hardware& h, double factor) {
 }
 
 void scale_latencies(Hardware& h, double factor) {
-  for (LinkSpec* link : {&h.nvlink, &h.nic, &h.trunk}) {
+  for (LinkSpec* link : {&h.nvlink, &h.nic, &h.trunk, &*h.pcie}) {
     scale(link->latency, factor);
   }
   scale(h.intra_node_step, factor);
@@ -36,7 +36,7 @@ void scale_latencies(Hardware& h, double factor) {
 }
 
 void scale_bandwidths(Hardware& h, double factor) {
-  for (LinkSpec* link : {&h.nvlink, &h.nic, &h.trunk}) {
+  for (LinkSpec* link : {&h.nvlink, &h.nic, &h.trunk, &*h.pcie}) {
     scale(link->bandwidth, factor);
   }
 }
@@ -49,7 +49,7 @@ TEST(Scaling, OfAllTimesScalesEveryStrategy) {
     scale_latencies(slower.hardware, 4);
     scale_bandwidths(slower.hardware, 0.25);
     World world(scenario), slow(slower);
-    for (const Strategy& strategy : wide_grid(scenario, 13)) {
+    for (const Strategy& strategy : wide_grid(scenario)) {
       for (const Fidelity fidelity : kRungs) {
         SCOPED_TRACE(short_name(strategy) + " " + std::string(fidelity_name(fidelity)));
         const Estimate once = world.estimate(strategy, fidelity);
@@ -62,14 +62,24 @@ TEST(Scaling, OfAllTimesScalesEveryStrategy) {
   }
 }
 
-// Where transfers meet this is no law: a later start can avoid a collision. In the whole of this space that
-// shows in two strategies, at fidelity explicit alone, where ring steps of tensor-parallel groups and sends
-// between stages share links: half the cards' bandwidth makes tp2 pp4 zb-h1 1.3e-4 shorter.
+/// What a step may gain by worse hardware. Where transfers meet it is no law that it gains nothing: a later
+/// start can avoid a collision. In the whole of this space it does so at fidelity explicit where ring steps
+/// of tensor-parallel groups and sends between stages share links (found: 0.08 % of ZB-H1), and above folded
+/// where copies to the host cross the PCIe that the network uses (0.5 %). The closed form estimates such
+/// copies beside what ZeRO 2 and 3 gather and reduce (1.8 %).
+double most_gained(const Strategy& s, Fidelity fidelity) {
+  if (offloads_activations(s.offload) && fidelity != Fidelity::kFolded) {
+    return fidelity == Fidelity::kClosedForm ? (s.zero_stage >= 2 ? 0.02 : 1e-12) : 6e-3;
+  }
+  const bool meet = s.tensor_parallel > 1 && s.pipeline_parallel > 1;
+  return fidelity == Fidelity::kExplicit && meet ? 1e-3 : 1e-12;
+}
+
 TEST(Monotone, InEveryFigureOfTheHardware) {
   const std::vector<std::function<void(Hardware&)>> worse = {
       [](Hardware& h) { scale(h.nvlink.bandwidth, 0.5); }, [](Hardware& h) { scale(h.nic.bandwidth, 0.5); },
-      [](Hardware& h) { scale_bandwidths(h, 0.9); },       [](Hardware& h) { scale_latencies(h, 10); },
-      [](Hardware& h) { scale_compute_times(h, 1.3); },
+      [](Hardware& h) { scale(h.pcie->bandwidth, 0.5); },  [](Hardware& h) { scale_bandwidths(h, 0.9); },
+      [](Hardware& h) { scale_latencies(h, 10); },         [](Hardware& h) { scale_compute_times(h, 1.3); },
   };
   for (const Scenario& scenario : wide_scenarios()) {
     World world(scenario);
@@ -77,11 +87,9 @@ TEST(Monotone, InEveryFigureOfTheHardware) {
       Scenario other = scenario;
       worse[i](other.hardware);
       World slow(other);
-      for (const Strategy& strategy : wide_grid(scenario, 41, 7 * i)) {
+      for (const Strategy& strategy : wide_grid(scenario, 5, i % 5)) {
         for (const Fidelity fidelity : kRungs) {
-          const bool meet = fidelity == Fidelity::kExplicit && strategy.tensor_parallel > 1 &&
-                            strategy.pipeline_parallel > 1;
-          EXPECT_GE(slow.estimate(strategy, fidelity).step_time * (1 + (meet ? 1e-3 : 1e-12)),
+          EXPECT_GE(slow.estimate(strategy, fidelity).step_time * (1 + most_gained(strategy, fidelity)),
                     world.estimate(strategy, fidelity).step_time)
               << i << " " << fidelity_name(fidelity) << " " << short_name(strategy);
         }

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "plan/closed_form.h"
-#include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/simulate.h"
 #include "sim/simulator.h"
+#include "tests/property/rungs/legal_grid.h"
 #include "tests/property/rungs/rung_scenarios.h"
 #include "tests/property/thinned.h"
 
@@ -35,32 +35,22 @@ Scenario latent_scenario(std::int64_t num_nodes) {
 }
 
 std::vector<Strategy> latent_grid(const Scenario& scenario) {
-  std::vector<Strategy> grid;
-  for (const std::int32_t tp : {1, 2}) {
-    for (const bool divided : {false, true}) {
-      for (const std::int32_t cp : {1, 2}) {
-        for (const std::int32_t pp : {1, 4}) {
-          for (const RecomputeSet& set : {recompute_none(), recompute_selective(), recompute_full()}) {
-            for (const ScheduleKind schedule : {ScheduleKind::kOneFOneB, ScheduleKind::kZeroBubbleH1}) {
-              Strategy s;
-              s.tensor_parallel = tp;
-              s.sequence_parallel = divided;
-              s.context_parallel = cp;
-              s.pipeline_parallel = pp;
-              s.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / (tp * cp * pp));
-              s.expert_parallel = std::min(2, s.data_parallel);
-              s.schedule = schedule;
-              s.zero_stage = 1;
-              s.recompute.all_layers = set;
-              if ((tp > 1 || !divided) && !find_rejection(scenario, s)) {
-                grid.push_back(s);
-              }
-            }
-          }
-        }
-      }
-    }
-  }
+  std::vector<Strategy> grid =
+      LegalGrid(scenario)
+          .vary(&Strategy::tensor_parallel, {1, 2})
+          .vary(&Strategy::sequence_parallel, {false, true})
+          .vary(&Strategy::context_parallel, {1, 2})
+          .vary(&Strategy::pipeline_parallel, {1, 4})
+          .vary(&Strategy::recompute,
+                {Recompute{recompute_none(), {}}, {recompute_selective(), {}}, {recompute_full(), {}}})
+          .vary(&Strategy::schedule, {ScheduleKind::kOneFOneB, ScheduleKind::kZeroBubbleH1})
+          .fill_gpus()
+          .each([](Strategy& s) {
+            s.expert_parallel = std::min(2, s.data_parallel);
+            s.zero_stage = 1;
+          })
+          .take();
+  std::erase_if(grid, [](const Strategy& s) { return s.sequence_parallel && s.tensor_parallel == 1; });
   return grid;
 }
 

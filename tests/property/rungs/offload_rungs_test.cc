@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "plan/closed_form.h"
-#include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/transfer_count.h"
 #include "plan/unfold.h"
 #include "sim/simulator.h"
+#include "tests/property/rungs/legal_grid.h"
 #include "tests/property/rungs/rung_scenarios.h"
 
 namespace portolan {
@@ -22,30 +22,16 @@ Scenario offload_scenario(std::int64_t num_nodes, double part = 1) {
 }
 
 std::vector<Strategy> offload_grid(const Scenario& scenario) {
-  std::vector<Strategy> grid;
-  for (const std::int32_t tp : {1, 8}) {
-    for (const std::int32_t pp : {1, 2, 4}) {
-      for (const std::int32_t zero : {0, 1}) {
-        for (const bool recompute : {false, true}) {
-          for (const Offload offload :
-               {Offload::kActivations, Offload::kOptimizer, Offload::kActivationsAndOptimizer}) {
-            Strategy s;
-            s.tensor_parallel = tp;
-            s.sequence_parallel = tp > 1;
-            s.pipeline_parallel = pp;
-            s.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / (tp * pp));
-            s.zero_stage = zero;
-            s.recompute.all_layers = recompute ? recompute_full() : recompute_selective();
-            s.offload = offload;
-            if (s.data_parallel >= 1 && !find_rejection(scenario, s)) {
-              grid.push_back(s);
-            }
-          }
-        }
-      }
-    }
-  }
-  return grid;
+  return LegalGrid(scenario)
+      .vary(&Strategy::tensor_parallel, {1, 8})
+      .vary(&Strategy::pipeline_parallel, {1, 2, 4})
+      .vary(&Strategy::zero_stage, {0, 1})
+      .vary(&Strategy::recompute, {Recompute{recompute_selective(), {}}, {recompute_full(), {}}})
+      .vary(&Strategy::offload,
+            {Offload::kActivations, Offload::kOptimizer, Offload::kActivationsAndOptimizer})
+      .each([](Strategy& s) { s.sequence_parallel = s.tensor_parallel > 1; })
+      .fill_gpus()
+      .take();
 }
 
 // In one node nothing but copies uses PCIe.

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <utility>
 
-#include "plan/legality.h"
 #include "plan/lower.h"
 #include "sim/simulator.h"
+#include "tests/property/rungs/legal_grid.h"
 #include "tests/property/thinned.h"
 
 namespace portolan {
@@ -62,34 +62,18 @@ Scenario round_scenario(std::int64_t num_nodes) {
 }
 
 std::vector<Strategy> strategy_grid(const Scenario& scenario) {
-  std::vector<Strategy> grid;
-  for (std::int32_t tp : {1, 2, 8}) {
-    for (std::int32_t pp : {1, 2, 4, 8, 16}) {
-      for (std::int64_t microbatch : {1, 4}) {
-        for (ScheduleKind schedule : {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe}) {
-          for (std::int32_t zero : {0, 1}) {
-            for (bool pipeline_inside : {false, true}) {
-              Strategy s;
-              s.tensor_parallel = tp;
-              s.pipeline_parallel = pp;
-              s.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / (tp * pp));
-              s.microbatch_size = microbatch;
-              s.schedule = schedule;
-              s.zero_stage = zero;
-              s.recompute.all_layers = recompute_full();
-              if (pipeline_inside) {
-                s.axis_order = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kData};
-              }
-              if (s.data_parallel >= 1 && !find_rejection(scenario, s)) {
-                grid.push_back(s);
-              }
-            }
-          }
-        }
-      }
-    }
-  }
-  return thinned(std::move(grid));
+  return thinned(LegalGrid(scenario)
+                     .vary(&Strategy::tensor_parallel, {1, 2, 8})
+                     .vary(&Strategy::pipeline_parallel, {1, 2, 4, 8, 16})
+                     .vary(&Strategy::microbatch_size, {std::int64_t{1}, std::int64_t{4}})
+                     .vary(&Strategy::schedule, {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe})
+                     .vary(&Strategy::zero_stage, {0, 1})
+                     .vary(&Strategy::axis_order,
+                           {Strategy{}.axis_order,
+                            {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kData}})
+                     .each([](Strategy& s) { s.recompute.all_layers = recompute_full(); })
+                     .fill_gpus()
+                     .take());
 }
 
 double apart(const Estimate& a, const Estimate& b) { return std::abs(a.step_time / b.step_time - 1); }

@@ -246,13 +246,17 @@ TEST(Rungs, ClosedFormFollowsTheAlgorithmOfTheSums) {
       strategy.data_parallel = 32;
       strategy.zero_stage = zero;
       strategy.gradient_aggregation.algorithm = algorithm;
+      if (find_rejection(scenario, strategy)) {
+        continue;
+      }
       SCOPED_TRACE(short_name(strategy));
       const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
       EXPECT_LE(apart(closed_form.evaluate(strategy), folded), zero >= 2 ? 0.03 : 1e-9);
       times[zero].insert(folded.step_time);
     }
   }
-  // Trees do all-reduces only; hierarchies divide what they reduce among a node's cards in other steps.
+  // Trees do all-reduces alone and are refused elsewhere; hierarchies divide what they reduce among a node's
+  // cards in other steps.
   EXPECT_EQ(times[0].size(), 3U);
   EXPECT_EQ(times[1].size(), 2U);
 }

@@ -1,9 +1,12 @@
 #include "tests/property/rungs/wide_scenarios.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "plan/legality.h"
+#include "tests/property/rungs/legal_grid.h"
 #include "tests/property/rungs/rung_scenarios.h"
+#include "tests/property/thinned.h"
 
 namespace portolan {
 
@@ -12,6 +15,8 @@ std::vector<Scenario> wide_scenarios() {
   dense.hardware.gpus_per_node = dense.hardware.nics_per_node = 4;
   dense.hardware.device.attention_gemm_efficiency.value = dense.hardware.device.gemm_efficiency.value;
   dense.hardware.device.peak[Precision::kFp8] = {FlopsPerSecond(600e12), ""};
+  dense.hardware.pcie = {
+      .bandwidth = {BytesPerSecond(40e9), ""}, .latency = {Seconds(1e-6), ""}, .efficiency = {0.9, ""}};
   dense.num_gpus = 8;
   dense.global_batch = 16;
   dense.model.num_layers = 4;
@@ -44,30 +49,72 @@ std::vector<Scenario> wide_scenarios() {
 
 namespace {
 
-/// What of a strategy says who holds what.
-std::vector<Strategy> degrees_grid(const Scenario& scenario) {
+/// What of a strategy says who holds what, in which order and when it is summed.
+std::vector<Strategy> plain_grid(const Scenario& scenario) {
   std::vector<Strategy> grid;
-  for (const std::int32_t tp : {1, 2, 4}) {
-    for (const bool divided : {false, true}) {
-      for (const std::int32_t cp : {1, 2}) {
-        for (const std::int32_t pp : {1, 2, 4}) {
-          for (const std::int32_t ep : {1, 2, 4}) {
-            Strategy s;
-            s.tensor_parallel = tp;
-            s.sequence_parallel = divided;
-            s.context_parallel = cp;
-            s.pipeline_parallel = pp;
-            s.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / (tp * cp * pp));
-            s.expert_parallel = ep;
-            if (s.data_parallel > 0 && (tp > 1 || !divided)) {
-              grid.push_back(s);
-            }
-          }
-        }
-      }
-    }
+  for (const ScheduleKind schedule : {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe,
+                                      ScheduleKind::kInterleaved, ScheduleKind::kZeroBubbleH1}) {
+    const std::vector<Strategy> part =
+        LegalGrid(scenario)
+            .vary(&Strategy::tensor_parallel, {1, 2, 4})
+            .vary(&Strategy::sequence_parallel, {false, true})
+            .vary(&Strategy::context_parallel, {1, 2})
+            .vary(&Strategy::pipeline_parallel, {1, 2, 4})
+            .vary(&Strategy::expert_parallel, {1, 2, 4})
+            .vary(&Strategy::zero_stage, {0, 1, 2, 3})
+            .vary(&Strategy::gradient_aggregation,
+                  {GradientAggregation{}, {.bucket = Bytes(40 * kMebi), .overlap = true}})
+            .fill_gpus()
+            .each([&](Strategy& s) {
+              s.schedule = schedule;
+              s.virtual_stages = schedule == ScheduleKind::kInterleaved ? 2 : 1;
+            })
+            .take();
+    std::copy_if(part.begin(), part.end(), std::back_inserter(grid),
+                 [](const Strategy& s) { return s.tensor_parallel > 1 || !s.sequence_parallel; });
   }
   return grid;
+}
+
+Recompute nth_recompute(std::size_t n) {
+  return {.all_layers = n % 4 == 0   ? recompute_none()
+                        : n % 4 == 1 ? recompute_selective()
+                                     : recompute_full(),
+          .per_layer = {},
+          .layers_per_group = n % 4 == 3 ? 2 : 1};
+}
+
+/// One of the things that most strategies do without.
+void add_nth_feature(const Scenario& scenario, std::size_t n, Strategy& s) {
+  switch (n % 11) {
+    case 0:
+      s.precision = Precision::kFp8;
+      break;
+    case 1:
+      s.offload = Offload::kActivations;
+      break;
+    case 2:
+      s.offload = Offload::kActivationsAndOptimizer;
+      break;
+    case 3:
+    case 4:
+      s.gradient_aggregation.algorithm =
+          n % 11 == 3 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kHierarchical;
+      break;
+    case 5:  // a layer fewer at the end, which may have none
+      s.layers_per_stage = layers_of_stages(scenario, s);
+      ++s.layers_per_stage.front();
+      --s.layers_per_stage.back();
+      break;
+    case 6:
+    case 7:
+      s.zero_group = 2;
+      s.gradient_aggregation.algorithm =
+          n % 11 == 6 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kRing;
+      break;
+    default:
+      break;
+  }
 }
 
 }  // namespace
@@ -75,29 +122,16 @@ std::vector<Strategy> degrees_grid(const Scenario& scenario) {
 std::vector<Strategy> wide_grid(const Scenario& scenario, std::size_t step, std::size_t first) {
   std::vector<Strategy> grid;
   std::size_t count = 0;
-  for (Strategy s : degrees_grid(scenario)) {
-    for (const ScheduleKind schedule : {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe,
-                                        ScheduleKind::kInterleaved, ScheduleKind::kZeroBubbleH1}) {
-      s.schedule = schedule;
-      s.virtual_stages = schedule == ScheduleKind::kInterleaved ? 2 : 1;
-      for (const std::int32_t zero : {0, 1, 2, 3}) {
-        s.zero_stage = zero;
-        for (const bool overlap : {false, true}) {
-          s.gradient_aggregation = {.bucket = Bytes(overlap ? 40 * kMebi : 0), .overlap = overlap};
-          s.recompute = {.all_layers = count % 4 == 0   ? recompute_none()
-                                       : count % 4 == 1 ? recompute_selective()
-                                                        : recompute_full(),
-                         .per_layer = {},
-                         .layers_per_group = count % 4 == 3 ? 2 : 1};
-          s.precision = count % 5 == 4 ? Precision::kFp8 : Precision::kBf16;
-          if (!find_rejection(scenario, s) && count++ % step == first) {
-            grid.push_back(s);
-          }
-        }
-      }
+  for (Strategy s : plain_grid(scenario)) {
+    s.recompute = nth_recompute(count);
+    Strategy with_feature = s;
+    add_nth_feature(scenario, count, with_feature);
+    s = find_rejection(scenario, with_feature) ? s : with_feature;
+    if (!find_rejection(scenario, s) && count++ % step == first) {
+      grid.push_back(s);
     }
   }
-  return grid;
+  return thinned(std::move(grid));
 }
 
 Estimate World::estimate(const Strategy& strategy, Fidelity fidelity) {

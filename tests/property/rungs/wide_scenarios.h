@@ -16,9 +16,10 @@ namespace portolan {
 std::vector<Scenario> wide_scenarios();
 
 /// Legal strategies over all of tensor, sequence, context, expert, pipeline and data parallelism, every
-/// schedule, ZeRO 0 to 3, buckets beside the passes; recomputation and bf16 or fp8 change from one to the
-/// next. Every `step`-th from number `first` on.
-std::vector<Strategy> wide_grid(const Scenario& scenario, std::size_t step, std::size_t first = 0);
+/// schedule, ZeRO 0 to 3, buckets beside the passes. From one to the next recomputation changes, and what
+/// else is asked for: fp8, offload, trees and hierarchies, uneven stages, sharding groups, nothing. Every
+/// `step`-th from number `first` on.
+std::vector<Strategy> wide_grid(const Scenario& scenario, std::size_t step = 1, std::size_t first = 0);
 
 /// A scenario with what depends on its hardware.
 class World {

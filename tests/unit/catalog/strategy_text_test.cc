@@ -44,16 +44,32 @@ TEST(StrategyText, ReadsEveryWord) {
   expected.precision = Precision::kFp16;
   expected.offload = Offload::kActivations;
   expected.layers_per_stage = {2, 10, 10, 10};
-  expected.axis_order = {Axis::kTensor, Axis::kData, Axis::kPipeline, Axis::kContext, Axis::kExpert};
+  expected.axis_order = Strategy{}.axis_order;
   EXPECT_EQ(*read, expected);
 }
 
 TEST(StrategyText, WritesWhatItReads) {
   for (const std::string text :
-       {"", "tp=8", "recompute=none", "recompute=full:none:full", "recompute=full:", "recompute=norm1+mlp",
-        "recompute=block:3", "recompute=block:0", "recompute=uniform:2", "layers=0:4:4:0", "bucket=0",
-        "bucket=1000 B", "layers=1", "zero=0,zero_group=0", "sequence_parallel=false", "offload=activations",
-        "offload=optimizer", "offload=activations+optimizer",
+       {"",
+        "tp=8",
+        "recompute=none",
+        "recompute=full:none:full",
+        "recompute=full:",
+        "recompute=norm1+mlp",
+        "recompute=full*3",
+        "recompute=norm1+mlp*2:none:full*3",
+        "recompute=block:3",
+        "recompute=block:0",
+        "recompute=uniform:2",
+        "layers=0:4:4:0",
+        "bucket=0",
+        "bucket=1000 B",
+        "layers=1",
+        "zero=0,zero_group=0",
+        "sequence_parallel=false",
+        "offload=activations",
+        "offload=optimizer",
+        "offload=activations+optimizer",
         "tp=8,pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=true,microbatch=2,schedule=zb-h1,zero="
         "3,zero_group=8,"
         "recompute=selective,aggregation=hierarchical,bucket=25 MiB,compression=none,"
@@ -69,6 +85,26 @@ TEST(StrategyText, LayersMayBeALayoutWithCommasOfItsOwn) {
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->layers_per_stage, (std::vector<std::int32_t>{2, 2, 2, 0}));
   EXPECT_EQ(write_strategy(*read), "tp=2,pp=4,layers=2:2:2:0");
+}
+
+TEST(StrategyText, LayersThatAreRecomputedAlikeAreWrittenAsRuns) {
+  const auto recompute_of = [](const std::string& text) { return parse_recompute(text).value(); };
+  EXPECT_EQ(recompute_of("full*2:none:none:full"), recompute_of("full:full:none * 2:full*1"));
+  EXPECT_EQ(write_recompute(recompute_of("full:full:none:none:full")), "full*2:none*2:full");
+  EXPECT_NE(recompute_of("full*2"), recompute_of("full"));
+  EXPECT_EQ(recompute_of("full*1"), recompute_of("full:"));
+}
+
+// What is not named goes where it usually is: context and expert parallelism stay inside the node.
+TEST(StrategyText, AxesThatAreNotNamedStayBehindTheirUsualNeighbour) {
+  for (const auto& [text, complete] : std::vector<std::pair<std::string, std::string>>{
+           {"tensor-data-pipeline", "tensor-context-expert-data-pipeline"},
+           {"tensor-pipeline-data", "tensor-context-expert-pipeline-data"},
+           {"data-tensor", "data-pipeline-tensor-context-expert"},
+           {"pipeline", "tensor-context-expert-data-pipeline"},
+           {"expert-tensor", "expert-data-pipeline-tensor-context"}}) {
+    EXPECT_EQ(write_axis_order(parse_axis_order(text).value()), complete) << text;
+  }
 }
 
 TEST(StrategyText, UniformRecomputationOfSingleLayersIsFull) {
@@ -116,6 +152,10 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
       {"recompute=block:", "strategy.recompute: \"\" is not a whole number (allowed: 0 to 1000000)"},
       {"recompute=uniform:0", "strategy.recompute: \"0\" is out of range (allowed: 1 to 1000000)"},
       {"recompute=uniform:two", "strategy.recompute: \"two\" is not a whole number (allowed: 1 to 1000000)"},
+      {"recompute=full*0:none", "strategy.recompute: \"0\" is out of range (allowed: 1 to 100000)"},
+      {"recompute=full*:none", "strategy.recompute: \"\" is not a whole number (allowed: 1 to 100000)"},
+      {"recompute=full*60000:none*60000",
+       "strategy.recompute: \"full*60000:none*60000\" lists too many layers (allowed: up to 100000)"},
       {"recompute=optimal",
        "strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, full, block:N, "
        "uniform:N)"},

@@ -41,6 +41,12 @@ TEST(CommandLine, RefusesBadArguments) {
        "--memory-timeline: the closed form has no timeline"},
       {"simulate gpt3-175b-512xa100 --memory-timeline /nowhere/x.csv", 2,
        "--memory-timeline: \"/nowhere/x.csv\": no such folder: /nowhere"},
+      {"validate --truth x.csv --fidelity perfect", 2,
+       "\"perfect\" is not known (allowed: closed-form, folded, replicas, full, explicit)"},
+      {"simulate nothing", 2,
+       "nothing: no such file, nor a shipped scenario (allowed: gpt3-175b-512xa100, megatron-1t-512xa100, "
+       "small-gpt-this-machine)"},
+      {"plan nothing", 2, "nothing: no such file, nor a shipped scenario (allowed: gpt3-175b-512xa100, "},
       {"calibrate --device abacus --out /tmp/x.yaml", 2, "\"abacus\" (allowed: host)"},
       {"run nowhere.json", 2, "nowhere.json: no such file"},
       {"compare README.md", 2, "README.md"},
@@ -89,6 +95,45 @@ TEST(CommandLine, WhyExplainsInfeasibleCandidatesWithExitZero) {
   EXPECT_NE(json["reasons"][0].get<std::string>().find("80.0 GiB there"), std::string::npos)
       << json["reasons"];
   EXPECT_LT(json["winner"]["step_time_s"].get<double>(), json["estimate"]["step_time_s"].get<double>() * 100);
+}
+
+// What the executor has not learned is said in the strategy's words, not in those of its kernels.
+TEST(CommandLine, RunSaysWhatOfAStrategyItCannotExecute) {
+  const ScratchFolder scratch;
+  const std::string scenario = scratch.write(
+      "two.yaml",
+      "model: {num_layers: 4, hidden_size: 32, num_heads: 4, vocab_size: 64, max_positions: 16}\n"
+      "hardware:\n"
+      "  name: two\n  num_nodes: 1\n"
+      "  gpus_per_node: 2\n"
+      "  device: {memory: 1 GiB, peak: {fp32: 1 TFLOP/s, bf16: 1 TFLOP/s}, memory_bandwidth: 10 GB/s,\n"
+      "           gemm_efficiency: 0.5, attention_gemm_efficiency: 0.5, memory_efficiency: 0.5}\n"
+      "  nvlink: {bandwidth: 10 GB/s, efficiency: 1}\n"
+      "  pcie: {bandwidth: 10 GB/s, efficiency: 1}\n"
+      "software: portolan\nsequence_length: 16\nglobal_batch: 8\nprecision: fp32\n");
+  const std::string plan = scratch.file("plan.json");
+  const auto expect_run_refused = [&](const std::string& strategy, const std::string& message) {
+    const std::string words = "microbatch=1,recompute=none,sequence_parallel=false," + strategy;
+    const CommandResult made =
+        portolan_command("plan " + scenario + " --strategy " + words + " --out " + plan);
+    ASSERT_EQ(made.exit_code, 0) << strategy << ": " << made.err;
+    expect_refused({"run " + plan + " --steps 1 --out " + scratch.file("run.h5"), 1, message});
+  };
+  const std::string staged = "tp=1,pp=2,dp=1,zero=0,";
+  const std::string shared = "tp=1,pp=1,dp=2,schedule=1f1b,";
+  expect_run_refused("tp=2,pp=1,dp=1,schedule=1f1b,zero=0", "run cannot execute tp=2 yet (allowed: 1)");
+  expect_run_refused(staged + "schedule=zb-h1",
+                     "run cannot execute schedule=zb-h1 yet (allowed: gpipe, 1f1b)");
+  expect_run_refused(staged + "schedule=interleaved,virtual_stages=2",
+                     "run cannot execute schedule=interleaved yet (allowed: gpipe, 1f1b)");
+  for (const char* zero : {"zero=1", "zero=2", "zero=3"}) {
+    expect_run_refused(shared + zero, std::string("run cannot execute ") + zero + " yet (allowed: 0)");
+  }
+  expect_run_refused(shared + "zero=0,precision=bf16",
+                     "run cannot execute precision=bf16 yet (allowed: fp32)");
+  expect_run_refused(shared + "zero=0,offload=optimizer",
+                     "run cannot execute offload=optimizer yet (allowed: none)");
+  expect_run_refused(shared + "zero=0,overlap=true", "run cannot execute overlap=true yet (allowed: false)");
 }
 
 TEST(CommandLine, LeavesNothingHalfWritten) {

@@ -59,17 +59,29 @@ TEST(Legality, EachRejectionHasItsNumbers) {
          s.sequence_parallel = true;
        }},
       {R::kDegrees, "zero=-1 (allowed: 0 to 3)", [](Scenario&, Strategy& s) { s.zero_stage = -1; }},
-      {R::kNotAvailable, "buckets without overlap (allowed: bucket=0, or overlap=true)",
-       [](Scenario&, Strategy& s) { s.gradient_aggregation.bucket = Bytes(1); }},
-      {R::kNotAvailable, "overlap with ZeRO stage 2",
+      {R::kNotAvailable,
+       "bucket of 25.00 MiB with overlap=false, which sums a stage's gradients at once (allowed: bucket=0, "
+       "overlap=true)",
+       [](Scenario&, Strategy& s) { s.gradient_aggregation.bucket = Bytes(25 * kMebi); }},
+      {R::kNotAvailable,
+       "overlap with ZeRO stage 2, which reduces gradients block by block in every backward (allowed: "
+       "overlap=false, zero=0, zero=1)",
        [](Scenario&, Strategy& s) {
          s.gradient_aggregation.overlap = true;
          s.zero_stage = 2;
        }},
+      {R::kNotAvailable, "compression topk is not available yet (allowed: none)",
+       [](Scenario&, Strategy& s) { s.gradient_aggregation.compression = "topk"; }},
       {R::kNotAvailable,
-       "offload activations with recompute uniform:2 (allowed: uniform:1, or offload of none or the "
-       "optimizer) "
-       "is not available yet",
+       "aggregation tree with ZeRO stage 1, which reduces and scatters gradients, and of that there are no "
+       "trees (allowed: ring, hierarchical; zero=0; zero_group below the 2 data-parallel ranks)",
+       [](Scenario&, Strategy& s) {
+         s.gradient_aggregation.algorithm = CollectiveAlgorithm::kTree;
+         s.zero_stage = 1;
+       }},
+      {R::kNotAvailable,
+       "offload activations with recompute uniform:2 is not available yet (allowed: uniform:1, or offload of "
+       "none or the optimizer)",
        [](Scenario&, Strategy& s) {
          s.offload = Offload::kActivations;
          s.recompute = {.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 2};
@@ -94,7 +106,8 @@ TEST(Legality, EachRejectionHasItsNumbers) {
          c.model.ffn_size = 80;
          s.precision = Precision::kFp8;
        }},
-      {R::kNotAvailable, "ZeRO stage 2 with schedule zb-h1 (allowed: gpipe, 1f1b, interleaved) is not",
+      {R::kNotAvailable,
+       "ZeRO stage 2 with schedule zb-h1 is not available yet (allowed: gpipe, 1f1b, interleaved)",
        [](Scenario&, Strategy& s) {
          s.zero_stage = 2;
          s.schedule = ScheduleKind::kZeroBubbleH1;
@@ -138,18 +151,18 @@ TEST(Legality, EachRejectionHasItsNumbers) {
       {R::kLayers, "1 layers are fewer than pp 2 stages",
        [](Scenario& c, Strategy&) { c.model.num_layers = 1; }},
       {R::kLayers,
-       "layers: 3 stages with 4 layers in all (needed: 2 stages, 4 layers, 1 or more in each but the first "
+       "a list of 3 stages with 4 layers in all (needed: 2 stages, 4 layers, 1 or more in each but the first "
        "and the last)",
        [](Scenario&, Strategy& s) {
          s.layers_per_stage = {1, 1, 2};
        }},
-      {R::kLayers, "layers: 2 stages with 5 layers in all",
+      {R::kLayers, "a list of 2 stages with 5 layers in all",
        [](Scenario&, Strategy& s) {
          s.layers_per_stage = {2, 3};
        }},
-      {R::kLayers, "layers: 1 stages with 4 layers in all",
+      {R::kLayers, "a list of 1 stages with 4 layers in all",
        [](Scenario&, Strategy& s) { s.layers_per_stage = {4}; }},
-      {R::kLayers, "layers: 2 stages with 4 layers in all",
+      {R::kLayers, "a list of 2 stages with 4 layers in all",
        [](Scenario&, Strategy& s) {
          s.layers_per_stage = {5, -1};
        }},
@@ -193,6 +206,23 @@ TEST(Legality, TheVocabularyNeedNotDivideAndKindsOfRecomputationMayMix) {
   strategy.recompute.per_layer = {recompute_full(), recompute_none(), recompute_none(),
                                   recompute_selective()};
   EXPECT_EQ(find_rejection(scenario, strategy), std::nullopt);
+}
+
+// Hierarchies have reduce-scatters; groups that share shards leave all-reduces across them.
+TEST(Legality, AggregationIsOfWhatZeroLeavesToSum) {
+  const Scenario scenario = tiny_scenario(8);
+  Strategy strategy = sample_strategy(scenario, {.tensor = 2, .data = 4});
+  for (const std::int32_t zero : {0, 1, 2, 3}) {
+    for (const std::int32_t group : {0, 1, 2, 4}) {
+      strategy.zero_stage = zero;
+      strategy.zero_group = group;
+      strategy.gradient_aggregation.algorithm = CollectiveAlgorithm::kHierarchical;
+      EXPECT_FALSE(find_rejection(scenario, strategy)) << short_name(strategy);
+      strategy.gradient_aggregation.algorithm = CollectiveAlgorithm::kTree;
+      EXPECT_EQ(find_rejection(scenario, strategy).has_value(), zero > 0 && (group == 0 || group == 4))
+          << short_name(strategy);
+    }
+  }
 }
 
 TEST(Legality, MicrobatchesAreTheBatchOverReplicasAndSize) {

@@ -35,6 +35,10 @@ TEST(Names, AreFoundAgain) {
   expect_bijective<CollectiveAlgorithm>(3, algorithm_name, find_algorithm);
   expect_bijective<Offload>(4, offload_name, find_offload);
   expect_bijective<Axis>(kNumAxes, axis_name, find_axis);
+  std::set<std::string_view> groups;
+  for (int i = 0; i < kNumKernelGroups; ++i) {
+    EXPECT_TRUE(groups.insert(kernel_group_name(static_cast<KernelGroup>(i))).second);
+  }
   expect_bijective<Fidelity>(5, fidelity_name, find_fidelity);
 }
 
@@ -49,11 +53,13 @@ TEST(Names, OfRecomputation) {
   strategy.recompute.layers_per_group = 4;
   EXPECT_EQ(recompute_name(strategy), "uniform:4");
   strategy.recompute.layers_per_group = 1;
-  EXPECT_EQ(find_recompute("custom"), std::nullopt);
+  EXPECT_EQ(find_recompute("norm1+qkv"), std::nullopt);
   strategy.recompute.all_layers = RecomputeSet(3);
-  EXPECT_EQ(recompute_name(strategy), "custom");
+  EXPECT_EQ(recompute_name(strategy), "norm1+qkv");
   strategy.recompute = {.all_layers = {}, .per_layer = {recompute_selective()}};
-  EXPECT_EQ(recompute_name(strategy), "custom");
+  EXPECT_EQ(recompute_name(strategy), "selective:");
+  strategy.recompute.per_layer = {recompute_none(), RecomputeSet(3), RecomputeSet(3), recompute_full()};
+  EXPECT_EQ(recompute_name(strategy), "none:norm1+qkv*2:full");
 }
 
 // What is recomputed in each layer names the rule that gives it, for the stages of the strategy.
@@ -82,13 +88,13 @@ TEST(Names, OfTheFirstLayersOfEachStage) {
   // Another division into stages makes another list of the same rule.
   strategy.recompute = recompute_of(RecomputeBlock{1}, layers);
   strategy.layers_per_stage = {5, 2, 2, 1};
-  EXPECT_EQ(recompute_name(strategy), "custom");
+  EXPECT_EQ(recompute_name(strategy), "full:none:full:none*2:full:none*2:full:none");
   strategy.layers_per_stage = {0, 7, 3, 0};
   strategy.recompute = recompute_of(RecomputeBlock{2}, strategy.layers_per_stage);
   EXPECT_EQ(recompute_name(strategy), "block:2");
   // Stages that do not make up the layers have no rule.
   strategy.layers_per_stage = {5, -1, 3, 3};
-  EXPECT_EQ(recompute_name(strategy), "custom");
+  EXPECT_EQ(recompute_name(strategy), "full*2:none*5:full*2:none");
 }
 
 TEST(Names, OfStrategiesLeaveOutDefaults) {

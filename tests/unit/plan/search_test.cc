@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "plain_runner.h"
 #include "plan/closed_form.h"
@@ -109,6 +110,31 @@ TEST(Enumerate, HonoursEveryConstraint) {
   over.tensor_parallel = 8;
   EXPECT_EQ(merge_constraints(c, over).tensor_parallel, 8);
   EXPECT_EQ(merge_constraints(c, over).pipeline_parallel, 2);
+}
+
+// Of what ZeRO reduces and scatters there are no trees: with them the search shards nothing, or in groups.
+TEST(Enumerate, TriesTreesWhereTheyHaveSomethingToSum) {
+  const Scenario scenario = tiny_scenario(4);
+  StrategyConstraints c;
+  c.data_parallel = 4;
+  c.tensor_parallel = c.pipeline_parallel = 1;
+  c.microbatch_size = 1;
+  for (const auto& [algorithm, group, most] : {std::tuple{CollectiveAlgorithm::kTree, 0, 0},
+                                               {CollectiveAlgorithm::kTree, 2, 3},
+                                               {CollectiveAlgorithm::kHierarchical, 0, 3}}) {
+    c.aggregation = algorithm;
+    c.zero_group = group;
+    std::int32_t highest = 0;
+    for (const Strategy& s : enumerate_strategies(scenario, c)) {
+      highest = std::max(highest, s.zero_stage);
+      EXPECT_FALSE(find_rejection(scenario, s)) << short_name(s);
+    }
+    EXPECT_EQ(highest, most) << algorithm_name(algorithm) << " " << group;
+  }
+  c.zero_stage = 1;  // asked for, it has its verdict
+  c.aggregation = CollectiveAlgorithm::kTree;
+  c.zero_group = 0;
+  EXPECT_FALSE(enumerate_strategies(scenario, c).empty());
 }
 
 TEST(Enumerate, ResolvesTheFirstLayersOfEachStage) {

@@ -78,6 +78,10 @@ std::vector<Toggle> toggles() {
   const Scenario llama = llama_of_eight_layers();
   Scenario flash = gpt;
   flash.software.flash_attention.value = true;
+  Scenario one_channel = gpt;
+  one_channel.software.communicator_channels.value = 1;
+  Scenario small_channels = gpt;
+  small_channels.software.channel_memory.value = Bytes(kMebi);
   const Strategy one_stage = sample_strategy(gpt, {.tensor = 8, .data = 4});
   const Strategy two_stages = sample_strategy(gpt, {.tensor = 8, .pipeline = 2, .data = 2});
   // In 1F1B receives hide what sends hold up: all forwards in a row show it.
@@ -138,6 +142,16 @@ std::vector<Toggle> toggles() {
       {"reduce_bytes: 4", llama, sharded, [](S& s) { s.reduce_bytes.value = 4; }, kUp, Change::kAny},
       {"parameter_gather_overlap: true", gpt, divided, [](S& s) { s.parameter_gather_overlap.value = true; },
        kDown, Change::kAny},
+      {"allocator: caching", gpt, one_stage, [](S& s) { s.allocator.value = AllocatorKind::kCaching; }, kNone,
+       kUp},
+      {"allocator: expandable_segments", gpt, one_stage,
+       [](S& s) { s.allocator.value = AllocatorKind::kExpandableSegments; }, kNone, kUp},
+      {"context_memory: 1 GiB", gpt, one_stage, [](S& s) { s.context_memory.value = Bytes(kGibi); }, kNone,
+       kUp},
+      {"communicator_channels: 16", small_channels, one_stage,
+       [](S& s) { s.communicator_channels.value = 16; }, kNone, kUp},
+      {"channel_memory: 4 MiB", one_channel, one_stage,
+       [](S& s) { s.channel_memory.value = Bytes(4 * kMebi); }, kNone, kUp},
       {"framework_memory: 2 GiB", gpt, one_stage, [](S& s) { s.framework_memory.value = Bytes(2 * kGibi); },
        kNone, kUp},
   };
@@ -166,6 +180,32 @@ TEST(SoftwareFeature, ToggledAloneHasItsEffect) {
     expect_change(toggle.memory, sizes[0], sizes[1]);
     expect_change(toggle.kernels, static_cast<double>(before.num_kernels),
                   static_cast<double>(after.num_kernels));
+  }
+}
+
+// Every device holds the context; every group of ranks that it communicates with, its channels. Here these
+// are tensor and data parallelism; with stages also the neighbours and, at the ends, the tied embedding.
+TEST(SoftwareFeature, WhatIsHeldOutsideTheAllocatorAddsUp) {
+  Scenario scenario = gpt_of_eight_layers();
+  const auto reserved = [&](const Degrees& degrees, std::size_t stage) {
+    const Strategy strategy = sample_strategy(scenario, degrees);
+    return outcome_of(scenario, strategy).estimate.stage_memory[stage].reserved;
+  };
+  struct Held {
+    Degrees degrees;
+    std::size_t stage = 0;
+    std::int64_t num_groups = 0;
+  };
+  for (const Held& held : {Held{{.data = 32}, 0, 1}, Held{{.tensor = 8, .data = 4}, 0, 2},
+                           Held{{.tensor = 4, .pipeline = 4, .data = 2}, 0, 4},
+                           Held{{.tensor = 4, .pipeline = 4, .data = 2}, 1, 3}}) {
+    scenario = gpt_of_eight_layers();
+    const Bytes alone = reserved(held.degrees, held.stage);
+    scenario.software.context_memory.value = Bytes(300 * kMebi);
+    scenario.software.communicator_channels.value = 24;
+    scenario.software.channel_memory.value = Bytes(5 * kMebi);
+    EXPECT_EQ(reserved(held.degrees, held.stage) - alone, Bytes((300 + held.num_groups * 24 * 5) * kMebi))
+        << held.num_groups;
   }
 }
 
