@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -61,6 +62,46 @@ Scenario round_scenario(std::int64_t num_nodes) {
   return s;
 }
 
+namespace {
+
+/// One in seven of the schedules and ZeRO stages that the rest of the grid leaves out; recomputation changes
+/// from one to the next.
+std::vector<Strategy> other_schedules(const Scenario& scenario) {
+  const std::array<Recompute, 4> recomputations = {
+      Recompute{.all_layers = recompute_none(), .per_layer = {}},
+      Recompute{.all_layers = recompute_selective(), .per_layer = {}},
+      Recompute{.all_layers = recompute_full(), .per_layer = {}},
+      Recompute{.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 2}};
+  std::vector<Strategy> grid;
+  std::size_t count = 0;
+  for (std::int32_t tp : {1, 2, 8}) {
+    for (std::int32_t pp : {1, 2, 4, 8}) {
+      for (ScheduleKind schedule : {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe, ScheduleKind::kInterleaved,
+                                    ScheduleKind::kZeroBubbleH1}) {
+        for (std::int32_t zero : {0, 1, 2, 3}) {
+          Strategy s;
+          s.tensor_parallel = tp;
+          s.sequence_parallel = tp > 1;
+          s.pipeline_parallel = pp;
+          s.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / (tp * pp));
+          s.schedule = schedule;
+          s.virtual_stages = schedule == ScheduleKind::kInterleaved ? 2 : 1;
+          s.zero_stage = zero;
+          s.recompute = recomputations[count % recomputations.size()];
+          const bool is_new =
+              zero > 1 || schedule == ScheduleKind::kInterleaved || schedule == ScheduleKind::kZeroBubbleH1;
+          if (is_new && s.data_parallel >= 1 && !find_rejection(scenario, s) && (count++ * 5) % 7 == 0) {
+            grid.push_back(s);
+          }
+        }
+      }
+    }
+  }
+  return grid;
+}
+
+}  // namespace
+
 std::vector<Strategy> strategy_grid(const Scenario& scenario) {
   std::vector<Strategy> grid;
   for (std::int32_t tp : {1, 2, 8}) {
@@ -89,6 +130,8 @@ std::vector<Strategy> strategy_grid(const Scenario& scenario) {
       }
     }
   }
+  const std::vector<Strategy> others = other_schedules(scenario);
+  grid.insert(grid.end(), others.begin(), others.end());
   return thinned(std::move(grid));
 }
 
