@@ -90,7 +90,7 @@ TEST(ExpertRungs, TransfersAreCountedWithoutMakingThem) {
       SCOPED_TRACE(short_name(strategy));
       const Program program = lower(scenario, strategy);
       const KernelCost cost(scenario.hardware, strategy.precision);
-      for (const Fidelity fidelity : {Fidelity::kFull, Fidelity::kExplicit}) {
+      for (const Fidelity fidelity : {Fidelity::kReplicas, Fidelity::kFull, Fidelity::kExplicit}) {
         const CostedProgram costed = coalesce(fold(program, cost, cluster, fidelity));
         const UnfoldedProgram unfolded = unfold(costed, cluster).value();
         const std::vector<Activity>& made = unfolded.graph.activities;

@@ -119,13 +119,15 @@ TEST(OffloadRungs, TransfersAreCountedWithoutMakingThem) {
     SCOPED_TRACE(short_name(strategy));
     const Program program = lower(scenario, strategy);
     const KernelCost cost(scenario.hardware, strategy.precision);
-    const CostedProgram costed = coalesce(fold(program, cost, cluster, Fidelity::kExplicit));
-    const UnfoldedProgram unfolded = unfold(costed, cluster).value();
-    const std::vector<Activity>& made = unfolded.graph.activities;
-    EXPECT_EQ(count_transfers(costed, cluster),
-              std::count_if(made.begin(), made.end(), [](const Activity& activity) {
-                return activity.kind == Activity::Kind::kTransfer && activity.bytes > 0;
-              }));
+    for (const Fidelity fidelity : {Fidelity::kReplicas, Fidelity::kExplicit}) {
+      const CostedProgram costed = coalesce(fold(program, cost, cluster, fidelity));
+      const UnfoldedProgram unfolded = unfold(costed, cluster).value();
+      const std::vector<Activity>& made = unfolded.graph.activities;
+      EXPECT_EQ(count_transfers(costed, cluster),
+                std::count_if(made.begin(), made.end(), [](const Activity& activity) {
+                  return activity.kind == Activity::Kind::kTransfer && activity.bytes > 0;
+                }));
+    }
   }
 }
 
