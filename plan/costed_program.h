@@ -69,10 +69,10 @@ struct CostedProgram {
   std::shared_ptr<OpFlowsTable> flows;  ///< what was found while folding, for unfold()
 };
 
-/// Prices every op; below kExplicit gives collectives within kernels their uncontended time where LinkUse says
-/// that they have their links to themselves (docs/decisions/0015): at kFolded any of them, at kReplicas and
-/// kFull those of tensor parallelism and those within nodes. They become compute: where compute stands still
-/// for them as long as they take, where it goes on as long as it waits for them in the end.
+/// Prices every op; below kExplicit gives collectives within kernels their uncontended time where LinkUse
+/// says that they have their links to themselves (docs/decisions/0015): at kFolded any of them, at kReplicas
+/// and kFull those of tensor parallelism and those within nodes. They become compute: where compute stands
+/// still for them as long as they take, where it goes on as long as it waits for them in the end.
 CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster, Fidelity fidelity);
 
 /// Merges neighbouring compute ops that no other lane comes between into one.

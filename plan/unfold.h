@@ -40,8 +40,8 @@ struct UnfoldedProgram {
 /// slowest of them, that takes as long as all do and meets other communications where they do (SharedLinks).
 /// kReplicas: one unit a (replica, stage), the transfers of one rail, over links divided by the number of
 /// rails that cross them. kFull: the same units, the transfers of every rail. kExplicit: one unit a rank.
-/// Precondition: the cluster is that of fold(). Errors (kBadInput): the order lists deadlock (a receive without
-/// its send, collectives that do not meet).
+/// Precondition: the cluster is that of fold(). Errors (kBadInput): the order lists deadlock (a receive
+/// without its send, collectives that do not meet).
 Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster);
 
 /// Times of all source ops. Below kExplicit these are the ranks that the units stand for.
