@@ -18,7 +18,8 @@ struct Folded {
   ActivityGraph graph;
 };
 
-Folded folded(const Scenario& scenario, const Program& program, const Cluster& cluster, Fidelity fidelity) {
+Folded fold_and_unfold(const Scenario& scenario, const Program& program, const Cluster& cluster,
+                       Fidelity fidelity) {
   CostedProgram costed =
       coalesce(fold(program, KernelCost(scenario.hardware, scenario.precision), cluster, fidelity));
   ActivityGraph graph = unfold(costed, cluster).value().graph;
@@ -59,7 +60,7 @@ TEST(LinkUse, FoldsTensorCollectivesUnlessGathersCrossTheirLinks) {
     const Program program = lower(scenario, strategy);
     const Cluster cluster = Cluster::build(scenario.hardware).value();
     for (const Fidelity fidelity : {Fidelity::kFolded, Fidelity::kReplicas, Fidelity::kFull}) {
-      const Folded f = folded(scenario, program, cluster, fidelity);
+      const Folded f = fold_and_unfold(scenario, program, cluster, fidelity);
       EXPECT_EQ(num_tensor_collectives_left(f.costed) > 0, c.meets)
           << "tp " << c.degrees.tensor << " dp " << c.degrees.data << " zero " << c.zero << " "
           << fidelity_name(fidelity);
@@ -75,7 +76,8 @@ TEST(LinkUse, FoldsCollectivesThatMeetOthersForANegligibleTime) {
   strategy.zero_stage = 3;
   const Program program = lower(scenario, strategy);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
-  EXPECT_EQ(num_tensor_collectives_left(folded(scenario, program, cluster, Fidelity::kFolded).costed), 0);
+  EXPECT_EQ(
+      num_tensor_collectives_left(fold_and_unfold(scenario, program, cluster, Fidelity::kFolded).costed), 0);
 }
 
 // Four rails between two nodes share one card: gathers and reductions of one rail stand for all.
@@ -86,7 +88,7 @@ TEST(SharedLinks, ATransferCrossesALinkAsOftenAsTheFlowsItStandsFor) {
   strategy.zero_stage = 3;
   const Program program = lower(scenario, strategy);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
-  const ActivityGraph graph = folded(scenario, program, cluster, Fidelity::kFolded).graph;
+  const ActivityGraph graph = fold_and_unfold(scenario, program, cluster, Fidelity::kFolded).graph;
   int num_transfers = 0;
   for (const Activity& activity : graph.activities) {
     if (activity.kind != Activity::Kind::kTransfer || activity.bytes == 0) {
@@ -110,7 +112,7 @@ TEST(SharedLinks, WhatMeetsNothingHasAPartOfItsBusiestLink) {
   const Strategy strategy = sample_strategy(scenario, {.tensor = 4, .data = 2});
   const Program program = lower(scenario, strategy);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
-  const ActivityGraph graph = folded(scenario, program, cluster, Fidelity::kFolded).graph;
+  const ActivityGraph graph = fold_and_unfold(scenario, program, cluster, Fidelity::kFolded).graph;
   ASSERT_EQ(graph.links.size(), 1U);
   EXPECT_EQ(graph.links.front().bandwidth, BytesPerSecond(10e9 / 4));
   for (std::size_t path = 0; path + 1 < graph.path_offsets.size(); ++path) {
