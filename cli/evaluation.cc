@@ -18,6 +18,8 @@ namespace {
 
 /// Of one candidate of a search: some seconds in full.
 constexpr std::int64_t kMaxTransfers = 1'000'000;
+/// Of one step that is asked for by name: minutes, and more than a GB.
+constexpr std::int64_t kMaxTransfersAskedFor = 8'000'000;
 
 /// What a worker sends back of a simulation, as bytes: the fields that complete_estimate does not derive.
 class EstimateMessage {
@@ -184,7 +186,8 @@ Result<Simulation> predict(const Plan& plan, const Cluster& cluster, Fidelity fi
                                   .program = plan.program,
                                   .cluster = cluster,
                                   .fidelity = fidelity,
-                                  .with_timeline = with_timeline};
+                                  .with_timeline = with_timeline,
+                                  .max_transfers = kMaxTransfersAskedFor};
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
   simulation.estimate.program_hash = plan.hash;
   return simulation;

@@ -36,7 +36,8 @@ struct ClosedForm::Pipeline {
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
     : scenario_(scenario), cluster_(cluster), prices_(cluster) {}
 
-ClosedForm::BlockKey ClosedForm::block_key(const Strategy& s, const RecomputeSet& recompute, LayerKind kind) {
+ClosedForm::BlockKey ClosedForm::block_key(const Strategy& s, const RecomputeSet& recompute,
+                                           LayerKind kind) const {
   // Where the ranks of a group sit follows from the degrees of the axes before theirs.
   const Placement placement = placement_of(s);
   const auto stride = [&](Axis axis) {
@@ -54,7 +55,7 @@ ClosedForm::BlockKey ClosedForm::block_key(const Strategy& s, const RecomputeSet
           recompute.to_ulong(),
           s.precision,
           splits_backward(s.schedule),
-          divides_gradients(s),
+          sharers_wire(s, placement, cluster_),
           kind};
 }
 

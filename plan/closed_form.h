@@ -42,7 +42,7 @@ class ClosedForm {
  private:
   struct Pipeline;
   using BlockKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::array<std::int32_t, 3>, bool,
-                              std::int64_t, unsigned long, Precision, bool, bool, LayerKind>;
+                              std::int64_t, unsigned long, Precision, bool, SharersWire, LayerKind>;
   using MachineKey =
       std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, bool,
                  std::int64_t, std::int64_t, CollectiveAlgorithm, std::array<Axis, kNumAxes>>;
@@ -88,7 +88,7 @@ class ClosedForm {
     std::int32_t count = 0;
     const BlockCosts* costs = nullptr;
   };
-  static BlockKey block_key(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind);
+  BlockKey block_key(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind) const;
   const KernelCost& kernel_cost(const Strategy& strategy);
   const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind);
   /// Of a group with layers of these kinds.
@@ -127,6 +127,11 @@ class ClosedForm {
     Seconds others_ahead{};     ///< of the last: that part of the group's others
 
     Seconds own_backward() const { return time.whole_backward() - recompute_ahead; }
+    /// What a part of backward asks of the wire.
+    WireTime wire_of(Seconds part) const {
+      const Seconds whole = time.whole_backward();
+      return whole > Seconds(0) ? time.wire_backward * (part / whole) : WireTime{};
+    }
   };
   /// Single layers of groups.
   static void add_grouped_layers(const LayerRun& run, std::vector<BlockRun>& blocks);

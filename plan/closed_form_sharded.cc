@@ -29,15 +29,20 @@ ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const Mach
                        .compute = run.time.whole_forward(),
                        .gather = gather_of(run),
                        .reduce = {},
-                       .accumulate = {}});
+                       .accumulate = {},
+                       .wire = run.time.wire_forward});
   }
   for (const BackwardStep& step : backward_steps(ends)) {
     const BlockRun& run = runs[step.block];
     const bool again = run.read_in_backward && software.reshard_after_forward.value;
     const Seconds gather = again ? gather_of(run) : Seconds(0);
     if (!step.backward) {
-      backward.push_back(
-          {.count = 1, .compute = run.recompute_ahead, .gather = gather, .reduce = {}, .accumulate = {}});
+      backward.push_back({.count = 1,
+                          .compute = run.recompute_ahead,
+                          .gather = gather,
+                          .reduce = {},
+                          .accumulate = {},
+                          .wire = run.wire_of(run.recompute_ahead)});
       continue;
     }
     // One kernel's time for the mean tensor, as often as there are tensors.
@@ -54,7 +59,8 @@ ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const Mach
          .gather = gather,
          .reduce = machine.sharers.reduce_scatter.of(Bytes(run.parameters * wire)) +
                    machine.expert_data.reduce_scatter.of(Bytes(run.expert_parameters * wire)),
-         .accumulate = kernel_cost(s).time(accumulation) * static_cast<double>(run.num_tensors)});
+         .accumulate = kernel_cost(s).time(accumulation) * static_cast<double>(run.num_tensors),
+         .wire = run.wire_of(run.own_backward())});
   }
   const std::int64_t prefetch = software.gather_prefetch.value;
   const auto compute = [](const std::vector<ShardedBlocks>& list) {

@@ -96,55 +96,35 @@ std::int32_t CommunicationFlows::divided_link(LinkIndex index, double alike) {
                        {.name = link.name, .bandwidth = link.bandwidth / alike});
 }
 
+/// Over links that others cross too, as often as the flows it stands for do; and where that alone would be
+/// too fast, over a part of the busiest link that takes as long as they all take.
+std::vector<std::int32_t> CommunicationFlows::representative_path(const OpFlows::Kind& kind) {
+  std::vector<std::int32_t> path;
+  bool takes_as_long = kind.route.empty();
+  for (const SharedLinks::Crossing& crossing : shared_->crossings(kind)) {
+    const Link& link = cluster_.links()[static_cast<std::size_t>(crossing.link)];
+    const std::int32_t shared =
+        builder_.link({crossing.link, 0}, {.name = link.name, .bandwidth = link.bandwidth * crossing.parts});
+    path.insert(path.end(), static_cast<std::size_t>(crossing.times), shared);
+    takes_as_long = takes_as_long || (crossing.link == kind.busiest.link && crossing.exact &&
+                                      kind.busiest.bytes == kind.own_on_busiest);
+  }
+  if (!takes_as_long) {
+    path.push_back(divided_link(kind.busiest.link, kind.busiest.bytes / kind.slowest.bytes));
+  }
+  return path;
+}
+
 std::vector<Activity> CommunicationFlows::representatives_of(const Op& op, std::int32_t stage) {
-  struct Routed {
-    Flow flow;
-    Seconds latency;
-    Route route;
-    double time_s = 0;
-  };
-  const std::vector<FlowSet> sets = flows_.all_groups(op, stage);
-  std::size_t num_flows = 0;
-  for (const FlowSet& set : sets) {
-    num_flows += set.flows.size();
-  }
-  std::vector<Routed> routed;
-  routed.reserve(num_flows);
-  LinkLoads load(2 * num_flows);  // most flows have few links of their own
-  for (const FlowSet& set : sets) {
-    for (const Flow& flow : set.flows) {
-      routed.push_back({flow, set.latency, route_of(cluster_, flow)});
-      for (LinkIndex link : routed.back().route.links) {
-        load.add(link, flow.bytes);
-      }
-    }
-  }
-  const auto& links = cluster_.links();
-  std::map<std::pair<bool, std::size_t>, const Routed*> slowest;  // the first member's group comes first
-  for (Routed& candidate : routed) {
-    for (LinkIndex link : candidate.route.links) {
-      candidate.time_s =
-          std::max(candidate.time_s, load.at(link) / links[static_cast<std::size_t>(link)].bandwidth.value);
-    }
-    candidate.time_s += candidate.latency.value;
-    const Flow& flow = candidate.flow;
-    const bool within_node = flow.source == kHostEnd || flow.destination == kHostEnd ||
-                             cluster_.node_of(flow.source) == cluster_.node_of(flow.destination);
-    const auto [place, first] = slowest.try_emplace({within_node, candidate.route.links.size()}, &candidate);
-    if (!first && candidate.time_s > place->second->time_s) {
-      place->second = &candidate;
-    }
+  if (!shared_) {
+    shared_.emplace(program_, cluster_);
   }
   std::vector<Activity> transfers;
-  for (const auto& [kind_of_path, chosen] : slowest) {
-    std::vector<std::int32_t> path;
-    for (LinkIndex index : chosen->route.links) {
-      path.push_back(divided_link(index, load.at(index) / chosen->flow.bytes));
-    }
+  for (const OpFlows::Kind& kind : program_.flows->of(op, stage).kinds) {
     transfers.push_back({.kind = Activity::Kind::kTransfer,
-                         .path = builder_.path(path),
-                         .bytes = chosen->flow.bytes,
-                         .latency = chosen->latency});
+                         .path = builder_.path(representative_path(kind)),
+                         .bytes = kind.slowest.bytes,
+                         .latency = kind.latency});
   }
   return transfers;
 }

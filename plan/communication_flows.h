@@ -2,12 +2,16 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "plan/costed_program.h"
 #include "plan/graph_builder.h"
 #include "plan/group_flows.h"
+#include "plan/op_flows.h"
 #include "plan/program.h"
+#include "plan/shared_links.h"
 #include "topology/cluster.h"
 
 namespace portolan {
@@ -15,8 +19,9 @@ namespace portolan {
 /// Turns communication ops into transfers over the cluster's links.
 class CommunicationFlows {
  public:
-  CommunicationFlows(const GroupFlows& flows, const Cluster& cluster, GraphBuilder& builder)
-      : flows_(flows), cluster_(cluster), builder_(builder) {}
+  /// All must outlive it.
+  CommunicationFlows(const CostedProgram& program, const Cluster& cluster, GraphBuilder& builder)
+      : program_(program), flows_(program.flows->groups()), cluster_(cluster), builder_(builder) {}
 
   /// Adds each flow of `set` as a transfer between `begin` and `end`.
   void add_transfers(const FlowSet& set, std::int32_t begin, std::int32_t end);
@@ -25,7 +30,8 @@ class CommunicationFlows {
   void add_together(const std::vector<Activity>& transfers, std::int32_t begin, std::int32_t end);
 
   /// What stands for all groups of `op`, an op of the Program: of the flows within a node, and of those
-  /// between nodes with paths of one length, the slowest, and the first group's own among equals.
+  /// between nodes with paths of one length, the slowest, and the first group's own among equals. It takes
+  /// as long as all of them together, and meets others on every link on which they do.
   const std::vector<Activity>& representatives(const Op& op, std::int32_t stage);
 
   /// What stands for the groups of `op` of all rails around `rank`, which differ along the tensor axis only:
@@ -35,12 +41,15 @@ class CommunicationFlows {
  private:
   std::int32_t real_path(const Route& route);
   std::int32_t divided_link(LinkIndex index, double alike);
+  std::vector<std::int32_t> representative_path(const OpFlows::Kind& kind);
   std::vector<Activity> representatives_of(const Op& op, std::int32_t stage);
   std::vector<Activity> rail_transfers_of(const Op& op, std::int32_t rank);
 
+  const CostedProgram& program_;
   const GroupFlows& flows_;
   const Cluster& cluster_;
   GraphBuilder& builder_;
+  std::optional<SharedLinks> shared_;  ///< made when asked for representatives
   // The same for each microbatch.
   std::map<const Op*, std::vector<Activity>> representatives_;
   std::map<std::pair<const Op*, std::int32_t>, std::vector<Activity>> rail_transfers_;

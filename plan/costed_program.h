@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "plan/cost.h"
+#include "plan/op_flows.h"
 #include "plan/program.h"
 #include "topology/cluster.h"
 #include "topology/placement.h"
@@ -15,10 +17,10 @@ namespace portolan {
 /// Rungs of fidelity, from the cheapest.
 enum class Fidelity : std::uint8_t {
   kClosedForm,  ///< formula on the Strategy, no Program
-  kFolded,      ///< one replica, one rail; tensor collectives folded into compute
-  kReplicas,    ///< all replicas, one rail; tensor collectives folded into compute
-  kFull,        ///< every GPU; tensor collectives still folded
-  kExplicit,    ///< every GPU, every tensor collective as flows
+  kFolded,      ///< one replica, one rail; collectives that meet nothing folded into compute
+  kReplicas,    ///< all replicas, one rail; of these, those of tensor parallelism and within nodes folded
+  kFull,        ///< every GPU; the same folded
+  kExplicit,    ///< every GPU, every collective as flows
 };
 std::string_view fidelity_name(Fidelity fidelity);
 std::optional<Fidelity> find_fidelity(std::string_view name);
@@ -59,16 +61,18 @@ struct CostedStage {
   }
 };
 
-/// A Program prepared for a rung. Refers to its source, which must outlive it.
+/// A Program prepared for a rung. Refers to its source and to the cluster, which must outlive it.
 struct CostedProgram {
   const Program* source = nullptr;
   Fidelity fidelity = Fidelity::kFolded;
   std::vector<CostedStage> stages;
+  std::shared_ptr<OpFlowsTable> flows;  ///< what was found while folding, for unfold()
 };
 
-/// Prices every op; below kExplicit gives tensor collectives their uncontended time, which is exact while no
-/// other traffic shares the links of a tensor-parallel group. They become compute: where compute stands still
-/// for them as long as they take, where it goes on as long as it waits for them in the end.
+/// Prices every op; below kExplicit gives collectives within kernels their uncontended time where LinkUse
+/// says that they have their links to themselves (docs/decisions/0015): at kFolded any of them, at kReplicas
+/// and kFull those of tensor parallelism and those within nodes. They become compute: where compute stands
+/// still for them as long as they take, where it goes on as long as it waits for them in the end.
 CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster, Fidelity fidelity);
 
 /// Merges neighbouring compute ops that no other lane comes between into one.

@@ -2,12 +2,17 @@
 #include <array>
 #include <cassert>
 #include <deque>
+#include <functional>
 #include <map>
+#include <optional>
 #include <tuple>
+#include <utility>
 
 #include "plan/costed_program.h"
 #include "plan/group_flows.h"
+#include "plan/link_use.h"
 #include "plan/name_table.h"
+#include "plan/op_flows.h"
 #include "plan/rank_place.h"
 #include "plan/slot_turn.h"
 
@@ -17,12 +22,6 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kFidelities = {"closed-form", "folded", "replicas", "full",
                                                          "explicit"};
-
-/// What kernels of a microbatch ask of the ranks that divide them: tensor, context and expert parallelism.
-bool is_within_kernels(const Op& op) {
-  return op.kind == OpKind::kCollective && op.group == GroupKind::kAxes &&
-         op.axes.within({Axis::kTensor, Axis::kContext, Axis::kExpert});
-}
 
 /// Uncontended time of such collectives on one stage, all groups together; computed once each.
 class CollectiveCost {
@@ -182,12 +181,51 @@ Seconds compute_time(const Op& op, const KernelCost& cost) {
   return time;
 }
 
-/// Prices one stage.
+/// What the ops of one stage take: compute, and collectives within kernels that meet nothing.
+class StagePrices {
+ public:
+  StagePrices(const Stage& stage, const KernelCost& kernel_cost, CollectiveCost& collective_cost)
+      : stage_(stage) {
+    for (const Template& t : stage.templates) {
+      std::vector<Seconds>& times = of_op_.emplace_back();
+      for (const Op& op : t.ops) {
+        times.push_back(op.kind == OpKind::kCompute ? compute_time(op, kernel_cost)
+                        : is_within_kernels(op)     ? collective_cost.time(op)
+                                                    : Seconds(0));
+      }
+    }
+  }
+
+  Seconds time(std::int32_t template_index, std::size_t op) const {
+    return of_op_[static_cast<std::size_t>(template_index)][op];
+  }
+
+  /// Of the whole step.
+  Seconds busy() const {
+    std::vector<std::int32_t> slots(of_op_.size(), 0);
+    for (const Slot& slot : stage_.order) {
+      ++slots[static_cast<std::size_t>(slot.template_index)];
+    }
+    Seconds sum;
+    for (std::size_t t = 0; t < slots.size(); ++t) {
+      for (const Seconds time : of_op_[t]) {
+        sum += time * slots[t];
+      }
+    }
+    return sum;
+  }
+
+ private:
+  const Stage& stage_;
+  std::vector<std::vector<Seconds>> of_op_;  ///< by template
+};
+
+/// Folds one stage.
 class StageFold {
  public:
-  StageFold(const Stage& stage, const KernelCost& kernel_cost, CollectiveCost& collective_cost,
-            Fidelity fidelity)
-      : stage_(stage), kernel_cost_(kernel_cost), collective_cost_(collective_cost), fidelity_(fidelity) {}
+  /// takes_known_time: which communications become compute.
+  StageFold(const Stage& stage, const StagePrices& prices, std::function<bool(const Op&)> takes_known_time)
+      : stage_(stage), prices_(prices), takes_known_time_(std::move(takes_known_time)) {}
 
   CostedStage run() {
     const std::vector<SlotTurn> turns = slot_turns(stage_);
@@ -202,7 +240,7 @@ class StageFold {
       const auto [found, is_new] = made.try_emplace({index, turn.first, turn.last},
                                                     static_cast<std::int32_t>(costed.templates.size()));
       if (is_new) {
-        costed.templates.push_back(fold_template(t, turn));
+        costed.templates.push_back(fold_template(index, turn));
       }
       costed.of_slot.push_back(found->second);
     }
@@ -210,8 +248,9 @@ class StageFold {
   }
 
  private:
-  CostedTemplate fold_template(const Template& t, SlotTurn turn) {
+  CostedTemplate fold_template(std::int32_t index, SlotTurn turn) const {
     constexpr std::int32_t kAbsent = -1;
+    const Template& t = stage_.templates[static_cast<std::size_t>(index)];
     CostedTemplate costed;
     std::vector<const Op*> ops;
     std::vector<bool> folded;
@@ -223,13 +262,14 @@ class StageFold {
       }
       new_index[o] = static_cast<std::int32_t>(ops.size());
       ops.push_back(&op);
-      folded.push_back(takes_known_time(op));
-      CostedOp result{.kind = op.kind,
-                      .lane = op.lane,
-                      .is_timed = false,
-                      .duration = folded.back() ? collective_cost_.time(op) : compute_time(op, kernel_cost_),
-                      .parts = {},
-                      .predecessors = {}};
+      folded.push_back(takes_known_time_(op));
+      CostedOp result{
+          .kind = op.kind,
+          .lane = op.lane,
+          .is_timed = false,
+          .duration = op.kind == OpKind::kCompute || folded.back() ? prices_.time(index, o) : Seconds(0),
+          .parts = {},
+          .predecessors = {}};
       result.parts.push_back({.op = static_cast<std::int32_t>(o), .duration = result.duration});
       for (Predecessor p : op.predecessors) {
         if (p.kind == Predecessor::Kind::kOp) {
@@ -245,17 +285,9 @@ class StageFold {
     return costed;
   }
 
-  /// Where every replica is simulated, what crosses the network meets other traffic there.
-  bool takes_known_time(const Op& op) {
-    return fidelity_ != Fidelity::kExplicit && is_within_kernels(op) &&
-           (fidelity_ == Fidelity::kFolded || op.axes == AxisSet{Axis::kTensor} ||
-            collective_cost_.stays_in_nodes(op));
-  }
-
   const Stage& stage_;
-  const KernelCost& kernel_cost_;
-  CollectiveCost& collective_cost_;
-  Fidelity fidelity_;
+  const StagePrices& prices_;
+  std::function<bool(const Op&)> takes_known_time_;
 };
 
 }  // namespace
@@ -267,11 +299,32 @@ std::optional<Fidelity> find_fidelity(std::string_view name) {
 
 CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster,
                    Fidelity fidelity) {
-  const GroupFlows flows(placement_of(program), cluster);
-  CostedProgram costed{.source = &program, .fidelity = fidelity, .stages = {}};
+  CostedProgram costed{.source = &program,
+                       .fidelity = fidelity,
+                       .stages = {},
+                       .flows = std::make_shared<OpFlowsTable>(placement_of(program), cluster)};
+  const GroupFlows& groups = costed.flows->groups();
+  std::deque<CollectiveCost> collective_costs;
+  std::deque<StagePrices> prices;
+  std::vector<Seconds> busy;
   for (std::size_t s = 0; s < program.stages.size(); ++s) {
-    CollectiveCost collective_cost(flows, static_cast<std::int32_t>(s));
-    costed.stages.push_back(StageFold(program.stages[s], cost, collective_cost, fidelity).run());
+    collective_costs.emplace_back(groups, static_cast<std::int32_t>(s));
+    prices.emplace_back(program.stages[s], cost, collective_costs.back());
+    busy.push_back(prices.back().busy());
+  }
+  std::optional<LinkUse> use;
+  if (fidelity != Fidelity::kExplicit) {
+    use.emplace(program, cluster, *costed.flows, busy);
+  }
+  for (std::size_t s = 0; s < program.stages.size(); ++s) {
+    // Where every replica is simulated, what crosses the network meets other traffic there.
+    const auto takes_known_time = [&](const Op& op) {
+      return use && is_within_kernels(op) &&
+             (fidelity == Fidelity::kFolded || op.axes == AxisSet{Axis::kTensor} ||
+              collective_costs[s].stays_in_nodes(op)) &&
+             use->is_alone(op, static_cast<std::int32_t>(s));
+    };
+    costed.stages.push_back(StageFold(program.stages[s], prices[s], takes_known_time).run());
   }
   return costed;
 }

@@ -6,6 +6,20 @@ namespace portolan {
 
 namespace {
 
+/// The part of a block's compute that uses the wire, with `left` to move beside it.
+struct WireSpan {
+  WireSpan(Seconds compute, const WireTime& wire, Seconds left) {
+    const Seconds alone = std::max(compute - wire.lead - wire.tail, Seconds(0));
+    // Where transfers are under way all the time, the wire moves so much of them.
+    const Seconds most = std::max(alone + wire.slowed - wire.used, Seconds(0));
+    moves = std::min(left, most);
+    takes = alone + (most > Seconds(0) ? wire.slowed * (moves / most) : Seconds(0));
+  }
+
+  Seconds takes;
+  Seconds moves;
+};
+
 /// Walks through single blocks.
 class PassWalk {
  public:
@@ -19,7 +33,8 @@ class PassWalk {
       for (; next_ <= i + prefetch_ && next_ < blocks_.size(); ++next_) {
         gathered_[next_] = transfer(blocks_[next_].gather);
       }
-      clock_ = std::max(clock_, gathered_[i]) + blocks_[i].compute;
+      wait(gathered_[i]);
+      compute(blocks_[i].compute, blocks_[i].wire);
       if (i > 0) {
         accumulate(i - 1);
       }
@@ -30,17 +45,37 @@ class PassWalk {
   }
 
  private:
-  /// The end of a transfer that compute starts now; no time where there is nothing to move.
+  /// What the wire must have moved for a transfer to be over that starts now; 0 where there is nothing to
+  /// move.
   Seconds transfer(Seconds time) {
-    if (time.value == 0) {
-      return {};
+    asked_ += time;
+    return time.value == 0 ? Seconds(0) : asked_;
+  }
+  void wait(Seconds moved) {
+    if (moved > moved_) {
+      clock_ += moved - moved_;
+      moved_ = moved;
     }
-    wire_ = std::max(wire_, clock_) + time;
-    return wire_;
+  }
+  void compute(Seconds time) {
+    clock_ += time;
+    moved_ = std::min(moved_ + time, asked_);
+  }
+  void compute(Seconds time, const WireTime& wire) {
+    if (wire.used <= Seconds(0)) {
+      compute(time);
+      return;
+    }
+    compute(wire.lead);
+    const WireSpan span(time, wire, asked_ - moved_);
+    clock_ += span.takes;
+    moved_ += span.moves;
+    compute(wire.tail);
   }
   void accumulate(std::size_t block) {
     if (blocks_[block].reduce.value > 0) {
-      clock_ = std::max(clock_, reduced_) + blocks_[block].accumulate;
+      wait(reduced_);
+      compute(blocks_[block].accumulate);
     }
   }
 
@@ -49,9 +84,23 @@ class PassWalk {
   std::vector<Seconds> gathered_;
   std::size_t next_ = 0;
   Seconds clock_;
-  Seconds wire_;     ///< when the last transfer is over
+  // In seconds of the wire's own time.
+  Seconds asked_;    ///< of all transfers so far
+  Seconds moved_;    ///< of them
   Seconds reduced_;  ///< when the last reduction is over
 };
+
+/// What one of many equal blocks takes: what it computes or what it moves, the longer of both, with what it
+/// waits for the wire.
+Seconds steady_time(const ShardedBlocks& block) {
+  const WireTime& wire = block.wire;
+  const Seconds moved = block.gather + block.reduce;
+  if (wire.used <= Seconds(0)) {
+    return std::max(block.compute + block.accumulate, moved);
+  }
+  const WireSpan span(block.compute, wire, std::max(moved - wire.lead, Seconds(0)));
+  return std::max(wire.lead + span.takes + wire.tail + block.accumulate, moved + wire.used);
+}
 
 }  // namespace
 
@@ -61,9 +110,9 @@ Seconds sharded_pass_time(const std::vector<ShardedBlocks>& blocks, std::int64_t
   Seconds further;
   for (const ShardedBlocks& equal : blocks) {
     few.insert(few.end(), static_cast<std::size_t>(std::min(equal.count, enough)), equal);
-    // In the steady state a block takes what it computes or what it moves, the longer of both.
-    const Seconds one = std::max(equal.compute + equal.accumulate, equal.gather + equal.reduce);
-    further += one * std::max(equal.count - enough, 0);
+    if (equal.count > enough) {
+      further += steady_time(equal) * (equal.count - enough);
+    }
   }
   return few.empty() ? Seconds(0) : PassWalk(std::move(few), prefetch).run() + further;
 }

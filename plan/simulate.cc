@@ -17,8 +17,7 @@ Result<Simulation> simulate_program(const SimulationRequest& request, const Grap
   const KernelCost cost(request.scenario.hardware, request.strategy.precision,
                         request.scenario.software.host_launch.value);
   const CostedProgram costed = coalesce(fold(request.program, cost, request.cluster, request.fidelity));
-  const bool grows_with_ranks =
-      request.fidelity == Fidelity::kFull || request.fidelity == Fidelity::kExplicit;
+  const bool grows_with_ranks = request.fidelity > Fidelity::kFolded;
   if (request.max_transfers && grows_with_ranks) {
     const std::int64_t transfers = count_transfers(costed, request.cluster);
     if (transfers > *request.max_transfers) {

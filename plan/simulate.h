@@ -29,7 +29,7 @@ struct SimulationRequest {
   const Cluster& cluster;
   Fidelity fidelity = Fidelity::kFolded;
   bool with_timeline = false;
-  /// At fidelity full and explicit; none: without end.
+  /// At fidelity replicas, full and explicit; none: without end.
   std::optional<std::int64_t> max_transfers = {};
 };
 

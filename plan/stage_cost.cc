@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "plan/block_lowering.h"
+#include "plan/group_flows.h"
 #include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/memory.h"
@@ -12,31 +13,67 @@
 
 namespace portolan {
 
+SharersWire sharers_wire(const Strategy& strategy, const Placement& placement, const Cluster& cluster) {
+  if (!divides_gradients(strategy) || zero_sharers(strategy) == 1) {
+    return SharersWire::kNone;
+  }
+  const std::int32_t last = placement.rank_along(0, kDataAxes, zero_sharers(strategy) - 1);
+  return cluster.node_of(0) == cluster.node_of(last) ? SharersWire::kWithinNodes : SharersWire::kBetweenNodes;
+}
+
 namespace {
 
 /// Prices kernels of a block, communication with all groups of a stage doing it together.
 class BlockPricing {
  public:
   BlockPricing(const Strategy& strategy, CommunicationPrices& prices, const KernelCost& cost)
-      : placement_(placement_of(strategy)), prices_(prices), cost_(cost) {}
+      : placement_(placement_of(strategy)),
+        wire_(sharers_wire(strategy, placement_, prices.cluster())),
+        prices_(prices),
+        cost_(cost) {}
+
+  /// Where gathers of parameters and reductions of gradients have half of the wire.
+  BlockPricing with_half_the_wire() const {
+    BlockPricing half = *this;
+    half.has_half_the_wire_ = true;
+    return half;
+  }
 
   Seconds time(const Kernel& kernel) const {
     if (!is_communication(kernel.kind)) {
       return cost_.time(kernel);
     }
-    Op op;
-    op.kind = OpKind::kCollective;
-    op.collective = collective_of(kernel.kind);
-    op.axes = {axis_of(kernel.kind)};
-    op.bytes = kernel.bytes;
-    return prices_.time(placement_, op, 0);
+    const Seconds alone = prices_.time(placement_, op_of(kernel), 0);
+    return has_half_the_wire_ ? alone + on_wire(kernel) : alone;
+  }
+  /// How long the kernel uses the wire, where nothing else does.
+  Seconds on_wire(const Kernel& kernel) const {
+    if (!is_communication(kernel.kind) || wire_ == SharersWire::kNone) {
+      return {};
+    }
+    const Op op = op_of(kernel);
+    const Seconds latency = prices_.line(placement_, op, 0).latency;
+    const bool within = GroupFlows(placement_, prices_.cluster()).stay_in_nodes(op, 0);
+    const bool shares = within == (wire_ == SharersWire::kWithinNodes);
+    return shares ? std::max(prices_.time(placement_, op, 0) - latency, Seconds(0)) : Seconds(0);
   }
   Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
     return cost_.host_excess(device_time, num_kernels);
   }
 
  private:
+  static Op op_of(const Kernel& kernel) {
+    Op op;
+    op.kind = OpKind::kCollective;
+    op.collective = collective_of(kernel.kind);
+    op.axes = {axis_of(kernel.kind)};
+    op.bytes = kernel.bytes;
+    return op;
+  }
+
   Placement placement_;
+  SharersWire wire_;
+  bool has_half_the_wire_ = false;
   CommunicationPrices& prices_;
   const KernelCost& cost_;
 };
@@ -67,7 +104,13 @@ class BlockWalk {
     }
     end_op(compute);
     const Axis axis = axis_of(kernel.kind);
-    lanes_[axis] = std::max(lanes_[axis], clock_) + time;
+    const Seconds begin = std::max(lanes_[axis], clock_);
+    lanes_[axis] = begin + time;
+    if (const Seconds used = pricing_.on_wire(kernel); used > Seconds(0)) {
+      wire_.lead = wire_.used > Seconds(0) ? wire_.lead : begin;
+      wire_.used += used;
+      wire_end_ = lanes_[axis];
+    }
     if (!grouped.overlapped) {
       wait_until({lanes_[axis], axis}, waiting);
       return;
@@ -84,6 +127,13 @@ class BlockWalk {
     clock_ += excess;
     device_ = {};
     num_kernels_ = 0;
+  }
+
+  /// After the last kernel: what this pass asks of the wire, and when.
+  WireTime wire() const {
+    WireTime wire = wire_;
+    wire.tail = wire.used > Seconds(0) ? std::max(clock_ - wire_end_, Seconds(0)) : Seconds(0);
+    return wire;
   }
 
  private:
@@ -105,6 +155,8 @@ class BlockWalk {
   std::int64_t num_kernels_ = 0;
   AxisSeconds lanes_;             ///< when the last communication along each axis is over
   std::map<int, Arrival> ready_;  ///< of tensors in communication under way
+  WireTime wire_;
+  Seconds wire_end_;
 };
 
 /// What of a block's forward runs again.
@@ -113,14 +165,15 @@ struct Recomputed {
   bool ahead = false;  ///< with other blocks between it and backward
 };
 
-BlockTime block_time(const Block& block, const Recomputed& recomputed, bool split_backward,
-                     const BlockPricing& pricing) {
+BlockTime block_time_alone(const Block& block, const Recomputed& recomputed, bool split_backward,
+                           const BlockPricing& pricing) {
   BlockTime time;
   BlockWalk forward(pricing);
   for (const GroupedKernel& grouped : block.forward) {
     forward.run(grouped, time.forward, time.exposed_forward);
   }
   forward.end_op(time.forward);
+  time.wire_forward = forward.wire();
   BlockWalk backward(pricing), ahead(pricing);
   BlockWalk& again = recomputed.ahead ? ahead : backward;
   for (std::size_t i = 0; i < recomputed.kernels.size(); ++i) {
@@ -143,6 +196,19 @@ BlockTime block_time(const Block& block, const Recomputed& recomputed, bool spli
   backward.end_op(time.backward);
   weight.end_op(time.weight);
   time.weight += weight_waits.total();
+  time.wire_backward = backward.wire();
+  time.wire_backward.used += ahead.wire().used;
+  return time;
+}
+
+BlockTime block_time(const Block& block, const Recomputed& recomputed, bool split_backward,
+                     const BlockPricing& pricing) {
+  BlockTime time = block_time_alone(block, recomputed, split_backward, pricing);
+  if (time.wire_forward.used + time.wire_backward.used > Seconds(0)) {
+    const BlockTime slow = block_time_alone(block, recomputed, split_backward, pricing.with_half_the_wire());
+    time.wire_forward.slowed = slow.whole_forward() - time.whole_forward();
+    time.wire_backward.slowed = slow.whole_backward() - time.whole_backward();
+  }
   return time;
 }
 

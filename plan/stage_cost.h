@@ -13,6 +13,20 @@
 
 namespace portolan {
 
+/// What a pass of a block asks of the wire over which ranks share parameters and gradients (ZeRO 2 and 3).
+struct WireTime {
+  Seconds used;        ///< by collectives within its kernels, where nothing else uses it
+  Seconds slowed;      ///< the pass takes longer by that, where it gets half of the wire
+  Seconds lead, tail;  ///< parts of the pass before the first and after the last of them
+
+  WireTime operator+(const WireTime& other) const {
+    return {used + other.used, slowed + other.slowed, lead + other.lead, tail + other.tail};
+  }
+  WireTime operator*(double times) const {
+    return {used * times, slowed * times, lead * times, tail * times};
+  }
+};
+
 /// Times of a block on one rank, what it waits for apart.
 struct BlockTime {
   Seconds forward;
@@ -22,6 +36,7 @@ struct BlockTime {
   AxisSeconds exposed_forward{};                  ///< communication of forward
   AxisSeconds exposed_backward{};                 ///< of backward and recomputation
   Seconds offload_forward{}, offload_backward{};  ///< waiting for copies
+  WireTime wire_forward{}, wire_backward{};       ///< with ZeRO 2 and 3
 
   BlockTime operator+(const BlockTime& other) const {
     return {forward + other.forward,
@@ -31,12 +46,15 @@ struct BlockTime {
             exposed_forward + other.exposed_forward,
             exposed_backward + other.exposed_backward,
             offload_forward + other.offload_forward,
-            offload_backward + other.offload_backward};
+            offload_backward + other.offload_backward,
+            wire_forward + other.wire_forward,
+            wire_backward + other.wire_backward};
   }
   BlockTime operator*(double times) const {
-    return {forward * times,         backward * times,        weight * times,
-            recompute * times,       exposed_forward * times, exposed_backward * times,
-            offload_forward * times, offload_backward * times};
+    return {forward * times,         backward * times,         weight * times,
+            recompute * times,       exposed_forward * times,  exposed_backward * times,
+            offload_forward * times, offload_backward * times, wire_forward * times,
+            wire_backward * times};
   }
   Seconds whole_forward() const { return forward + exposed_forward.total() + offload_forward; }
   Seconds whole_backward() const {
@@ -67,6 +85,10 @@ struct GroupedLayer {
   std::int64_t expert_parameters = 0;
   std::int64_t num_tensors = 0;
 };
+
+/// Over which links the first ranks that share what ZeRO 2 and 3 divide gather and reduce it.
+enum class SharersWire : std::uint8_t { kNone, kWithinNodes, kBetweenNodes };
+SharersWire sharers_wire(const Strategy& strategy, const Placement& placement, const Cluster& cluster);
 
 /// All that the closed form needs of the blocks, with layers of one kind or with groups of layers that are
 /// recomputed together and count as one, for one choice of degrees within kernels, microbatch, recomputation

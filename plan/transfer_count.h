@@ -8,7 +8,7 @@
 namespace portolan {
 
 /// Transfers that unfold() makes of `program`, without making them: every flow of every group in every slot.
-/// Precondition: fidelity full or explicit, the rungs whose size grows with ranks.
+/// Precondition: fidelity replicas, full or explicit, the rungs whose size grows with ranks.
 std::int64_t count_transfers(const CostedProgram& program, const Cluster& cluster);
 
 }  // namespace portolan

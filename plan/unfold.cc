@@ -33,8 +33,8 @@ class Unfolder {
   Unfolder(const CostedProgram& program, const Cluster& cluster)
       : costed_(program),
         source_(*program.source),
-        groups_(placement_of(source_), cluster),
-        flows_(groups_, cluster, builder_) {
+        groups_(program.flows->groups()),
+        flows_(program, cluster, builder_) {
     if (program.fidelity != Fidelity::kFolded) {
       unit_axes_ = {Axis::kContext, Axis::kExpert, Axis::kData};
     }
@@ -76,7 +76,7 @@ class Unfolder {
 
   const CostedProgram& costed_;
   const Program& source_;
-  GroupFlows groups_;
+  const GroupFlows& groups_;
   GraphBuilder builder_;
   CommunicationFlows flows_;
   AxisSet unit_axes_;  ///< along these every rank is a unit; along the others one stands for all

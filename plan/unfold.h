@@ -36,13 +36,12 @@ struct UnfoldedProgram {
 
 /// Expands templates and order lists into activities over the cluster's links.
 ///
-/// kFolded: one unit a stage. A communication that all replicas and rails do alike is one transfer: the
-/// slowest of them, over links divided by the number of alike flows that cross them at the same time.
-/// Communications whose slowest transfers cross one link share its proxy. kReplicas: one unit a (replica,
-/// stage), the transfers of one rail, over links divided by the number of rails that cross them. kFull: the
-/// same units, the transfers of every rail. kExplicit: one unit a rank. Precondition: the cluster has a
-/// device for each rank. Errors (kBadInput): the order lists deadlock (a receive without its send,
-/// collectives that do not meet).
+/// kFolded: one unit a stage. A communication that all replicas and rails do alike is one transfer, the
+/// slowest of them, that takes as long as all do and meets other communications where they do (SharedLinks).
+/// kReplicas: one unit a (replica, stage), the transfers of one rail, over links divided by the number of
+/// rails that cross them. kFull: the same units, the transfers of every rail. kExplicit: one unit a rank.
+/// Precondition: the cluster is that of fold(). Errors (kBadInput): the order lists deadlock (a receive
+/// without its send, collectives that do not meet).
 Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster);
 
 /// Times of all source ops. Below kExplicit these are the ranks that the units stand for.

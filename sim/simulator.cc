@@ -100,7 +100,7 @@ class Simulation {
 
 Result<ActivityTimes> simulate(const ActivityGraph& graph) {
   PORTOLAN_TRY(const GraphBounds bounds, check_and_bound(graph));
-  PORTOLAN_CHECK_OK(check_solver_depth(graph));
+  PORTOLAN_CHECK_OK(make_room_for_solver(graph));
   FluidEngine& engine = FluidEngine::of_this_process();
   if (!engine.belongs_to_this_thread()) {
     return device_error(

@@ -17,10 +17,10 @@ namespace portolan {
 ///
 /// Preconditions: called from one thread of the process only, never from within a simulation.
 /// Errors: kBadInput when an index is out of range, a number is negative or not finite, a bandwidth is
-/// outside 1e-30 to 1e30 B/s, the makespan must exceed 1e15 s, more links are tied together than the stack
-/// allows (see solver_depth.h), or activities can never start (a cycle, or
-/// predecessors that do not exist): the message says how many and names the first. kDevice when another
-/// thread already owns the process's engine.
+/// outside 1e-30 to 1e30 B/s, the makespan must exceed 1e15 s, or activities can never start (a cycle, or
+/// predecessors that do not exist): the message says how many and names the first. kInfeasible when more
+/// links are tied together than the stack allows (see solver_depth.h). kDevice when another thread already
+/// owns the process's engine.
 Result<ActivityTimes> simulate(const ActivityGraph& graph);
 
 /// True once this process has simulated anything: the engine then exists and a forked child would inherit it.

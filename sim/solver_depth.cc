@@ -16,6 +16,8 @@ namespace {
 
 /// Measured on x86-64: 10,000 links fit into 1 MiB, 100,000 do not fit into 8 MiB.
 constexpr std::size_t kBytesPerLink = 128;
+/// Linux keeps 128 MiB below the stack free whatever its limit was when the process began.
+constexpr std::size_t kMostStack = 100 * 1024 * 1024;
 /// What everything below the solver needs.
 constexpr std::size_t kReservedBytes = 256 * 1024;
 
@@ -52,13 +54,11 @@ class LinkGroups {
 
 }  // namespace
 
-Result<void> check_solver_depth(const ActivityGraph& graph) {
+Result<void> make_room_for_solver(const ActivityGraph& graph) {
   rlimit stack{};
   if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY) return {};
-  const auto fits = [&stack](std::size_t num_links) {
-    return num_links * kBytesPerLink + kReservedBytes <= stack.rlim_cur;
-  };
-  if (fits(graph.links.size())) return {};
+  const auto need = [](std::size_t num_links) { return num_links * kBytesPerLink + kReservedBytes; };
+  if (need(graph.links.size()) <= stack.rlim_cur) return {};
   LinkGroups groups(graph.links.size());
   for (std::size_t path = 0; path + 1 < graph.path_offsets.size(); ++path) {
     const std::span<const std::int32_t> links = graph.links_of_path(static_cast<std::int32_t>(path));
@@ -66,11 +66,16 @@ Result<void> check_solver_depth(const ActivityGraph& graph) {
       groups.tie(static_cast<std::size_t>(links.front()), static_cast<std::size_t>(link));
     }
   }
-  if (fits(groups.largest())) return {};
-  return bad_input(fmt::format(
-      "{} links tied together by paths need {} KiB of stack, the limit is {} KiB: raise it (ulimit "
-      "-s) or use a coarser fidelity",
-      groups.largest(), (groups.largest() * kBytesPerLink + kReservedBytes) / 1024, stack.rlim_cur / 1024));
+  const std::size_t needed = need(groups.largest());
+  if (needed <= stack.rlim_cur) return {};
+  const std::size_t most = std::min<std::size_t>(stack.rlim_max, kMostStack);
+  if (needed <= most) {
+    stack.rlim_cur = needed;
+    if (setrlimit(RLIMIT_STACK, &stack) == 0) return {};
+  }
+  return infeasible(fmt::format(
+      "{} links tied together by paths need {} KiB of stack (allowed: {} KiB): use a coarser fidelity",
+      groups.largest(), needed / 1024, most / 1024));
 }
 
 }  // namespace portolan

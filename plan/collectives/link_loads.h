@@ -40,6 +40,18 @@ class LinkLoads {
   /// 0 where nothing crosses.
   double at(LinkIndex link) const { return slots_[place_of(link)].bytes; }
 
+  /// How many links something crosses.
+  std::size_t size() const { return num_links_; }
+  /// Calls `visit(link, bytes)` for each link that something crosses, in no order that means anything.
+  template <typename Visit>
+  void for_each(const Visit& visit) const {
+    for (const Slot& slot : slots_) {
+      if (slot.link != kNone) {
+        visit(slot.link, slot.bytes);
+      }
+    }
+  }
+
   /// The longest that a link of `cluster` takes for its bytes.
   Seconds busiest(const Cluster& cluster) const;
 

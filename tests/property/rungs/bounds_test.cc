@@ -149,10 +149,9 @@ double longest_chain_s(const Scenario& scenario, const Strategy& strategy, const
   return run_without_contention(unfold(costed, cluster).value().graph)->makespan.value;
 }
 
-// Communication within layers that is folded into compute has its links to itself: all of it in the closed
-// form and at fidelity folded, what stays in a node at full. There it and other communication can take less
-// than both need one after another (found at folded: ring attention between nodes beside ZeRO 3's gathers is
-// 1.6 % faster than their cards), so that each is a bound of its own.
+// Communication within layers that is folded into compute meets other communication for 0.25 % of the step at
+// most, and the closed form sees it meet gathers and reductions only: together they can take less there than
+// the links need for both.
 TEST(Bounds, NoRungIsFasterThanArithmeticWiresOrTheLongestChain) {
   for (const Scenario& scenario : wide_scenarios()) {
     World world(scenario);
@@ -175,11 +174,10 @@ TEST(Bounds, NoRungIsFasterThanArithmeticWiresOrTheLongestChain) {
           EXPECT_LE(wires.links, step);
           EXPECT_LE(wires.cards, step);
         }
-        if (fidelity == Fidelity::kExplicit) {
-          EXPECT_LE(bounds.all.links, step);
-        }
-        if (fidelity == Fidelity::kFull || fidelity == Fidelity::kExplicit) {
-          EXPECT_LE(bounds.all.cards, step);
+        if (fidelity != Fidelity::kClosedForm) {
+          const double negligible = fidelity == Fidelity::kExplicit ? 1 : 1.0025;
+          EXPECT_LE(bounds.all.links, step * negligible);
+          EXPECT_LE(bounds.all.cards, step * negligible);
         }
       }
     }

@@ -23,7 +23,7 @@ std::vector<Strategy> context_grid(const Scenario& scenario) {
       .vary(&Strategy::tensor_parallel, {1, 2})
       .vary(&Strategy::pipeline_parallel, {1, 2})
       .vary(&Strategy::context_parallel, {1, 2, 4, 8, 16})
-      .vary(&Strategy::zero_stage, {0, 1})
+      .vary(&Strategy::zero_stage, {0, 1, 2, 3})
       .each([](Strategy& s) { s.sequence_parallel = s.tensor_parallel > 1; })
       .fill_gpus()
       .take();
@@ -41,12 +41,17 @@ TEST(ContextRungs, AllRungsAgree) {
     const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
     const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
     const Estimate whole = simulated(scenario, cluster, strategy, Fidelity::kExplicit);
-    EXPECT_LE(apart(closed, folded), strategy.pipeline_parallel == 1 ? 1e-9 : 0.01)
+    const bool shared = strategy.zero_stage >= 2;
+    // Found where ranks share gradients: 1.9 %.
+    EXPECT_LE(apart(closed, folded), shared                            ? 0.03
+                                     : strategy.pipeline_parallel == 1 ? 1e-9
+                                                                       : 0.01)
         << "closed " << closed.step_time.value << " folded " << folded.step_time.value;
-    EXPECT_LE(apart(folded, full), 0.01) << folded.step_time.value << " " << full.step_time.value;
+    EXPECT_LE(apart(folded, full), 1e-4) << folded.step_time.value << " " << full.step_time.value;
     EXPECT_LE(apart(full, whole), 0.01) << full.step_time.value << " " << whole.step_time.value;
     for (std::size_t s = 0; s < folded.stage_memory.size(); ++s) {
-      EXPECT_NEAR(closed.stage_memory[s].allocated / folded.stage_memory[s].allocated, 1, 0.01);
+      EXPECT_NEAR(closed.stage_memory[s].allocated / folded.stage_memory[s].allocated, 1,
+                  shared ? 0.1 : 0.01);
     }
     EXPECT_NEAR(folded.breakdown.total() / folded.step_time, 1, 1e-9);
   }

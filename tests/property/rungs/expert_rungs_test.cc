@@ -68,8 +68,8 @@ TEST(ExpertRungs, ClosedFormAndFoldedAgree) {
     SCOPED_TRACE(short_name(strategy));
     const Estimate closed = closed_form.evaluate(strategy);
     const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
-    // Found: 0.9 %, with ZeRO 2 and 3 6.3 %.
-    EXPECT_LE(apart(closed, folded), strategy.zero_stage >= 2 ? 0.07 : 0.03)
+    // Found: 0.9 %, with ZeRO 2 and 3 4.3 %.
+    EXPECT_LE(apart(closed, folded), strategy.zero_stage >= 2 ? 0.05 : 0.03)
         << "closed " << closed.step_time.value << " folded " << folded.step_time.value;
     for (std::size_t s = 0; s < folded.stage_memory.size(); ++s) {
       EXPECT_NEAR(closed.stage_memory[s].allocated / folded.stage_memory[s].allocated, 1,
@@ -90,7 +90,7 @@ TEST(ExpertRungs, TransfersAreCountedWithoutMakingThem) {
       SCOPED_TRACE(short_name(strategy));
       const Program program = lower(scenario, strategy);
       const KernelCost cost(scenario.hardware, strategy.precision);
-      for (const Fidelity fidelity : {Fidelity::kFull, Fidelity::kExplicit}) {
+      for (const Fidelity fidelity : {Fidelity::kReplicas, Fidelity::kFull, Fidelity::kExplicit}) {
         const CostedProgram costed = coalesce(fold(program, cost, cluster, fidelity));
         const UnfoldedProgram unfolded = unfold(costed, cluster).value();
         const std::vector<Activity>& made = unfolded.graph.activities;
@@ -113,19 +113,17 @@ TEST(ExpertRungs, TransfersAreCountedWithoutMakingThem) {
   }
 }
 
-// Exchanges that stay in a node are folded; what crosses the network meets the sends and sums there.
+// Exchanges that meet nothing are folded; others meet the sends, sums and gathers on their links.
 TEST(ExpertRungs, FoldedFullAndExplicitAgree) {
   const Scenario scenario = expert_scenario(2);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   for (const Strategy& strategy : thinned(expert_grid(scenario))) {
-    if (strategy.zero_stage > 1) {
-      continue;
-    }
     SCOPED_TRACE(short_name(strategy));
     const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
     const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
     const Estimate whole = simulated(scenario, cluster, strategy, Fidelity::kExplicit);
-    EXPECT_LE(apart(folded, full), 0.01) << folded.step_time.value << " " << full.step_time.value;
+    // Found: 0.17 % and 0.51 %.
+    EXPECT_LE(apart(folded, full), 0.005) << folded.step_time.value << " " << full.step_time.value;
     EXPECT_LE(apart(full, whole), 0.01) << full.step_time.value << " " << whole.step_time.value;
   }
 }

@@ -56,8 +56,8 @@ TEST(OffloadRungs, AllRungsAgreeWhereNothingElseContends) {
   }
 }
 
-// Sends and sums between nodes cross the PCIe that copies use. Folded lets the copies of one device stand for
-// all, and a ring crosses few of them: it is up to 5.8 % faster here, where PCIe is slow.
+// Sends and sums between nodes cross the PCIe that copies use: of few devices, where they are rings. The
+// copies of one device stand for all at fidelity folded, and meet them there.
 TEST(OffloadRungs, CopiesShareThePcieOfTheirDeviceWithTheNetwork) {
   const Scenario scenario = offload_scenario(2, 0.2);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
@@ -65,7 +65,7 @@ TEST(OffloadRungs, CopiesShareThePcieOfTheirDeviceWithTheNetwork) {
     SCOPED_TRACE(short_name(strategy));
     const Estimate folded = simulated(scenario, cluster, strategy, Fidelity::kFolded);
     const Estimate full = simulated(scenario, cluster, strategy, Fidelity::kFull);
-    EXPECT_LE(apart(folded, full), 0.06) << folded.step_time.value << " " << full.step_time.value;
+    EXPECT_LE(apart(folded, full), 1e-4) << folded.step_time.value << " " << full.step_time.value;
   }
   // Sums of gradients beside the first states that come: both take longer than either alone.
   Strategy strategy;
@@ -105,13 +105,15 @@ TEST(OffloadRungs, TransfersAreCountedWithoutMakingThem) {
     SCOPED_TRACE(short_name(strategy));
     const Program program = lower(scenario, strategy);
     const KernelCost cost(scenario.hardware, strategy.precision);
-    const CostedProgram costed = coalesce(fold(program, cost, cluster, Fidelity::kExplicit));
-    const UnfoldedProgram unfolded = unfold(costed, cluster).value();
-    const std::vector<Activity>& made = unfolded.graph.activities;
-    EXPECT_EQ(count_transfers(costed, cluster),
-              std::count_if(made.begin(), made.end(), [](const Activity& activity) {
-                return activity.kind == Activity::Kind::kTransfer && activity.bytes > 0;
-              }));
+    for (const Fidelity fidelity : {Fidelity::kReplicas, Fidelity::kExplicit}) {
+      const CostedProgram costed = coalesce(fold(program, cost, cluster, fidelity));
+      const UnfoldedProgram unfolded = unfold(costed, cluster).value();
+      const std::vector<Activity>& made = unfolded.graph.activities;
+      EXPECT_EQ(count_transfers(costed, cluster),
+                std::count_if(made.begin(), made.end(), [](const Activity& activity) {
+                  return activity.kind == Activity::Kind::kTransfer && activity.bytes > 0;
+                }));
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -61,19 +62,59 @@ Scenario round_scenario(std::int64_t num_nodes) {
   return s;
 }
 
+namespace {
+
+/// One in seven of the schedules and ZeRO stages that the rest of the grid leaves out; recomputation changes
+/// from one to the next.
+std::vector<Strategy> other_schedules(const Scenario& scenario) {
+  const std::array<Recompute, 4> recomputations = {
+      Recompute{.all_layers = recompute_none(), .per_layer = {}},
+      Recompute{.all_layers = recompute_selective(), .per_layer = {}},
+      Recompute{.all_layers = recompute_full(), .per_layer = {}},
+      Recompute{.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 2}};
+  std::vector<Strategy> grid;
+  std::size_t count = 0;
+  for (Strategy& s : LegalGrid(scenario)
+                         .vary(&Strategy::tensor_parallel, {1, 2, 8})
+                         .vary(&Strategy::pipeline_parallel, {1, 2, 4, 8})
+                         .vary(&Strategy::schedule, {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe,
+                                                     ScheduleKind::kInterleaved, ScheduleKind::kZeroBubbleH1})
+                         .vary(&Strategy::zero_stage, {0, 1, 2, 3})
+                         .each([](Strategy& each) {
+                           each.sequence_parallel = each.tensor_parallel > 1;
+                           each.virtual_stages = each.schedule == ScheduleKind::kInterleaved ? 2 : 1;
+                         })
+                         .fill_gpus()
+                         .take()) {
+    const bool is_new = s.zero_stage > 1 || s.schedule == ScheduleKind::kInterleaved ||
+                        s.schedule == ScheduleKind::kZeroBubbleH1;
+    s.recompute = recomputations[count % recomputations.size()];
+    if (is_new && !find_rejection(scenario, s) && (count++ * 5) % 7 == 0) {
+      grid.push_back(s);
+    }
+  }
+  return grid;
+}
+
+}  // namespace
+
 std::vector<Strategy> strategy_grid(const Scenario& scenario) {
-  return thinned(LegalGrid(scenario)
-                     .vary(&Strategy::tensor_parallel, {1, 2, 8})
-                     .vary(&Strategy::pipeline_parallel, {1, 2, 4, 8, 16})
-                     .vary(&Strategy::microbatch_size, {std::int64_t{1}, std::int64_t{4}})
-                     .vary(&Strategy::schedule, {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe})
-                     .vary(&Strategy::zero_stage, {0, 1})
-                     .vary(&Strategy::axis_order,
-                           {Strategy{}.axis_order,
-                            {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kData}})
-                     .each([](Strategy& s) { s.recompute.all_layers = recompute_full(); })
-                     .fill_gpus()
-                     .take());
+  std::vector<Strategy> grid =
+      LegalGrid(scenario)
+          .vary(&Strategy::tensor_parallel, {1, 2, 8})
+          .vary(&Strategy::pipeline_parallel, {1, 2, 4, 8, 16})
+          .vary(&Strategy::microbatch_size, {std::int64_t{1}, std::int64_t{4}})
+          .vary(&Strategy::schedule, {ScheduleKind::kOneFOneB, ScheduleKind::kGPipe})
+          .vary(&Strategy::zero_stage, {0, 1})
+          .vary(&Strategy::axis_order,
+                {Strategy{}.axis_order,
+                 {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kData}})
+          .each([](Strategy& s) { s.recompute.all_layers = recompute_full(); })
+          .fill_gpus()
+          .take();
+  const std::vector<Strategy> others = other_schedules(scenario);
+  grid.insert(grid.end(), others.begin(), others.end());
+  return thinned(std::move(grid));
 }
 
 double apart(const Estimate& a, const Estimate& b) { return std::abs(a.step_time / b.step_time - 1); }

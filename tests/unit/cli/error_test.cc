@@ -81,6 +81,23 @@ TEST(CommandLine, CallsCandidatesInfeasible) {
   }
 }
 
+// Every exchange of 16,384 GPUs, several a layer: refused before any of them is made.
+TEST(CommandLine, RefusesMoreTransfersThanItCanHold) {
+  const ScratchFolder scratch;
+  const std::string scenario =
+      scratch.write("many.yaml",
+                    "model: mixtral-8x7b\nhardware: dgx-h100-400g-16k\nsoftware: megatron-2024\n"
+                    "sequence_length: 4096\nglobal_batch: 32768\nnum_gpus: 16384\n");
+  for (const char* fidelity : {"replicas", "full", "explicit"}) {
+    const CommandResult result =
+        portolan_command("simulate " + scenario + " --fidelity " + fidelity +
+                         " --strategy tp=2,pp=4,dp=2048,ep=8,microbatch=1,schedule=1f1b,zero=1");
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.err.find(std::string("portolan: fidelity ") + fidelity + ": "), 0U) << result.err;
+    EXPECT_NE(result.err.find(" transfers (allowed here: 8000000)\n"), std::string::npos) << result.err;
+  }
+}
+
 TEST(CommandLine, WhyExplainsInfeasibleCandidatesWithExitZero) {
   const ScratchFolder scratch;
   const std::string scenario =

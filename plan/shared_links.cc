@@ -1,0 +1,124 @@
+#include "plan/shared_links.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <tuple>
+
+#include "plan/link_use.h"
+
+namespace portolan {
+
+namespace {
+
+/// Where flows of different sizes cross a link, they come to a part of the one that stands for them.
+constexpr std::int32_t kPartsOfAFlow = 8;
+constexpr double kRounding = 1e-6;
+
+/// Flows that one transfer stands for, and the lane of a stage that waits for them.
+struct User {
+  const OpFlows::Kind* kind = nullptr;
+  std::int32_t stage = 0;
+  std::int32_t lane = 0;
+
+  auto operator<=>(const User&) const = default;
+};
+
+/// Each once, in the order of the Program.
+std::vector<User> users_of(const CostedProgram& program) {
+  std::vector<User> users;
+  std::set<User> known;
+  const Program& source = *program.source;
+  for (std::size_t s = 0; s < source.stages.size(); ++s) {
+    const auto stage = static_cast<std::int32_t>(s);
+    std::set<const CostedTemplate*> seen;
+    for (std::size_t slot = 0; slot < source.stages[s].order.size(); ++slot) {
+      const CostedTemplate& t = program.stages[s].in_slot(static_cast<std::int32_t>(slot));
+      if (!seen.insert(&t).second) {
+        continue;
+      }
+      const Template& from =
+          source.stages[s].templates[static_cast<std::size_t>(source.stages[s].order[slot].template_index)];
+      for (const CostedOp& costed : t.ops) {
+        const Op& op = from.ops[static_cast<std::size_t>(costed.parts.front().op)];
+        // A receive is its send, and both end stages share what they do.
+        if (costed.kind == OpKind::kCompute || costed.is_timed || op.kind == OpKind::kReceive ||
+            (op.group == GroupKind::kFirstAndLastStage && s > 0)) {
+          continue;
+        }
+        for (const OpFlows::Kind& kind : program.flows->of(op, stage).kinds) {
+          const User user{&kind, stage, costed.lane};
+          if (known.insert(user).second) {
+            users.push_back(user);
+          }
+        }
+      }
+    }
+  }
+  return users;
+}
+
+}  // namespace
+
+SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
+  struct FlowsOfUser {
+    const User* user = nullptr;
+    double flows = 0;  ///< like the one that stands for them
+  };
+  struct Crossed {
+    LinkIndex link = 0;
+    std::vector<FlowsOfUser> uses;
+  };
+  const std::vector<User> users = users_of(program);
+  std::vector<std::int32_t> place_of(cluster.links().size(), -1);  // by link, in what follows
+  std::vector<Crossed> crossed;
+  for (const User& user : users) {
+    for (const LinkIndex link : user.kind->route) {
+      std::int32_t& place = place_of[static_cast<std::size_t>(link)];
+      if (place < 0) {
+        place = static_cast<std::int32_t>(crossed.size());
+        crossed.push_back({link, {}});
+      }
+    }
+  }
+  for (const User& user : users) {
+    for (const OpFlows::LinkBytes& load : user.kind->loads) {
+      const std::int32_t place = place_of[static_cast<std::size_t>(load.link)];
+      if (place >= 0) {
+        crossed[static_cast<std::size_t>(place)].uses.push_back(
+            {&user, load.bytes / user.kind->slowest.bytes});
+      }
+    }
+  }
+  for (const auto& [link, uses] : crossed) {
+    const auto in_lane_of_first = [first = uses.front().user](const FlowsOfUser& use) {
+      return use.user->stage == first->stage && use.user->lane == first->lane;
+    };
+    if (std::all_of(uses.begin(), uses.end(), in_lane_of_first)) {
+      continue;
+    }
+    const bool whole = std::all_of(uses.begin(), uses.end(), [](const FlowsOfUser& use) {
+      return std::abs(use.flows - std::round(use.flows)) <= kRounding;
+    });
+    const std::int32_t parts = whole ? 1 : kPartsOfAFlow;
+    for (const FlowsOfUser& use : uses) {
+      // Rounded down: the shared link alone must never be slower than the flows themselves.
+      const double flows = use.flows * parts;
+      const auto times = static_cast<std::int32_t>(std::floor(flows + kRounding));
+      std::vector<Crossing>& crossings = crossings_[use.user->kind];
+      const auto is_known = [link = link](const Crossing& known) { return known.link == link; };
+      if (times > 0 && std::none_of(crossings.begin(), crossings.end(), is_known)) {
+        crossings.push_back(
+            {.link = link, .parts = parts, .times = times, .exact = std::abs(flows - times) <= kRounding});
+      }
+    }
+  }
+}
+
+const std::vector<SharedLinks::Crossing>& SharedLinks::crossings(const OpFlows::Kind& kind) const {
+  static const std::vector<Crossing> kNone;
+  const auto found = crossings_.find(&kind);
+  return found == crossings_.end() ? kNone : found->second;
+}
+
+}  // namespace portolan
