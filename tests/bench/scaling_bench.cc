@@ -44,14 +44,16 @@ class Subject {
   Program program_;
 };
 
-/// Verified before timing: the rung is within 2 % of the closed form.
-void simulate_rung(benchmark::State& state, const Subject& subject, Fidelity fidelity, double goal_ms) {
+/// Verified before timing: the rung is near the closed form, which does not see what different stages' sums
+/// of gradients share above the pods.
+void simulate_rung(benchmark::State& state, const Subject& subject, Fidelity fidelity, double goal_ms,
+                   double tolerance = 0.02) {
   if (!subject.is_legal()) {
     state.SkipWithError("not a legal strategy");
     return;
   }
   const Simulation checked = subject.run(fidelity);
-  if (std::abs(checked.estimate.step_time / subject.closed_form() - 1) > 0.02) {
+  if (std::abs(checked.estimate.step_time / subject.closed_form() - 1) > tolerance) {
     state.SkipWithError("the rung and the closed form disagree");
     return;
   }
@@ -100,7 +102,7 @@ BENCHMARK(first_closed_form)->Name("ClosedForm/first/megatron1t-16384")->Unit(be
 /// More replicas of the same 8 stages and 64 microbatches: flat but for the flows between replicas, which are
 /// looked at once each.
 void folded_against_gpus(benchmark::State& state) {
-  simulate_rung(state, megatron_1t(state.range(0), 1, 8), Fidelity::kFolded, 0);
+  simulate_rung(state, megatron_1t(state.range(0), 1, 8), Fidelity::kFolded, 0, 0.1);
   state.SetComplexityN(state.range(0));
 }
 BENCHMARK(folded_against_gpus)
