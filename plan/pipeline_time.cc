@@ -33,8 +33,9 @@ struct RoundTrips {
 };
 
 /// Round trips of every stage to those after it. A stage k behind i begins to turn round only after its own
-/// warm-up forwards, which come from i one by one. Among equal neighbours a trip's time is linear in k, so
-/// that only where stages change can it be longest: a pipeline of many stages has few such places.
+/// warm-up forwards, which come from i one by one: the trip takes a multiple of what one costs i, and what
+/// lies between. Few stages differ in the former, so that the longest trips to any later stage are found once
+/// for each of these.
 class Trips {
  public:
   Trips(const std::vector<StagePass>& stages, std::int32_t num_microbatches)
@@ -42,43 +43,44 @@ class Trips {
     for (std::size_t k = 1; k < stages.size(); ++k) {
       there_and_back_[k] =
           there_and_back_[k - 1] + stages[k].forward + stages[k].backward + stages[k - 1].send * 2.0;
-      // Further from the end than there are microbatches, all stages warm up alike.
-      const bool warm_up_bends = stages.size() - k == static_cast<std::size_t>(num_microbatches);
-      if (k + 1 == stages.size() || warm_up_bends || stages[k - 1] != stages[k] ||
-          stages[k] != stages[k + 1]) {
-        turns_.push_back(k);
-      }
     }
   }
 
   RoundTrips of(std::size_t i) {
-    while (next_ < turns_.size() && turns_[next_] <= i) {
-      ++next_;  // asked for in ascending order
-    }
-    RoundTrips trips;
-    add(i, i, trips);
-    for (std::size_t t = next_; t < turns_.size(); ++t) {
-      add(i, turns_[t], trips);
-    }
-    return trips;
+    return {longest(stages_[i].forward + send_before(stages_, i), i),
+            longest(stages_[i].backward + stages_[i].send, i)};
   }
 
  private:
-  void add(std::size_t i, std::size_t k, RoundTrips& trips) const {
-    const Seconds forward = stages_[i].forward + send_before(stages_, i);
-    const Seconds backward = stages_[i].backward + stages_[i].send;
-    const auto behind = static_cast<std::int32_t>(stages_.size() - k) - 1;
-    const std::int32_t warm_up = std::min(behind, num_microbatches_ - 1);
-    const Seconds on_the_way = there_and_back_[k] - there_and_back_[i] + stages_[k].send;
-    trips.first = std::max(trips.first, forward * warm_up + on_the_way);
-    trips.last = std::max(trips.last, backward * warm_up + on_the_way);
+  /// Of stage i and all later ones, where each pass of a warm-up costs stage i `pass`.
+  Seconds longest(Seconds pass, std::size_t i) {
+    const auto known = std::find_if(longest_.begin(), longest_.end(),
+                                    [&](const FromStages& trips) { return trips.pass == pass; });
+    const FromStages& trips =
+        known == longest_.end() ? longest_.emplace_back(FromStages{pass, from_stages(pass)}) : *known;
+    return trips.time[i] - there_and_back_[i];
   }
 
+  std::vector<Seconds> from_stages(Seconds pass) const {
+    std::vector<Seconds> time(stages_.size());
+    Seconds longest;
+    for (std::size_t k = stages_.size(); k-- > 0;) {
+      const auto behind = static_cast<std::int32_t>(stages_.size() - k) - 1;
+      const std::int32_t warm_up = std::min(behind, num_microbatches_ - 1);
+      longest = std::max(longest, pass * warm_up + there_and_back_[k] + stages_[k].send);
+      time[k] = longest;
+    }
+    return time;
+  }
+
+  struct FromStages {
+    Seconds pass;
+    std::vector<Seconds> time;  ///< by first stage, from the pipeline's first
+  };
   const std::vector<StagePass>& stages_;
   std::int32_t num_microbatches_;
   std::vector<Seconds> there_and_back_;  ///< from the first stage
-  std::vector<std::size_t> turns_;
-  std::size_t next_ = 0;
+  std::vector<FromStages> longest_;
 };
 
 Seconds one_f_one_b_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
