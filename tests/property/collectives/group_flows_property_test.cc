@@ -1,11 +1,10 @@
-#include "plan/group_flows.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <string>
 
 #include "plan/collectives/link_loads.h"
+#include "plan/group_flows.h"
 #include "tests/property/thinned.h"
 #include "tests/property/topology/small_clusters.h"
 
