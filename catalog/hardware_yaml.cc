@@ -10,8 +10,9 @@ namespace portolan {
 namespace {
 
 constexpr std::string_view kUnknownHint =
-    "fill it in, there or with hardware_overrides, or run \"portolan calibrate --device host --out FILE\" "
-    "and pass --hardware FILE";
+    "fill it in, there or with hardware_overrides (of the host device: run \"portolan calibrate --device "
+    "host "
+    "--out FILE\" and pass --hardware FILE)";
 constexpr WholeRange kCount{1, 1'000'000'000};
 constexpr WholeRange kLinks{1, 1000};
 
@@ -102,16 +103,22 @@ void read_kernel_rate(const DocumentValue& item, std::vector<KernelRate>& rates)
   }
   section.required("elements", rate.elements, WholeRange{1, std::int64_t{1} << 48});
   section.required("rate", rate.rate);
+  section.optional("source", rate.source);
+  section.optional("unvalidated", rate.unvalidated);  // default false
   section.finish();
   rates.push_back(std::move(rate));
 }
 
 JsonValue write_kernel_rate(const KernelRate& rate, Notation notation) {
-  return NotatedObject(notation)
-      .set("kernel", rate.kernel)
-      .set("elements", rate.elements)
-      .set("rate", rate.rate)
-      .take();
+  NotatedObject object(notation);
+  object.set("kernel", rate.kernel).set("elements", rate.elements).set("rate", rate.rate);
+  if (!rate.source.empty()) {
+    object.set("source", rate.source);
+  }
+  if (rate.unvalidated) {
+    object.set("unvalidated", true);
+  }
+  return object.take();
 }
 
 void read_collective_point(const DocumentValue& item, std::vector<CollectivePoint>& points) {
@@ -140,7 +147,14 @@ void read_device(DocumentSection& section, DeviceSpec& device) {
   section.required("memory_bandwidth", device.memory_bandwidth);
   section.required("gemm_efficiency", device.gemm_efficiency);
   section.required("attention_gemm_efficiency", device.attention_gemm_efficiency);
-  section.optional("flash_attention_efficiency", device.flash_attention_efficiency);  // default 0: as above
+  section.optional_list("flash_attention", [&](const DocumentValue& item) {  // others: as above
+    DocumentSection inner(item);
+    FlashAttention& one = device.flash_attention.emplace_back();
+    inner.required("version", one.version, kCount);
+    inner.required("efficiency", one.efficiency);
+    inner.optional("mask_overhead", one.mask_overhead);  // tokens, default 0
+    inner.finish();
+  });
   section.required("memory_efficiency", device.memory_efficiency);
   section.optional("kernel_launch", device.kernel_launch);  // default 0 s
   section.optional_section(
@@ -162,6 +176,14 @@ JsonValue write_list(const std::vector<T>& list, JsonValue (*write)(const T&, No
   return array;
 }
 
+JsonValue write_flash_attention(const FlashAttention& one, Notation notation) {
+  return NotatedObject(notation)
+      .set("version", one.version)
+      .set("efficiency", one.efficiency)
+      .set("mask_overhead", one.mask_overhead)
+      .take();
+}
+
 JsonValue write_gemm_tiles(const GemmTiles& tiles, Notation notation) {
   return NotatedObject(notation)
       .set("multiprocessors", tiles.multiprocessors)
@@ -178,7 +200,7 @@ JsonValue write_device(const DeviceSpec& device, Notation notation) {
       .set("memory_bandwidth", device.memory_bandwidth)
       .set("gemm_efficiency", device.gemm_efficiency)
       .set("attention_gemm_efficiency", device.attention_gemm_efficiency)
-      .set("flash_attention_efficiency", device.flash_attention_efficiency)
+      .set_json("flash_attention", write_list(device.flash_attention, &write_flash_attention, notation))
       .set("memory_efficiency", device.memory_efficiency)
       .set("kernel_launch", device.kernel_launch);
   if (device.gemm_tiles) {

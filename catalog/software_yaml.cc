@@ -26,6 +26,7 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("host_launch", software.host_launch);
   section.optional("flash_attention", software.flash_attention);
   section.optional("flash_skips_masked", software.flash_skips_masked);
+  section.optional("flash_version", software.flash_version, WholeRange{1, 1000});
   section.optional("gradient_bytes", software.gradient_bytes, WholeRange{0, 4});
   section.optional("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter,
                    WholeRange{0, 64});
@@ -86,6 +87,7 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("host_launch", software.host_launch)
       .set("flash_attention", software.flash_attention)
       .set("flash_skips_masked", software.flash_skips_masked)
+      .set("flash_version", software.flash_version)
       .set("gradient_bytes", software.gradient_bytes)
       .set("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter)
       .set("recompute_whole_group", software.recompute_whole_group)

@@ -3,15 +3,19 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/file.h"
 #include "catalog/catalog_paths.h"
 #include "catalog/hardware_yaml.h"
+#include "catalog/measured/attention_rows.h"
 #include "catalog/measured/gemm_rows.h"
 #include "cli/json_output.h"
 #include "report/fit_report.h"
+#include "study/attention_fit.h"
 #include "study/gemm_fit.h"
 
 namespace portolan {
@@ -41,43 +45,84 @@ Result<std::int64_t> num_multiprocessors(const CalibrateFromArguments& arguments
       "--multiprocessors is missing: how many of them the GPU has, which its hardware file does not say");
 }
 
+std::string source_of(const CalibrateFromArguments& arguments, std::int64_t num_rows, const char* what,
+                      const FitError& held_back) {
+  return fmt::format("fit to {} {} of {}: {:.1f} % mean error held back", num_rows, what,
+                     std::filesystem::path(arguments.file).filename().string(), held_back.mean_pct);
+}
+
+Error in_file(const CalibrateFromArguments& arguments, const Error& error) {
+  return bad_input(fmt::format("{}: {}", arguments.file, error.message));
+}
+
+/// Rows of other GPUs than those asked for go to the others.
+template <typename Table>
+void take_gpu(const CalibrateFromArguments& arguments, Table& table) {
+  table.num_others += static_cast<std::int64_t>(
+      std::erase_if(table.rows, [&](const auto& row) { return !row.gpu.starts_with(arguments.gpu); }));
+}
+
+Result<void> from_gemms(const Session& session, const CalibrateFromArguments& arguments, Hardware hardware,
+                        const std::string& text) {
+  PORTOLAN_TRY(const std::int64_t multiprocessors, num_multiprocessors(arguments, hardware.device));
+  PORTOLAN_TRY(GemmTable table, read_gemm_rows(text, arguments.file));
+  take_gpu(arguments, table);
+  const Result<GemmFit> fit = fit_gemm_tiles(table.rows, hardware.device, multiprocessors);
+  if (!fit) {
+    return in_file(arguments, fit.error());
+  }
+  GemmTiles tiles = fit->tiles;
+  tiles.k_overhead.source = source_of(arguments, fit->num_rows, "products", fit->held_back);
+  tiles.multiprocessors.source = "--multiprocessors";
+  if (const std::optional<GemmTiles>& known = hardware.device.gemm_tiles) {
+    tiles.weight_gradient_rate = known->weight_gradient_rate;
+    tiles.multiprocessors = arguments.multiprocessors ? tiles.multiprocessors : known->multiprocessors;
+  }
+  hardware.device.gemm_tiles = std::move(tiles);
+  PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_hardware(hardware)));
+  session.json() ? session.print_json(gemm_fit_json(*fit, table.num_others))
+                 : session.print(gemm_fit_table(*fit, table.num_others, session.width()));
+  return {};
+}
+
+Result<void> from_attention(const Session& session, const CalibrateFromArguments& arguments,
+                            Hardware hardware, const std::string& text) {
+  PORTOLAN_TRY(AttentionTable table, read_attention_rows(text, arguments.file));
+  take_gpu(arguments, table);
+  const Result<std::vector<AttentionFit>> fits = fit_flash_attention(table.rows, hardware.device);
+  if (!fits) {
+    return in_file(arguments, fits.error());
+  }
+  for (const AttentionFit& fit : *fits) {
+    FlashAttention constants = fit.constants;
+    constants.efficiency.source = constants.mask_overhead.source =
+        source_of(arguments, fit.num_rows, "kernels", fit.held_back);
+    std::erase_if(hardware.device.flash_attention,
+                  [&](const FlashAttention& known) { return known.version == constants.version; });
+    hardware.device.flash_attention.push_back(std::move(constants));
+  }
+  PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_hardware(hardware)));
+  session.json() ? session.print_json(attention_fit_json(*fits, table.num_others))
+                 : session.print(attention_fit_table(*fits, table.num_others, session.width()));
+  return {};
+}
+
 }  // namespace
 
 Result<void> calibrate_from(const Session& session, const CalibrateFromArguments& arguments) {
-  if (arguments.kind != "gemm-csv") {
-    return bad_input(fmt::format("--from: \"{}\" is not known (allowed: gemm-csv)", arguments.kind));
+  const bool gemms = arguments.kind == "gemm-csv";
+  if (!gemms && arguments.kind != "attention-csv") {
+    return bad_input(
+        fmt::format("--from: \"{}\" is not known (allowed: attention-csv, gemm-csv)", arguments.kind));
   }
   PORTOLAN_CHECK_OK(Session::check_out(arguments.out));
   PORTOLAN_TRY(Hardware hardware, base_hardware(session, arguments.hardware));
-  PORTOLAN_TRY(const std::int64_t multiprocessors, num_multiprocessors(arguments, hardware.device));
   PORTOLAN_TRY(const std::string text, read_file(arguments.file));
-  PORTOLAN_TRY(GemmTable table, read_gemm_rows(text, arguments.file));
-  table.num_others += static_cast<std::int64_t>(
-      std::erase_if(table.rows, [&](const GemmRow& row) { return !row.gpu.starts_with(arguments.gpu); }));
-  Result<GemmFit> fit = fit_gemm_tiles(table.rows, hardware.device, multiprocessors);
-  if (!fit) {
-    return bad_input(fmt::format("{}: {}", arguments.file, fit.error().message));
+  PORTOLAN_CHECK_OK(gemms ? from_gemms(session, arguments, std::move(hardware), text)
+                          : from_attention(session, arguments, std::move(hardware), text));
+  if (!session.json()) {
+    session.print(fmt::format("\nhardware: {}\n", arguments.out));
   }
-  const std::string source =
-      fmt::format("fit to {} products of {}: {:.1f} % mean error held back", fit->num_rows,
-                  std::filesystem::path(arguments.file).filename().string(), fit->held_back.mean_pct);
-  const bool known = hardware.device.gemm_tiles.has_value();
-  GemmTiles tiles = fit->tiles;
-  tiles.k_overhead.source = source;
-  if (known) {
-    tiles.weight_gradient_rate = hardware.device.gemm_tiles->weight_gradient_rate;
-  }
-  tiles.multiprocessors = known && !arguments.multiprocessors
-                              ? hardware.device.gemm_tiles->multiprocessors
-                              : Sourced<std::int64_t>{multiprocessors, "--multiprocessors"};
-  hardware.device.gemm_tiles = std::move(tiles);
-  PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_hardware(hardware)));
-  if (session.json()) {
-    session.print_json(gemm_fit_json(*fit, table.num_others));
-    return {};
-  }
-  session.print(gemm_fit_table(*fit, table.num_others, session.width()));
-  session.print(fmt::format("\nhardware: {}\n", arguments.out));
   return {};
 }
 

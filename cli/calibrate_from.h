@@ -11,7 +11,7 @@ namespace portolan {
 
 /// `calibrate --from KIND FILE`: what others measured, into a hardware file.
 struct CalibrateFromArguments {
-  std::string kind;  ///< "gemm-csv"
+  std::string kind;  ///< "attention-csv", "gemm-csv"
   std::string file;
   std::string hardware;  ///< name or file: what the measurements do not say stays as it is there
   std::string gpu;       ///< only rows whose GPU's name begins so; empty: all

@@ -76,7 +76,8 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
       "         portolan calibrate --from gemm-csv products.csv --hardware my-cluster.yaml --out new.yaml");
   verb->add_option("--device", arguments->device, "host")->type_name("NAME");
   verb->add_option("--out", arguments->out, "Hardware file to write")->type_name("FILE")->required();
-  verb->add_option("--from", arguments->from, "gemm-csv FILE: measured matrix products (docs/calibrate.md)")
+  verb->add_option("--from", arguments->from,
+                   "gemm-csv FILE or attention-csv FILE: measured kernels (docs/calibrate.md)")
       ->expected(2)
       ->type_name("KIND FILE");
   verb->add_option("--hardware", arguments->tables.hardware, "With --from: the hardware file to fill in")

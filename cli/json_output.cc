@@ -137,23 +137,42 @@ std::string calibration_json(const CalibrationOutput& output) {
   return object.dump(2);
 }
 
+namespace {
+
+Json fit_error_json(const FitError& error) {
+  return {{"mean", error.mean_pct}, {"median", error.median_pct}, {"p90", error.p90_pct}};
+}
+
+}  // namespace
+
+std::string attention_fit_json(const std::vector<AttentionFit>& fits, std::int64_t num_others) {
+  Json versions = Json::array();
+  for (const AttentionFit& fit : fits) {
+    versions.push_back(
+        {{"version", fit.constants.version},
+         {"rows", fit.num_rows},
+         {"efficiency", fit.constants.efficiency.value},
+         {"mask_overhead", fit.constants.mask_overhead.value},
+         {"error_pct",
+          {{"fitted", fit_error_json(fit.fitted)}, {"held_back", fit_error_json(fit.held_back)}}}});
+  }
+  return Json{{"left_out", num_others}, {"flash_attention", versions}}.dump(2);
+}
+
 std::string gemm_fit_json(const GemmFit& fit, std::int64_t num_others) {
   Json tiles = Json::array();
   for (const GemmTile& tile : fit.tiles.sizes) {
     tiles.push_back({{"m", tile.m}, {"n", tile.n}, {"efficiency", tile.efficiency}});
   }
-  const auto error = [](const FitError& e) {
-    return Json{{"mean", e.mean_pct}, {"median", e.median_pct}, {"p90", e.p90_pct}};
-  };
   const Json object = {{"gemm_points", fit.num_rows},
                        {"gemm_shapes", fit.num_shapes},
                        {"left_out", fit.num_small + num_others},
                        {"k_overhead", fit.tiles.k_overhead.value},
                        {"gemm_tiles", tiles},
                        {"error_pct",
-                        {{"fitted", error(fit.fitted)},
-                         {"held_back", error(fit.held_back)},
-                         {"one_share", error(fit.one_share)}}}};
+                        {{"fitted", fit_error_json(fit.fitted)},
+                         {"held_back", fit_error_json(fit.held_back)},
+                         {"one_share", fit_error_json(fit.one_share)}}}};
   return object.dump(2);
 }
 

@@ -8,6 +8,7 @@
 #include "plan/search.h"
 #include "plan/simulate.h"
 #include "plan/unvalidated.h"
+#include "study/attention_fit.h"
 #include "study/gemm_fit.h"
 #include "study/validation.h"
 
@@ -39,6 +40,7 @@ struct CalibrationOutput {
   double noise_pct = 0;
 };
 std::string calibration_json(const CalibrationOutput& output);
+std::string attention_fit_json(const std::vector<AttentionFit>& fits, std::int64_t num_others);
 std::string gemm_fit_json(const GemmFit& fit, std::int64_t num_others);
 
 }  // namespace portolan

@@ -60,8 +60,7 @@ ClosedForm::BlockKey ClosedForm::block_key(const Strategy& s, const RecomputeSet
 }
 
 const KernelCost& ClosedForm::kernel_cost(const Strategy& s) {
-  return kernel_costs_
-      .try_emplace(s.precision, scenario_.hardware, s.precision, scenario_.software.host_launch.value)
+  return kernel_costs_.try_emplace(s.precision, scenario_.hardware, s.precision, scenario_.software)
       .first->second;
 }
 

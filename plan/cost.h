@@ -2,19 +2,21 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/quantity.h"
 #include "model/kernel.h"
+#include "plan/software_profile.h"
 #include "topology/hardware.h"
 
 namespace portolan {
 
 /// The layout under which a matrix product of `kind` was measured. Precondition: is_gemm(kind).
 GemmLayout gemm_layout(KernelKind kind);
-/// Whether flash-attention kernels are priced by a share of their own, even where attention products are
-/// measured.
-bool has_flash_share(const DeviceSpec& device);
+/// What the device's file says of flash-attention kernels of this version: they are priced by it even where
+/// attention products are measured. Null: nothing.
+const FlashAttention* find_flash_attention(const DeviceSpec& device, std::int64_t version);
 
 /// Times of kernels on one device. Pure: the same kernel always costs the same.
 ///
@@ -26,8 +28,9 @@ bool has_flash_share(const DeviceSpec& device);
 class KernelCost {
  public:
   /// Precondition: hardware.device.peak has `precision`, and bf16 where that is fp8: products with wider
-  /// factors are done in it. `host_launch`: SoftwareProfile::host_launch.
-  KernelCost(const Hardware& hardware, Precision precision, Seconds host_launch = Seconds(0));
+  /// factors are done in it. `software`: what launches cost the host, which flash-attention kernels there
+  /// are.
+  KernelCost(const Hardware& hardware, Precision precision, const SoftwareProfile& software = {});
 
   Seconds time(const Kernel& kernel) const;
   /// What a run of `num_kernels` kernels takes beyond their `device_time`: the host launches one after
@@ -37,6 +40,7 @@ class KernelCost {
   }
 
  private:
+  Seconds flash_time(const Kernel& kernel, const FlashAttention& flash) const;
   double gemm_efficiency(KernelKind kind) const;
   Seconds gemm_time(const Kernel& kernel) const;
   Seconds memory_bound_time(const Kernel& kernel) const;
@@ -45,6 +49,8 @@ class KernelCost {
   FlopsPerSecond peak_;
   FlopsPerSecond fp8_peak_;
   Seconds host_launch_;
+  std::optional<FlashAttention> flash_;
+  bool flash_skips_masked_;
   std::vector<std::vector<KernelRate>> rates_;  ///< by kernel kind, ascending size
 };
 

@@ -61,12 +61,16 @@ GemmLayout gemm_layout(KernelKind kind) {
   }
 }
 
-KernelCost::KernelCost(const Hardware& hardware, Precision precision, Seconds host_launch)
+KernelCost::KernelCost(const Hardware& hardware, Precision precision, const SoftwareProfile& software)
     : device_(hardware.device),
       peak_(device_.peak.at(wide_precision(precision)).value),
       fp8_peak_(device_.peak.at(precision).value),
-      host_launch_(host_launch),
+      host_launch_(software.host_launch.value),
+      flash_skips_masked_(software.flash_skips_masked.value),
       rates_(kNumKernelKinds) {
+  if (const FlashAttention* flash = find_flash_attention(device_, software.flash_version.value)) {
+    flash_ = *flash;
+  }
   for (const KernelRate& rate : device_.kernel_rates) {
     if (const auto kind = find_kernel(rate.kernel)) {
       rates_[static_cast<std::size_t>(*kind)].push_back(rate);
@@ -78,29 +82,42 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision, Seconds ho
   }
 }
 
-bool has_flash_share(const DeviceSpec& device) { return device.flash_attention_efficiency.value > 0; }
+const FlashAttention* find_flash_attention(const DeviceSpec& device, std::int64_t version) {
+  const auto found = std::find_if(device.flash_attention.begin(), device.flash_attention.end(),
+                                  [&](const FlashAttention& one) { return one.version == version; });
+  return found == device.flash_attention.end() ? nullptr : &*found;
+}
 
 double KernelCost::gemm_efficiency(KernelKind kind) const {
-  if (is_flash_attention(kind) && has_flash_share(device_)) {
-    return device_.flash_attention_efficiency.value;
-  }
   return is_attention_gemm(kind) ? device_.attention_gemm_efficiency.value : device_.gemm_efficiency.value;
+}
+
+Seconds KernelCost::flash_time(const Kernel& kernel, const FlashAttention& flash) const {
+  const auto sequence = static_cast<double>(std::max<std::int64_t>(kernel.shape.sequence, 1));
+  const double of_mask = flash_skips_masked_ ? 1 + flash.mask_overhead.value / sequence : 1;
+  return kernel.flops / (peak_ * flash.efficiency.value) * of_mask;
 }
 
 Seconds KernelCost::gemm_time(const Kernel& kernel) const {
   const bool fp8 = kernel.shape.factor_bytes == 1;
-  // A flash kernel's own share says more of it than single products do; fp8 products were not measured.
-  if (!fp8 && !(is_flash_attention(kernel.kind) && has_flash_share(device_))) {
+  // A flash kernel's own figures say more of it than single products do; fp8 products were not measured.
+  const bool is_flash = flash_ && is_flash_attention(kernel.kind);
+  if (!fp8 && !is_flash) {
     if (const auto rate = measured_rate(device_.gemm_points, gemm_layout(kernel.kind), kernel.shape)) {
       return kernel.flops / *rate;
     }
   }
   const FlopsPerSecond peak = fp8 ? fp8_peak_ : peak_;
-  const bool adds = device_.gemm_tiles && kernel.kind == KernelKind::kLinearBackwardWeight;
-  const double rate = adds ? device_.gemm_tiles->weight_gradient_rate.value : 1;
-  const Seconds arithmetic = device_.gemm_tiles && !is_flash_attention(kernel.kind)
-                                 ? tiled_gemm_time(*device_.gemm_tiles, peak, kernel.shape) / rate
-                                 : kernel.flops / (peak * gemm_efficiency(kernel.kind));
+  Seconds arithmetic;
+  if (is_flash) {
+    arithmetic = flash_time(kernel, *flash_);
+  } else if (device_.gemm_tiles && !is_flash_attention(kernel.kind)) {
+    const bool adds = kernel.kind == KernelKind::kLinearBackwardWeight;
+    arithmetic = tiled_gemm_time(*device_.gemm_tiles, peak, kernel.shape) /
+                 (adds ? device_.gemm_tiles->weight_gradient_rate.value : 1);
+  } else {
+    arithmetic = kernel.flops / (peak * gemm_efficiency(kernel.kind));
+  }
   const Seconds memory = kernel.bytes / (device_.memory_bandwidth.value * device_.memory_efficiency.value);
   return std::max(arithmetic, memory) + device_.kernel_launch.value;
 }

@@ -14,8 +14,7 @@ Result<Simulation> simulate_program(const SimulationRequest& request, const Grap
     return infeasible(fmt::format("{} ranks exceed the {} GPUs of {}", request.program.num_ranks(),
                                   request.cluster.num_devices(), request.cluster.hardware().name));
   }
-  const KernelCost cost(request.scenario.hardware, request.strategy.precision,
-                        request.scenario.software.host_launch.value);
+  const KernelCost cost(request.scenario.hardware, request.strategy.precision, request.scenario.software);
   const CostedProgram costed = coalesce(fold(request.program, cost, request.cluster, request.fidelity));
   const bool grows_with_ranks = request.fidelity > Fidelity::kFolded;
   if (request.max_transfers && grows_with_ranks) {

@@ -37,6 +37,7 @@ struct SoftwareProfile {
   Sourced<bool> fused_gradient_accumulation{true, ""};
   Sourced<bool> flash_attention{false, ""};     ///< the attention core is one kernel that keeps no scores
   Sourced<bool> flash_skips_masked{false, ""};  ///< it leaves out what the causal mask hides
+  Sourced<std::int64_t> flash_version{2, ""};   ///< of its kernels: FlashAttention::version
   // What is one kernel where eager PyTorch runs one for each tensor operation, each a pass over memory:
   Sourced<bool> fused_softmax{true, ""};            ///< scale, mask and softmax of the scores
   Sourced<bool> fused_norms{true, ""};              ///< RMS norm; layer norm is one kernel in PyTorch too

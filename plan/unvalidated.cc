@@ -175,10 +175,12 @@ bool has_rate(const DeviceSpec& device, KernelKind kind) {
                      [&](const KernelRate& rate) { return rate.kernel == kernel_name(kind); });
 }
 
-void note_device(const DeviceSpec& device, Precision precision, const Use& use, FigureList& list) {
+void note_device(const DeviceSpec& device, Precision precision, std::int64_t flash_version, const Use& use,
+                 FigureList& list) {
+  const FlashAttention* flash_kernels = find_flash_attention(device, flash_version);
   bool large = false, attention = false, flash = false, tiled = false, by_bytes = false;
   for (const KernelKind kind : use.kernels) {
-    const bool by_own_share = is_flash_attention(kind) && has_flash_share(device);
+    const bool by_own_share = is_flash_attention(kind) && flash_kernels != nullptr;
     const bool by_efficiency = by_own_share || (is_gemm(kind) && !has_gemm_points(device, kind));
     const bool by_share = by_efficiency && !by_own_share && !device.gemm_tiles;
     flash |= by_own_share;
@@ -205,9 +207,18 @@ void note_device(const DeviceSpec& device, Precision precision, const Use& use, 
     list.note("device.gemm_tiles.k_overhead", device.gemm_tiles->k_overhead, tiled);
     list.note("device.gemm_tiles.weight_gradient_rate", device.gemm_tiles->weight_gradient_rate, tiled);
   }
-  list.note("device.flash_attention_efficiency", device.flash_attention_efficiency, flash);
+  if (flash_kernels != nullptr) {
+    list.note("device.flash_attention.efficiency", flash_kernels->efficiency, flash);
+    list.note("device.flash_attention.mask_overhead", flash_kernels->mask_overhead, flash);
+  }
   list.note("device.memory_efficiency", device.memory_efficiency, by_bytes);
   list.note("device.kernel_launch", device.kernel_launch, by_bytes);
+  for (const KernelRate& rate : device.kernel_rates) {
+    const std::optional<KernelKind> kind = find_kernel(rate.kernel);
+    if (rate.unvalidated && kind && use.kernels.contains(*kind)) {
+      list.add("device.kernel_rates." + rate.kernel, rate.source);
+    }
+  }
   const bool energy = device.power_busy.value.value > 0;
   list.note("device.power_busy", device.power_busy, energy);
   list.note("device.power_idle", device.power_idle, energy);
@@ -276,6 +287,7 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Use
             !divides_gradients(strategy));
   list.note("software.flash_attention", s.flash_attention, true);
   list.note("software.flash_skips_masked", s.flash_skips_masked, s.flash_attention.value);
+  list.note("software.flash_version", s.flash_version, s.flash_attention.value);
   list.note("software.fused_softmax", s.fused_softmax, scores);
   list.note("software.fused_norms", s.fused_norms, model.normalization == Normalization::kRmsNorm);
   list.note("software.fused_activation", s.fused_activation, swiglu || model.linear_bias);
@@ -313,7 +325,7 @@ std::vector<UnvalidatedFigure> unvalidated_figures(const Scenario& scenario, con
                                                    const Program& program, const Cluster& cluster) {
   const Use use = UseOfProgram(program, cluster).find();
   FigureList list;
-  note_device(scenario.hardware.device, strategy.precision, use, list);
+  note_device(scenario.hardware.device, strategy.precision, scenario.software.flash_version.value, use, list);
   note_links(scenario.hardware, use, list);
   add_what_was_not_measured(scenario.hardware, use, list);
   note_software(scenario, strategy, use, list);

@@ -32,4 +32,24 @@ std::string gemm_fit_table(const GemmFit& fit, std::int64_t num_others, std::siz
              width);
 }
 
+std::string attention_fit_table(const std::vector<AttentionFit>& fits, std::int64_t num_others,
+                                std::size_t width) {
+  std::vector<std::vector<std::string>> rows;
+  for (const AttentionFit& fit : fits) {
+    rows.push_back({fmt::format("{}", fit.constants.version), fmt::format("{}", fit.num_rows),
+                    fmt::format("{:.3f}", fit.constants.efficiency.value),
+                    fmt::format("{:.0f}", fit.constants.mask_overhead.value),
+                    fmt::format("{:.1f}", fit.fitted.mean_pct), fmt::format("{:.1f}", fit.held_back.mean_pct),
+                    fmt::format("{:.1f}", fit.held_back.p90_pct)});
+  }
+  return fmt::format("{} other rows left out\n\n", num_others) + render_table({{"version"},
+                                                                               {"kernels"},
+                                                                               {"efficiency"},
+                                                                               {"mask_overhead"},
+                                                                               {"error %, mean"},
+                                                                               {"held back"},
+                                                                               {"90 %"}},
+                                                                              rows, width);
+}
+
 }  // namespace portolan

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "study/attention_fit.h"
 #include "study/gemm_fit.h"
 
 namespace portolan {
@@ -11,5 +13,8 @@ namespace portolan {
 /// Constants, rows used and left out, errors of the fit and of what was held back. `num_others`: rows of the
 /// table that are no products of the GPU.
 std::string gemm_fit_table(const GemmFit& fit, std::int64_t num_others, std::size_t width);
+/// Likewise of flash-attention kernels.
+std::string attention_fit_table(const std::vector<AttentionFit>& fits, std::int64_t num_others,
+                                std::size_t width);
 
 }  // namespace portolan

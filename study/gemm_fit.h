@@ -5,18 +5,10 @@
 
 #include "base/result.h"
 #include "catalog/measured/gemm_rows.h"
+#include "study/fit_error.h"
 #include "topology/hardware.h"
 
 namespace portolan {
-
-/// Relative errors of predicted times, |predicted / measured - 1|, in percent.
-struct FitError {
-  double mean_pct = 0;
-  double median_pct = 0;
-  double p90_pct = 0;
-
-  bool operator==(const FitError&) const = default;
-};
 
 struct GemmFit {
   GemmTiles tiles;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <utility>
@@ -152,6 +153,25 @@ void check_gemm_points(const std::vector<GemmPoint>& points, ProblemFinder& find
   }
 }
 
+void check_flash_attention(const std::vector<FlashAttention>& versions, ProblemFinder& finder) {
+  for (std::size_t i = 0; i < versions.size(); ++i) {
+    const FlashAttention& one = versions[i];
+    finder.require(one.version >= 1, "device.flash_attention",
+                   fmt::format("version {} is not allowed (must be at least 1)", one.version));
+    const bool twice = std::any_of(versions.begin(), versions.begin() + static_cast<std::ptrdiff_t>(i),
+                                   [&](const FlashAttention& other) { return other.version == one.version; });
+    finder.require(!twice, "device.flash_attention",
+                   fmt::format("version {} is there twice (must be there once)", one.version));
+    finder.require(one.efficiency.value > 0 && one.efficiency.value <= 1, "device.flash_attention",
+                   fmt::format("version {}: efficiency {} is not allowed (must be above 0, at most 1)",
+                               one.version, one.efficiency.value));
+    finder.require(
+        one.mask_overhead.value >= 0 && std::isfinite(one.mask_overhead.value), "device.flash_attention",
+        fmt::format("version {}: mask_overhead {} is not allowed (must be zero or more, and finite)",
+                    one.version, one.mask_overhead.value));
+  }
+}
+
 void check_gemm_tiles(const GemmTiles& tiles, ProblemFinder& finder) {
   finder.count_at_least(1, "device.gemm_tiles.multiprocessors", tiles.multiprocessors.value);
   finder.not_negative("device.gemm_tiles.k_overhead", tiles.k_overhead.value, "");
@@ -195,9 +215,7 @@ void check_device(const DeviceSpec& device, ProblemFinder& finder) {
   finder.positive("device.memory_bandwidth", device.memory_bandwidth.value.value, " B/s");
   finder.share("device.gemm_efficiency", device.gemm_efficiency.value);
   finder.share("device.attention_gemm_efficiency", device.attention_gemm_efficiency.value);
-  if (device.flash_attention_efficiency.value != 0) {
-    finder.share("device.flash_attention_efficiency", device.flash_attention_efficiency.value);
-  }
+  check_flash_attention(device.flash_attention, finder);
   finder.share("device.memory_efficiency", device.memory_efficiency.value);
   finder.not_negative("device.kernel_launch", device.kernel_launch.value.value, " s");
   if (device.gemm_tiles) {

@@ -63,11 +63,24 @@ struct GemmTiles {
   bool operator==(const GemmTiles&) const = default;
 };
 
+/// What kernels of one version of FlashAttention reach, forward and backward together.
+struct FlashAttention {
+  std::int64_t version = 2;    ///< 1: arXiv 2205.14135 and its form in Triton; 2: arXiv 2307.08691
+  Sourced<double> efficiency;  ///< share of peak for long sequences
+  /// Where scores above the diagonal are skipped: what the blocks on it and the uneven rows cost, in tokens:
+  /// a sequence takes 1 + mask_overhead / sequence times as long.
+  Sourced<double> mask_overhead;
+
+  bool operator==(const FlashAttention&) const = default;
+};
+
 /// One measured memory-bound kernel, by the kernel's name.
 struct KernelRate {
   std::string kernel;
   std::int64_t elements = 0;  ///< size that was measured; with several sizes the rate is interpolated
   BytesPerSecond rate;
+  std::string source{};
+  bool unvalidated = false;  ///< as Sourced::unvalidated
 
   bool operator==(const KernelRate&) const = default;
 };
@@ -77,12 +90,11 @@ struct DeviceSpec {
   Sourced<Bytes> memory;
   std::map<Precision, Sourced<FlopsPerSecond>> peak;
   Sourced<BytesPerSecond> memory_bandwidth;
-  Sourced<double> gemm_efficiency;            ///< achieved share of peak, large products
-  Sourced<double> attention_gemm_efficiency;  ///< of batches of small products
-  /// Of flash-attention kernels, forward and backward together; 0: as attention_gemm_efficiency.
-  Sourced<double> flash_attention_efficiency;
-  Sourced<double> memory_efficiency;     ///< achieved share of memory_bandwidth, memory-bound kernels
-  Sourced<Seconds> kernel_launch;        ///< added to each kernel
+  Sourced<double> gemm_efficiency;              ///< achieved share of peak, large products
+  Sourced<double> attention_gemm_efficiency;    ///< of batches of small products
+  std::vector<FlashAttention> flash_attention;  ///< each version once; others: attention_gemm_efficiency
+  Sourced<double> memory_efficiency;            ///< achieved share of memory_bandwidth, memory-bound kernels
+  Sourced<Seconds> kernel_launch;               ///< added to each kernel
   std::optional<GemmTiles> gemm_tiles;   ///< when present, used instead of the efficiencies of products
   std::vector<GemmPoint> gemm_points;    ///< when present, used instead of tiles and efficiencies
   std::vector<KernelRate> kernel_rates;  ///< when present for a kernel, used instead of memory_efficiency

@@ -164,7 +164,9 @@ TEST(ShardSum, OfParametersGradientsAndStatesIsTheModelForEveryGroupThatKeepsAll
       const Held held = held_by_all_ranks(scenario, s);
       const Elements& whole = wholes[s.tensor_parallel];
       ASSERT_EQ(held.parameters.size(), whole.size());
-      for (const auto& [name, elements] : whole) {
+      for (const auto& tensor : whole) {
+        const std::string& name = tensor.first;
+        const std::int64_t elements = tensor.second;
         SCOPED_TRACE(name);
         const bool tied =
             scenario.model.tied_embeddings && s.pipeline_parallel > 1 && name == "embedding word.weight";

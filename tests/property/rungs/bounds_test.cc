@@ -144,7 +144,7 @@ double longest_chain_s(const Scenario& scenario, const Strategy& strategy, const
   }
   free.intra_node_step.value = free.inter_node_step.value = Seconds(0);
   const Cluster cluster = Cluster::build(free).value();
-  const KernelCost cost(free, strategy.precision, scenario.software.host_launch.value);
+  const KernelCost cost(free, strategy.precision, scenario.software);
   const CostedProgram costed = fold(program, cost, cluster, Fidelity::kFolded);
   return run_without_contention(unfold(costed, cluster).value().graph)->makespan.value;
 }

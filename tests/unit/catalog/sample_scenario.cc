@@ -21,7 +21,9 @@ DeviceSpec device() {
   device.memory_bandwidth = {BytesPerSecond(2039e9 / 7), "m\xC3\xBCssig"};
   device.gemm_efficiency = {0.7300000000000001, ""};
   device.attention_gemm_efficiency = {1.0 / 3, "a", true};
-  device.flash_attention_efficiency = {0.375, "flash"};
+  device.flash_attention = {
+      {.version = 1, .efficiency = {0.375, "flash"}, .mask_overhead = {320, "measured"}},
+      {.version = 2, .efficiency = {0.625, "faster"}, .mask_overhead = {1.0 / 3, "assumed", true}}};
   device.memory_efficiency = {0.9, " b "};
   device.kernel_launch = {Seconds(1e-6 / 3), "c"};
   device.gemm_tiles = {.multiprocessors = {108, "datasheet"},
@@ -40,7 +42,11 @@ DeviceSpec device() {
                          .n = 2,
                          .k = 3,
                          .rate = FlopsPerSecond(1e9 / 3)}};
-  device.kernel_rates = {{.kernel = "gelu_forward", .elements = 1024, .rate = BytesPerSecond(1e9 / 3)}};
+  device.kernel_rates = {{.kernel = "gelu_forward",
+                          .elements = 1024,
+                          .rate = BytesPerSecond(1e9 / 3),
+                          .source = "somewhere",
+                          .unvalidated = true}};
   device.power_busy = {Watts(400.5), "d"};
   device.power_idle = {Watts(1.0 / 3), "e"};
   return device;
@@ -94,6 +100,7 @@ SoftwareProfile sample_software() {
   software.host_launch = {Seconds(1e-5), "host", true};
   software.flash_attention = {true, "flash"};
   software.flash_skips_masked = {true, "skips"};
+  software.flash_version = {1, "the first"};
   software.gradient_bytes = {2, "[e]"};
   software.optimizer_bytes_per_parameter = {8, "{f}"};
   software.recompute_whole_group = {false, "\"g\""};

@@ -121,13 +121,17 @@ TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
          {device.gemm_efficiency, device.attention_gemm_efficiency, device.memory_efficiency}) {
       expect_source(hardware, share);
     }
-    if (device.flash_attention_efficiency.value != 0) {
-      expect_source(hardware, device.flash_attention_efficiency);
+    for (const FlashAttention& one : device.flash_attention) {
+      expect_source(hardware, one.efficiency);
+      expect_source(hardware, one.mask_overhead);
     }
     if (device.gemm_tiles) {
       expect_source(hardware, device.gemm_tiles->multiprocessors);
       expect_source(hardware, device.gemm_tiles->k_overhead);
       expect_source(hardware, device.gemm_tiles->weight_gradient_rate);
+    }
+    for (const KernelRate& rate : device.kernel_rates) {
+      EXPECT_FALSE(rate.source.empty()) << hardware.name;
     }
     expect_source(hardware, device.kernel_launch);
     expect_source(hardware, device.power_busy);
@@ -156,6 +160,7 @@ TEST(ShippedFiles, MatrixProductsOfAllA100AreAlike) {
   for (const Hardware& hardware : shipped_hardware()) {
     const bool is_a100 = hardware.device.peak.at(Precision::kFp32).value == FlopsPerSecond(19.5e12);
     EXPECT_EQ(hardware.device.gemm_tiles.has_value(), is_a100) << hardware.name;
+    EXPECT_EQ(hardware.device.flash_attention.size(), is_a100 ? 2U : 0U) << hardware.name;
     if (is_a100) {
       EXPECT_EQ(hardware.device.gemm_tiles, first ? first : hardware.device.gemm_tiles) << hardware.name;
       first = hardware.device.gemm_tiles;
@@ -207,8 +212,8 @@ TEST(ShippedFiles, AnUnknownFabricAsksForItsFigures) {
   const std::string message = read_hardware(file).error().message;
   EXPECT_TRUE(message.starts_with(file + ":")) << message;
   EXPECT_TRUE(message.ends_with(
-      ": nic.bandwidth: unknown: fill it in, there or with hardware_overrides, or run \"portolan calibrate "
-      "--device host --out FILE\" and pass --hardware FILE"))
+      ": nic.bandwidth: unknown: fill it in, there or with hardware_overrides (of the host device: run "
+      "\"portolan calibrate --device host --out FILE\" and pass --hardware FILE)"))
       << message;
 }
 
@@ -229,10 +234,11 @@ TEST(ShippedFiles, ThisMachineAsksForACalibration) {
   const std::string template_file = (kScenarios / "hardware/this-machine.yaml").string();
   EXPECT_EQ(read_scenario(small, paths).error().message,
             template_file +
-                ":9: device.memory: unknown: fill it in, there or with hardware_overrides, or run \"portolan "
+                ":9: device.memory: unknown: fill it in, there or with hardware_overrides (of the host "
+                "device: run \"portolan "
                 "calibrate --device host --out "
                 "FILE\" and pass "
-                "--hardware FILE");
+                "--hardware FILE)");
   const Result<Scenario> calibrated =
       read_scenario(small, paths, kScenarios / "hardware/dgx-a100-80g-hdr.yaml");
   ASSERT_TRUE(calibrated) << calibrated.error().message;

@@ -50,6 +50,26 @@ TEST(CalibrateFrom, FillsInAHardwareFileThatPlansWithIt) {
   EXPECT_EQ(portolan_command("plan " + scenario).exit_code, 0);
 }
 
+TEST(CalibrateFrom, FillsInFlashAttention) {
+  const ScratchFolder scratch;
+  std::string table = "op,shape,tflops\n";
+  for (int sequence = 512; sequence <= 65536; sequence *= 2) {
+    table += "attention FA2,seq=" + std::to_string(sequence) + " causal=yes," +
+             std::to_string(312 * 0.6 / (1 + 250.0 / sequence)) + "\n";
+  }
+  const std::string out = scratch.file("new.yaml");
+  const CommandResult result =
+      portolan_command("calibrate --json --from attention-csv " + scratch.write("a.csv", table) +
+                       " --hardware a100-node --out " + out);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto fit = result.json()["flash_attention"][0];
+  EXPECT_NEAR(fit["efficiency"].get<double>(), 0.6, 0.01);
+  EXPECT_NEAR(fit["mask_overhead"].get<double>(), 250, 20);
+  const std::string written = content(out);
+  EXPECT_NE(written.find("fit to 8 kernels of a.csv"), std::string::npos);
+  EXPECT_NE(written.find("fit to 48 published kernels"), std::string::npos);  // version 1 stays
+}
+
 TEST(CalibrateFrom, RefusesInOneLineAndWritesNothing) {
   const ScratchFolder scratch;
   const std::string table = scratch.write("p.csv", products());
@@ -58,7 +78,8 @@ TEST(CalibrateFrom, RefusesInOneLineAndWritesNothing) {
     std::string arguments;
     const char* message;
   } cases[] = {
-      {"--from gemm-xml " + table + " --hardware a100-node", "\"gemm-xml\" is not known (allowed: gemm-csv)"},
+      {"--from gemm-xml " + table + " --hardware a100-node",
+       "\"gemm-xml\" is not known (allowed: attention-csv, gemm-csv)"},
       {"--from gemm-csv " + table, "--hardware is missing"},
       {"--from gemm-csv " + table + " --hardware dgx-h100", "--multiprocessors is missing"},
       {"--from gemm-csv " + table + " --hardware no-such", "no-such"},

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "catalog/hardware_yaml.h"
 #include "tests/unit/cli/command.h"
 #include "tests/unit/cli/published_rows.h"
 
@@ -63,7 +65,6 @@ TEST_F(PublishedMeasurements, SoftwareAndClustersOfAllRowsAreDescribed) {
 TEST_F(PublishedMeasurements, EfficienciesAreTheMediansThatTheirSourcesName) {
   std::vector<double> gemm;
   std::vector<double> additions;
-  std::vector<double> flash;
   for (const Row& row : rows_of("kernels.csv")) {
     const bool sxm = row.at("gpu") == "A100-SXM 80GB";
     if (row.at("op") == "gemm" && row.at("direction") == "fwd" && sxm && !row.at("M").empty()) {
@@ -71,10 +72,6 @@ TEST_F(PublishedMeasurements, EfficienciesAreTheMediansThatTheirSourcesName) {
       if (flops >= 100e9) {
         gemm.push_back(std::stod(row.at("efficiency_vs_312")));
       }
-    }
-    if (row.at("op") == "attention FA2" && row.at("gpu") == "A100-SXM4 80GB" &&
-        row.at("shape").ends_with("causal=yes")) {
-      flash.push_back(std::stod(row.at("efficiency_vs_312")));
     }
     if (row.at("op") == "memory-bound add" && sxm) {
       additions.push_back(std::stod(row.at("GBps")) / 2039);
@@ -89,12 +86,41 @@ TEST_F(PublishedMeasurements, EfficienciesAreTheMediansThatTheirSourcesName) {
   EXPECT_NEAR(median(gemm), 0.734, 5e-4);
   EXPECT_EQ(additions.size(), 144U);
   EXPECT_NEAR(median(additions), 0.882, 5e-4);
-  EXPECT_EQ(flash.size(), 12U);
-  EXPECT_NEAR(median(flash), 0.4985, 5e-4);
   const std::string hardware = content_of(PORTOLAN_SOURCE_DIR "/scenarios/hardware/dgx-a100-80g-hdr.yaml");
   EXPECT_NE(hardware.find("value: 0.734"), std::string::npos);
   EXPECT_NE(hardware.find("value: 0.882"), std::string::npos);
-  EXPECT_NE(hardware.find("value: 0.499"), std::string::npos);
+}
+
+// What is fitted in the hardware file is what the command that its sources name fits.
+TEST_F(PublishedMeasurements, FittedConstantsAreWhatCalibrateFinds) {
+  const ScratchFolder scratch;
+  const std::string kernels = std::string(std::getenv("PORTOLAN_TRUTH")) + "/kernels.csv";
+  const auto fit = [&](const std::string& kind) {
+    return portolan_command("calibrate --json --from " + kind + " " + kernels +
+                            " --gpu A100-SXM --hardware dgx-a100-80g-hdr --out " + scratch.file("out.yaml"))
+        .json();
+  };
+  const Hardware hardware =
+      read_hardware(PORTOLAN_SOURCE_DIR "/scenarios/hardware/dgx-a100-80g-hdr.yaml").value();
+  const auto gemms = fit("gemm-csv");
+  const GemmTiles& tiles = hardware.device.gemm_tiles.value();
+  EXPECT_EQ(gemms["gemm_points"], 946);
+  EXPECT_NEAR(gemms["error_pct"]["held_back"]["mean"].get<double>(), 9.4, 0.05);
+  EXPECT_NEAR(gemms["k_overhead"].get<double>(), tiles.k_overhead.value, 0.05);
+  ASSERT_EQ(gemms["gemm_tiles"].size(), tiles.sizes.size());
+  for (std::size_t i = 0; i < tiles.sizes.size(); ++i) {
+    EXPECT_EQ(gemms["gemm_tiles"][i]["m"], tiles.sizes[i].m);
+    EXPECT_EQ(gemms["gemm_tiles"][i]["n"], tiles.sizes[i].n);
+    EXPECT_NEAR(gemms["gemm_tiles"][i]["efficiency"].get<double>(), tiles.sizes[i].efficiency, 5e-4);
+  }
+  const auto attention = fit("attention-csv")["flash_attention"];
+  ASSERT_EQ(attention.size(), hardware.device.flash_attention.size());
+  for (std::size_t i = 0; i < attention.size(); ++i) {
+    const FlashAttention& one = hardware.device.flash_attention[i];
+    EXPECT_EQ(attention[i]["version"], one.version);
+    EXPECT_NEAR(attention[i]["efficiency"].get<double>(), one.efficiency.value, 5e-4);
+    EXPECT_NEAR(attention[i]["mask_overhead"].get<double>(), one.mask_overhead.value, 0.5);
+  }
 }
 
 }  // namespace

@@ -42,20 +42,29 @@ TEST(KernelCost, OfProductsIsTheRoofline) {
       81e-6);
 }
 
-TEST(KernelCost, OfFlashAttentionIsAtItsOwnShareWhereTheDeviceHasOne) {
+TEST(KernelCost, OfFlashAttentionIsAtTheShareOfItsVersionWhereTheDeviceHasOne) {
   Hardware hardware = small_hardware();
   const Kernel flash = product(1000, 1000, 1000, Bytes(6'000'000), KernelKind::kFlashAttentionForward);
   const Kernel scores = product(1000, 1000, 1000, Bytes(6'000'000), KernelKind::kAttentionScoresForward);
   // 2e9 FLOPs at 100e12: as attention products, 0.25 of it; then at 0.4: 50 us. Launch 1 us.
   EXPECT_DOUBLE_EQ(time_s(hardware, flash), 81e-6);
-  hardware.device.flash_attention_efficiency.value = 0.4;
+  hardware.device.flash_attention = {{.version = 2, .efficiency = {0.4, ""}, .mask_overhead = {500, ""}}};
   EXPECT_DOUBLE_EQ(time_s(hardware, flash), 51e-6);
   EXPECT_DOUBLE_EQ(time_s(hardware, scores), 81e-6);
   // Measured attention products speak for a flash kernel only where it has no share of its own.
   hardware.device.gemm_points = {{GemmLayout::kAttention, 1, 1000, 1000, 1000, FlopsPerSecond(20e12)}};
   EXPECT_DOUBLE_EQ(time_s(hardware, scores), 100e-6);
   EXPECT_DOUBLE_EQ(time_s(hardware, flash), 51e-6);
-  hardware.device.flash_attention_efficiency.value = 0;
+  SoftwareProfile software;
+  Kernel masked = flash;
+  masked.shape.sequence = 2000;
+  const auto time = [&] { return KernelCost(hardware, Precision::kBf16, software).time(masked).value; };
+  EXPECT_DOUBLE_EQ(time(), 51e-6);
+  software.flash_skips_masked.value = true;  // 500 tokens more than 2000
+  EXPECT_DOUBLE_EQ(time(), 63.5e-6);
+  software.flash_version.value = 1;  // which the device says nothing of
+  EXPECT_DOUBLE_EQ(time(), 100e-6);
+  hardware.device.flash_attention.clear();
   EXPECT_DOUBLE_EQ(time_s(hardware, flash), 100e-6);
 }
 

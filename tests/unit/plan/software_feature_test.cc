@@ -78,6 +78,9 @@ std::vector<Toggle> toggles() {
   const Scenario llama = llama_of_eight_layers();
   Scenario flash = gpt;
   flash.software.flash_attention.value = true;
+  flash.hardware.device.flash_attention = {
+      {.version = 1, .efficiency = {0.3, ""}, .mask_overhead = {300, ""}},
+      {.version = 2, .efficiency = {0.6, ""}, .mask_overhead = {300, ""}}};
   Scenario one_channel = gpt;
   one_channel.software.communicator_channels.value = 1;
   Scenario small_channels = gpt;
@@ -112,6 +115,7 @@ std::vector<Toggle> toggles() {
       {"flash_attention: true", gpt, one_stage, [](S& s) { s.flash_attention.value = true; }, kDown, kDown,
        kDown},
       {"flash_skips_masked: true", flash, one_stage, [](S& s) { s.flash_skips_masked.value = true; }, kDown},
+      {"flash_version: 1", flash, one_stage, [](S& s) { s.flash_version.value = 1; }, kUp},
       {"fused_norms: false", llama, one_stage, [](S& s) { s.fused_norms.value = false; }, kUp, kUp, kUp},
       {"fused_activation: false", llama, one_stage, [](S& s) { s.fused_activation.value = false; }, kUp, kUp,
        kUp},
@@ -256,7 +260,7 @@ TEST(SoftwareFeature, AHostThatIsSlowerThanTheDeviceSetsThePace) {
   const auto forward_of_a_layer = [&] {
     const Program program = lower(scenario, strategy);
     const Cluster cluster = Cluster::build(scenario.hardware).value();
-    const KernelCost cost(scenario.hardware, strategy.precision, scenario.software.host_launch.value);
+    const KernelCost cost(scenario.hardware, strategy.precision, scenario.software);
     const CostedProgram costed = fold(program, cost, cluster, Fidelity::kFolded);
     for (std::size_t t = 0; t < program.stages[0].templates.size(); ++t) {
       const std::vector<Op>& ops = program.stages[0].templates[t].ops;

@@ -194,6 +194,21 @@ TEST(FindProblem, NamesTilesOfProducts) {
   });
 }
 
+TEST(FindProblem, NamesVersionsOfFlashAttention) {
+  const auto with = [](std::vector<FlashAttention> versions) {
+    return [=](Hardware& h) { h.device.flash_attention = versions; };
+  };
+  expect_problems({
+      {with({{0, {0.5, ""}, {}}}), "device.flash_attention", "version 0 is not allowed"},
+      {with({{2, {0.5, ""}, {}}, {2, {0.5, ""}, {}}}), "device.flash_attention",
+       "version 2 is there twice (must"},
+      {with({{2, {1.5, ""}, {}}}), "device.flash_attention", "version 2: efficiency 1.5"},
+      {with({{2, {kNan, ""}, {}}}), "device.flash_attention", "version 2: efficiency nan"},
+      {with({{2, {0.5, ""}, {-1, ""}}}), "device.flash_attention", "version 2: mask_overhead -1"},
+      {with({{2, {0.5, ""}, {kInfinity, ""}}}), "device.flash_attention", "version 2: mask_overhead inf"},
+  });
+}
+
 TEST(FindProblem, NamesMeasuredPoints) {
   expect_problems({
       {[](Hardware& h) { h.device.gemm_points = {{.m = 0, .n = 1, .k = 1, .rate = FlopsPerSecond(1)}}; },
