@@ -12,7 +12,7 @@ namespace portolan {
 
 namespace {
 
-constexpr std::size_t kFewestRows = 8;
+constexpr std::size_t kFewestKernels = 8;
 
 using Rows = std::vector<const AttentionRow*>;
 
@@ -102,9 +102,9 @@ Result<std::vector<AttentionFit>> fit_flash_attention(const std::vector<Attentio
   }
   std::vector<AttentionFit> fits;
   for (const auto& [version, of_version] : versions) {
-    if (of_version.size() < kFewestRows) {
+    if (of_version.size() < kFewestKernels) {
       return bad_input(fmt::format("version {}: {} kernels (must be at least {})", version, of_version.size(),
-                                   kFewestRows));
+                                   kFewestKernels));
     }
     if (std::none_of(of_version.begin(), of_version.end(),
                      [](const AttentionRow* row) { return row->causal; })) {

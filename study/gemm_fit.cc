@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::array<std::pair<std::int64_t, std::int64_t>, 4> kSizes = {
     {{256, 128}, {128, 128}, {128, 64}, {64, 64}}};
-constexpr std::size_t kFewestRows = 20;
+constexpr std::size_t kFewestProducts = 20;
 constexpr std::size_t kFolds = 5;
 
 /// A product with what its time depends on.
@@ -158,9 +158,9 @@ Result<GemmFit> fit_gemm_tiles(const std::vector<GemmRow>& rows, const DeviceSpe
     sample.shape.gemm_k = row.k;
     samples.push_back(sample);
   }
-  if (samples.size() < kFewestRows) {
+  if (samples.size() < kFewestProducts) {
     return bad_input(
-        fmt::format("{} products of 1 GFLOP or more (must be at least {})", samples.size(), kFewestRows));
+        fmt::format("{} products of 1 GFLOP or more (must be at least {})", samples.size(), kFewestProducts));
   }
   result.num_rows = std::ssize(samples);
   result.num_shapes = std::ssize(folds);
