@@ -79,6 +79,14 @@ Result<Enum> parse_word(std::string_view value) {
   return refused(value, fmt::format("is not known (allowed: {})", list_words(words<Enum>())));
 }
 
+Result<ScheduleKind> parse_schedule(std::string_view value) {
+  if (value == "zb-v" || value == "dualpipe") {
+    return refused(value,
+                   fmt::format("is not available yet (allowed: {})", list_words(words<ScheduleKind>())));
+  }
+  return parse_word<ScheduleKind>(value);
+}
+
 Result<Bytes> parse_bucket(std::string_view value) {
   return value == "0" ? Result<Bytes>(Bytes(0)) : parse_bytes(value);
 }
@@ -190,7 +198,7 @@ constexpr std::array<StrategyWord, 20> kWords{{
     {"virtual_stages", setter<&C::virtual_stages, &parse_count<1, 1000>>()},
     {"sequence_parallel", setter<&C::sequence_parallel, &parse_flag>()},
     {"microbatch", setter<&C::microbatch_size, &parse_microbatch>()},
-    {"schedule", setter<&C::schedule, &parse_word<ScheduleKind>>()},
+    {"schedule", setter<&C::schedule, &parse_schedule>()},
     {"zero", setter<&C::zero_stage, &parse_count<0, 3>>()},
     {"zero_group", setter<&C::zero_group, &parse_count<0, kMostRanks>>()},
     {"recompute", setter<&C::recompute, &parse_recompute>()},

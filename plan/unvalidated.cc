@@ -53,6 +53,7 @@ Traffic traffic_of(const FlowSet& set, const ClusterLayout& layout) {
 struct Use {
   std::set<KernelKind> kernels;
   std::set<CollectiveKind> collectives;
+  std::set<CollectiveAlgorithm> algorithms;  ///< of those that are not measured whole
   bool sends = false;
   bool recomputes = false;
   bool fp8_products = false;
@@ -122,6 +123,9 @@ class UseOfProgram {
       use_.sends = true;
     }
     if (!has_points(hardware_, is_collective ? measured_name(op.collective) : "send_receive")) {
+      if (is_collective) {
+        use_.algorithms.insert(op.algorithm);
+      }
       (is_collective ? use_.ring : use_.send).add(traffic);
     }
   }
@@ -249,6 +253,12 @@ void add_what_was_not_measured(const Hardware& hardware, const Use& use, FigureL
         !has_points(hardware, measured_name(kind))) {
       list.add(std::string("collective.") + std::string(measured_name(kind)),
                "links at the efficiency of all-reduce; none was measured");
+    }
+  }
+  for (const CollectiveAlgorithm algorithm : use.algorithms) {
+    if (algorithm != CollectiveAlgorithm::kRing) {
+      list.add(std::string("aggregation.") + std::string(algorithm_name(algorithm)),
+               "links at the efficiency of rings; no other algorithm was measured");
     }
   }
   if ((use.sends || use.collectives.contains(CollectiveKind::kShift)) &&

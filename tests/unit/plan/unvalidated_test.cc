@@ -161,6 +161,16 @@ TEST(UnvalidatedFigures, CollectivesOfTheirOwnMeasurementAreLeftOut) {
   EXPECT_EQ(names(scenario, strategy), kDevice) << "all is measured: no figure of a link enters";
 }
 
+TEST(UnvalidatedFigures, AlgorithmsButRingsAreDerived) {
+  const Scenario scenario = nothing_measured(4);
+  Strategy strategy = sample_strategy(scenario, {.data = 4});
+  const std::set<std::string> ring = names(scenario, strategy);
+  strategy.gradient_aggregation.algorithm = CollectiveAlgorithm::kTree;
+  EXPECT_EQ(names(scenario, strategy), with(ring, {"aggregation.tree"}));
+  strategy.gradient_aggregation.algorithm = CollectiveAlgorithm::kHierarchical;
+  EXPECT_EQ(names(scenario, strategy), with(ring, {"aggregation.hierarchical"}));
+}
+
 TEST(UnvalidatedFigures, KernelsOfTheirOwnMeasurementAreLeftOut) {
   Scenario scenario = nothing_measured(1);
   const Strategy strategy = sample_strategy(scenario, {});
