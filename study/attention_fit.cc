@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
-#include <nlopt.hpp>
 #include <set>
+
+#include "study/minimum.h"
 
 namespace portolan {
 
@@ -23,31 +25,15 @@ double ratio(double efficiency, double mask_overhead, FlopsPerSecond peak, const
 }
 
 FlashAttention fit(const Rows& rows, FlopsPerSecond peak) {
-  struct Problem {
-    const Rows& rows;
-    FlopsPerSecond peak;
-  } problem{rows, peak};
-  const auto mean_log_error = [](const std::vector<double>& x, std::vector<double>&, void* data) {
-    const auto& of = *static_cast<const Problem*>(data);
+  const auto mean_log_error = [&](const std::vector<double>& x) {
     double sum = 0;
-    for (const AttentionRow* row : of.rows) {
-      sum += std::abs(std::log(ratio(x[0], x[1] * 1000, of.peak, *row)));
+    for (const AttentionRow* row : rows) {
+      sum += std::abs(std::log(ratio(x[0], x[1] * 1000, peak, *row)));
     }
-    return sum / static_cast<double>(of.rows.size());
+    return sum / static_cast<double>(rows.size());
   };
-  nlopt::opt optimizer(nlopt::LN_SBPLX, 2);
-  optimizer.set_lower_bounds({0.01, 0});
-  optimizer.set_upper_bounds({1, 10});
-  optimizer.set_ftol_rel(1e-7);
-  optimizer.set_maxeval(4000);
-  optimizer.set_min_objective(mean_log_error, &problem);
-  std::vector<double> x = {0.5, 0.3};
-  double error = 0;
-  try {
-    optimizer.optimize(x, error);
-  } catch (const nlopt::roundoff_limited&) {
-    // x is the best so far
-  }
+  const std::vector<double> x =
+      find_minimum(mean_log_error, {.least = {0.01, 0}, .most = {1, 10}}, {0.5, 0.3}).at;
   return {.version = rows.front()->version, .efficiency = {x[0], ""}, .mask_overhead = {x[1] * 1000, ""}};
 }
 

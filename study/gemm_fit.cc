@@ -6,13 +6,14 @@
 #include <array>
 #include <cmath>
 #include <map>
-#include <nlopt.hpp>
+#include <optional>
 #include <utility>
 
 #include "catalog/words.h"
 #include "model/kernel.h"
 #include "plan/gemm_tiles.h"
 #include "plan/legality.h"
+#include "study/minimum.h"
 
 namespace portolan {
 
@@ -26,6 +27,7 @@ constexpr std::size_t kFolds = 5;
 /// A product with what its time depends on.
 struct Sample {
   KernelShape shape;
+  Flops flops;
   FlopsPerSecond peak;
   Seconds memory;  ///< least time for its factors and its result
   Seconds time;    ///< launch apart
@@ -54,41 +56,22 @@ double mean_log_error(const GemmTiles& tiles, const std::vector<const Sample*>& 
 }
 
 GemmTiles fit(const std::vector<const Sample*>& samples, std::int64_t multiprocessors) {
-  nlopt::opt optimizer(nlopt::LN_SBPLX, static_cast<unsigned>(kSizes.size() + 1));
-  std::vector<double> least(kSizes.size() + 1, 0.05), most(kSizes.size() + 1, 1.0);
-  least[0] = 0;
-  most[0] = 2048;
-  optimizer.set_lower_bounds(least);
-  optimizer.set_upper_bounds(most);
-  optimizer.set_ftol_rel(1e-6);
-  optimizer.set_maxeval(4000);
-  struct Problem {
-    const std::vector<const Sample*>& samples;
-    std::int64_t multiprocessors;
-  } problem{samples, multiprocessors};
-  optimizer.set_min_objective(
-      [](const std::vector<double>& x, std::vector<double>&, void* data) {
-        const auto& of = *static_cast<const Problem*>(data);
-        return mean_log_error(tiles_of(x, of.multiprocessors), of.samples);
-      },
-      &problem);
-  std::vector<double> best;
-  double best_error = 1e300;
+  Bounds bounds{std::vector<double>(kSizes.size() + 1, 0.05), std::vector<double>(kSizes.size() + 1, 1.0)};
+  bounds.least[0] = 0;
+  bounds.most[0] = 2048;
+  const auto error = [&](const std::vector<double>& x) {
+    return mean_log_error(tiles_of(x, multiprocessors), samples);
+  };
+  std::optional<Minimum> best;
   for (const double k_overhead : {30.0, 100.0, 300.0}) {
-    std::vector<double> x(kSizes.size() + 1, 0.7);
-    x[0] = k_overhead;
-    double error = mean_log_error(tiles_of(x, multiprocessors), samples);
-    try {
-      optimizer.optimize(x, error);
-    } catch (const nlopt::roundoff_limited&) {
-      // x is the best so far
-    }
-    if (error < best_error) {
-      best_error = error;
-      best = x;
+    std::vector<double> start(kSizes.size() + 1, 0.7);
+    start[0] = k_overhead;
+    const Minimum found = find_minimum(error, bounds, std::move(start));
+    if (!best || found.error < best->error) {
+      best = found;
     }
   }
-  return tiles_of(best, multiprocessors);
+  return tiles_of(best->at, multiprocessors);
 }
 
 /// Sizes without which no sample's prediction changes are left out.
@@ -112,11 +95,7 @@ double error_pct(Seconds prediction, const Sample& sample) {
 /// The share of peak that is in the middle.
 FitError with_one_share(const std::vector<Sample>& samples) {
   std::vector<double> shares;
-  const auto at_peak = [](const Sample& s) {
-    return Flops(2.0 * static_cast<double>(s.shape.gemm_batch) * static_cast<double>(s.shape.gemm_m) *
-                 static_cast<double>(s.shape.gemm_n) * static_cast<double>(s.shape.gemm_k)) /
-           s.peak;
-  };
+  const auto at_peak = [](const Sample& sample) { return sample.flops / sample.peak; };
   for (const Sample& sample : samples) {
     shares.push_back(at_peak(sample) / sample.time);
   }
@@ -151,7 +130,12 @@ Result<GemmFit> fit_gemm_tiles(const std::vector<GemmRow>& rows, const DeviceSpe
     const std::int64_t elements = row.batch * (row.m * row.k + row.k * row.n + row.m * row.n);
     const Seconds memory = Bytes(elements * compute_bytes(row.precision)) /
                            (device.memory_bandwidth.value * device.memory_efficiency.value);
-    Sample sample{.shape = {}, .peak = peak->second.value, .memory = memory, .time = time, .fold = fold};
+    Sample sample{.shape = {},
+                  .flops = row.flops(),
+                  .peak = peak->second.value,
+                  .memory = memory,
+                  .time = time,
+                  .fold = fold};
     sample.shape.gemm_batch = row.batch;
     sample.shape.gemm_m = row.m;
     sample.shape.gemm_n = row.n;

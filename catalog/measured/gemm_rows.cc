@@ -2,36 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <optional>
-#include <utility>
 
 #include "catalog/measured/csv_table.h"
+#include "catalog/measured/csv_words.h"
 
 namespace portolan {
 
 namespace {
 
 constexpr std::int64_t kMostSize = std::int64_t{1} << 24;
-
-/// The first of the names that the column's text begins with: "bf16 in, fp32 out" is bf16.
-Result<Precision> factor_precision(const CsvFields& fields) {
-  constexpr std::array<std::pair<std::string_view, Precision>, 5> kNames = {{{"fp16", Precision::kFp16},
-                                                                             {"bf16", Precision::kBf16},
-                                                                             {"fp8", Precision::kFp8},
-                                                                             {"tf32", Precision::kTf32},
-                                                                             {"fp32", Precision::kFp32}}};
-  const std::string text = fields.text("dtype");
-  if (text.empty()) {
-    return Precision::kFp16;
-  }
-  for (const auto& [name, precision] : kNames) {
-    if (text.starts_with(name)) {
-      return precision;
-    }
-  }
-  return fields.refused("dtype", "is not known (allowed: fp16, bf16, fp8, tf32, fp32, or nothing)");
-}
 
 /// Nothing where the row is no forward product with its sizes and its time.
 Result<std::optional<GemmRow>> read_gemm_row(const CsvTable& table, const CsvTable::Row& record) {
@@ -56,7 +36,8 @@ Result<std::optional<GemmRow>> read_gemm_row(const CsvTable& table, const CsvTab
               .n = *n,
               .k = *k,
               .time = {}};
-  PORTOLAN_TRY(row.precision, factor_precision(fields));
+  PORTOLAN_TRY(const std::optional<Precision> precision, precision_of(fields, "dtype"));
+  row.precision = precision.value_or(row.precision);
   row.time = milliseconds ? Seconds(*milliseconds * 1e-3) : row.flops() / FlopsPerSecond(*tera * 1e12);
   return std::optional(row);
 }

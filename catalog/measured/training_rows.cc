@@ -2,41 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <cctype>
-#include <initializer_list>
 #include <set>
 #include <utility>
 
 #include "catalog/measured/csv_table.h"
+#include "catalog/measured/csv_words.h"
 
 namespace portolan {
 
 namespace {
-
-/// Lower case, letters and digits; everything else separates.
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words(1);
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0) {
-      words.back() += static_cast<char>(std::tolower(byte));
-    } else if (!words.back().empty()) {
-      words.emplace_back();
-    }
-  }
-  if (words.back().empty()) {
-    words.pop_back();
-  }
-  return words;
-}
-
-bool has_any(const std::vector<std::string>& words, std::initializer_list<std::string_view> any) {
-  return std::any_of(any.begin(), any.end(), [&](std::string_view word) {
-    return std::find(words.begin(), words.end(), word) != words.end();
-  });
-}
 
 /// "yes", "yes (v2)", "v1" or "no", as the table's columns of this kind have them.
 Result<std::optional<bool>> yes_or_no(const CsvFields& fields, std::string_view column) {
@@ -52,25 +26,6 @@ Result<std::optional<bool>> yes_or_no(const CsvFields& fields, std::string_view 
     return std::optional(true);
   }
   return fields.refused(column, "is not known (allowed: yes, no, v1, v2, v3, or nothing)");
-}
-
-Result<void> read_precision(const CsvFields& fields, TrainingRow& row) {
-  constexpr std::array<std::pair<std::string_view, Precision>, 5> kNames = {{{"fp16", Precision::kFp16},
-                                                                             {"bf16", Precision::kBf16},
-                                                                             {"fp8", Precision::kFp8},
-                                                                             {"tf32", Precision::kTf32},
-                                                                             {"fp32", Precision::kFp32}}};
-  const std::vector<std::string> words = words_of(fields.text("precision"));
-  if (words.empty()) {
-    return {};
-  }
-  for (const auto& [name, precision] : kNames) {
-    if (has_any(words, {name})) {
-      row.precision = precision;
-      return {};
-    }
-  }
-  return fields.refused("precision", "is not known (allowed: fp16, bf16, fp8, tf32, fp32, or nothing)");
 }
 
 /// What is sharded, by the names that frameworks give it: a ZeRO stage (Rajbhandari et al. 2020, arXiv
@@ -148,7 +103,7 @@ Result<TrainingRow> read_row(const CsvTable& table, const CsvTable::Row& record)
   }
   PORTOLAN_TRY(row.sequence_parallel, yes_or_no(fields, "seq_parallel"));
   PORTOLAN_TRY(row.flash_attention, yes_or_no(fields, "flash_attn"));
-  PORTOLAN_CHECK_OK(read_precision(fields, row));
+  PORTOLAN_TRY(row.precision, precision_of(fields, "precision"));
   PORTOLAN_CHECK_OK(read_sharding(fields, row));
   return row;
 }

@@ -155,8 +155,8 @@ TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
 }
 
 // One piece of hardware has one set of constants, in whatever cluster it is.
-TEST(ShippedFiles, MatrixProductsOfAllA100AreAlike) {
-  std::optional<GemmTiles> first;
+TEST(ShippedFiles, KernelsOfAllA100AreAlike) {
+  std::optional<DeviceSpec> first;
   for (const Hardware& hardware : shipped_hardware()) {
     const bool is_a100 = hardware.device.peak.at(Precision::kFp32).value == FlopsPerSecond(19.5e12);
     EXPECT_EQ(hardware.device.gemm_tiles.has_value(), is_a100) << hardware.name;
@@ -164,8 +164,10 @@ TEST(ShippedFiles, MatrixProductsOfAllA100AreAlike) {
       EXPECT_EQ(hardware.device.flash_attention.size(), 2U) << hardware.name;
     }
     if (is_a100) {
-      EXPECT_EQ(hardware.device.gemm_tiles, first ? first : hardware.device.gemm_tiles) << hardware.name;
-      first = hardware.device.gemm_tiles;
+      first = first ? first : hardware.device;
+      EXPECT_EQ(hardware.device.gemm_tiles, first->gemm_tiles) << hardware.name;
+      EXPECT_EQ(hardware.device.flash_attention, first->flash_attention) << hardware.name;
+      EXPECT_EQ(hardware.device.kernel_rates, first->kernel_rates) << hardware.name;
     }
   }
   EXPECT_TRUE(first);
