@@ -1,30 +1,9 @@
 #include "plan/communication_prices.h"
 
-#include <algorithm>
-
 #include "plan/group_flows.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
-
-namespace {
-
-/// Of a collective's groups, the most.
-std::int32_t num_members(const Placement& placement, const Op& op) {
-  const std::int32_t count = placement.num_along(op.axes);
-  switch (op.group) {
-    case GroupKind::kAxes:
-      return count;
-    case GroupKind::kFirstAndLastStage:
-      return std::min(count, 2);
-    case GroupKind::kBlock:
-      return std::min(op.group_size, count);
-    case GroupKind::kStride:
-      return (count + op.group_size - 1) / op.group_size;
-  }
-  return count;
-}
-
-}  // namespace
 
 CommunicationLine CommunicationPrices::line(const Placement& placement, const Op& op, std::int32_t stage) {
   Op priced;
@@ -38,7 +17,7 @@ CommunicationLine CommunicationPrices::line(const Placement& placement, const Op
   }
   priced.bytes = Bytes(kGibi);
   if (op.kind == OpKind::kCollective) {
-    if (num_members(placement, op) == 1) {
+    if (group_size_of(placement, 0, op) == 1) {  // no group has more members than the first
       return {};
     }
     priced.collective = op.collective;

@@ -69,7 +69,7 @@ class UseCount {
 
  private:
   double seconds(LinkIndex link, double bytes) const {
-    return bytes / cluster_.links()[static_cast<std::size_t>(link)].bandwidth.value;
+    return bytes / cluster_.link_bandwidths()[static_cast<std::size_t>(link)].value;
   }
 
   void count_slots(std::size_t s) {

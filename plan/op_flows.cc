@@ -34,22 +34,18 @@ const OpFlows& OpFlowsTable::of(const Op& op, std::int32_t stage) {
   } else if (op.kind == OpKind::kCollective && op.group == GroupKind::kFirstAndLastStage) {
     stage = 0;
   }
-  const OpKind kind = is_receive ? OpKind::kSend : op.kind;
-  const std::int32_t peer_offset = is_receive ? -op.peer_offset : op.peer_offset;
+  Op shape = flow_shape(op);
+  if (is_receive) {
+    shape.kind = OpKind::kSend;
+    shape.peer_offset = -op.peer_offset;
+  }
   std::deque<Known>& of_stage = known_[static_cast<std::size_t>(stage)];
   const auto found = std::find_if(of_stage.begin(), of_stage.end(), [&](const Known& known) {
-    const Op& shape = known.shape;
-    return shape.kind == kind && shape.bytes == op.bytes && shape.collective == op.collective &&
-           shape.algorithm == op.algorithm && shape.group == op.group && shape.axes == op.axes &&
-           shape.group_size == op.group_size && shape.peer_offset == peer_offset &&
-           shape.to_host == op.to_host;
+    return known.shape.bytes == shape.bytes && flow_alike(known.shape, shape);
   });
   if (found != of_stage.end()) {
     return found->flows;
   }
-  Op shape = flow_shape(op);
-  shape.kind = kind;
-  shape.peer_offset = peer_offset;
   OpFlows flows = find(shape, stage);
   return of_stage.emplace_back(Known{std::move(shape), std::move(flows)}).flows;
 }
@@ -70,9 +66,10 @@ OpFlows OpFlowsTable::find(const Op& op, std::int32_t stage) const {
   routed.reserve(num_flows);
   std::map<std::pair<bool, std::size_t>, std::size_t> kinds;
   std::vector<LinkLoads> loads;  // by kind
+  LinkLoads of_all(2 * num_flows);
   for (const FlowSet& set : sets) {
     for (const Flow& flow : set.flows) {
-      Routed& one = routed.emplace_back(Routed{flow, set.latency, route_of(cluster_, flow).links});
+      Routed& one = routed.emplace_back(Routed{flow, set.latency, links_of(cluster_, flow)});
       const bool within_node = flow.source == kHostEnd || flow.destination == kHostEnd ||
                                cluster_.node_of(flow.source) == cluster_.node_of(flow.destination);
       const auto [place, is_new] = kinds.try_emplace({within_node, one.route.size()}, loads.size());
@@ -82,6 +79,7 @@ OpFlows OpFlowsTable::find(const Op& op, std::int32_t stage) const {
       one.kind = place->second;
       for (const LinkIndex link : one.route) {
         loads[one.kind].add(link, flow.bytes);
+        of_all.add(link, flow.bytes);
       }
     }
   }
@@ -92,11 +90,8 @@ OpFlows OpFlowsTable::find(const Op& op, std::int32_t stage) const {
     double time_s = 0;
     OpFlows::LinkBytes busiest;
     for (const LinkIndex link : candidate.route) {
-      double bytes = 0;
-      for (const LinkLoads& of_kind : loads) {
-        bytes += of_kind.at(link);
-      }
-      const double link_s = bytes / cluster_.links()[static_cast<std::size_t>(link)].bandwidth.value;
+      const double bytes = of_all.at(link);
+      const double link_s = bytes / cluster_.link_bandwidths()[static_cast<std::size_t>(link)].value;
       if (link_s > time_s) {
         time_s = link_s;
         busiest = {link, bytes};

@@ -47,42 +47,58 @@ std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, co
   return group_of(placement_of(program), rank, op);
 }
 
-std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank, const Op& op) {
+namespace {
+
+/// Places of a group's members along the op's axes: every step-th from the first on.
+struct GroupPlaces {
+  std::int32_t first = 0;
+  std::int32_t step = 1;
+  std::int32_t members = 1;
+};
+
+GroupPlaces group_places(const Placement& placement, std::int32_t rank, const Op& op) {
   const std::int32_t count = placement.num_along(op.axes);
   const std::int32_t own = placement.position_along(rank, op.axes);
-  // Places along the axes, from the first on.
-  std::int32_t first = 0, step = 1, members = count;
   switch (op.group) {
     case GroupKind::kAxes:
-      return placement.ranks_along(rank, op.axes);
+      break;
     case GroupKind::kFirstAndLastStage:
-      step = std::max(count - 1, 1);
-      members = std::min(count, 2);
-      break;
-    case GroupKind::kBlock:
-      first = own - own % op.group_size;
-      members = std::min(op.group_size, count - first);
-      break;
-    case GroupKind::kStride:
-      first = own % op.group_size;
-      step = op.group_size;
-      members = (count - first + step - 1) / step;
-      break;
+      return {.first = 0, .step = std::max(count - 1, 1), .members = std::min(count, 2)};
+    case GroupKind::kBlock: {
+      const std::int32_t first = own - own % op.group_size;
+      return {.first = first, .step = 1, .members = std::min(op.group_size, count - first)};
+    }
+    case GroupKind::kStride: {
+      const std::int32_t first = own % op.group_size;
+      return {.first = first,
+              .step = op.group_size,
+              .members = (count - first + op.group_size - 1) / op.group_size};
+    }
   }
+  return {.first = 0, .step = 1, .members = count};
+}
+
+}  // namespace
+
+std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank, const Op& op) {
+  if (op.group == GroupKind::kAxes) {
+    return placement.ranks_along(rank, op.axes);
+  }
+  const GroupPlaces places = group_places(placement, rank, op);
   std::vector<std::int32_t> ranks;
-  ranks.reserve(static_cast<std::size_t>(members));
-  for (std::int32_t i = 0; i < members; ++i) {
-    ranks.push_back(placement.rank_along(rank, op.axes, first + i * step));
+  ranks.reserve(static_cast<std::size_t>(places.members));
+  for (std::int32_t i = 0; i < places.members; ++i) {
+    ranks.push_back(placement.rank_along(rank, op.axes, places.first + i * places.step));
   }
   return ranks;
 }
 
+std::int32_t group_size_of(const Placement& placement, std::int32_t rank, const Op& op) {
+  return group_places(placement, rank, op).members;
+}
+
 std::int32_t leader_of(const Placement& placement, std::int32_t rank, const Op& op) {
-  const std::int32_t own = placement.position_along(rank, op.axes);
-  const std::int32_t first = op.group == GroupKind::kBlock    ? own - own % op.group_size
-                             : op.group == GroupKind::kStride ? own % op.group_size
-                                                              : 0;
-  return placement.rank_along(rank, op.axes, first);
+  return placement.rank_along(rank, op.axes, group_places(placement, rank, op).first);
 }
 
 std::optional<Axis> find_axis_within_kernels(const Program& program) {

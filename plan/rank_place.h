@@ -34,7 +34,8 @@ std::int32_t peer_of(const Placement& placement, std::int32_t rank, const Op& op
 /// The members of a collective, ascending; `rank` is one of them.
 std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, const Op& op);
 std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank, const Op& op);
-/// The first of them.
+/// How many they are, and the first of them.
+std::int32_t group_size_of(const Placement& placement, std::int32_t rank, const Op& op);
 std::int32_t leader_of(const Placement& placement, std::int32_t rank, const Op& op);
 
 /// An axis along which single kernels are divided over ranks, where there is one.
