@@ -91,7 +91,23 @@ GroupFlows::Slices GroupFlows::telling_slices(const Op& op, std::int32_t stage) 
   return slices;
 }
 
-std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage, const Slices& slices) const {
+ToldRails GroupFlows::told_rails(const Op& op) const {
+  const std::optional<std::int32_t> width = cluster_.rail_width();
+  const auto gpus_per_node = static_cast<std::int32_t>(cluster_.hardware().gpus_per_node);
+  for (const Axis axis : placement_.order()) {
+    if (!width || !axes_between(op).contains(axis) || placement_.degree(axis) == 1) {
+      continue;
+    }
+    const std::int32_t stride = placement_.stride(axis);
+    const std::int32_t unit = std::lcm(stride, *width);
+    const std::int32_t span = std::gcd(stride * placement_.degree(axis), gpus_per_node);
+    return span % unit == 0 ? ToldRails(unit, span) : ToldRails();
+  }
+  return {};
+}
+
+std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage, const Slices& slices,
+                                              const ToldRails& rails) const {
   Coordinates origin{};
   origin[static_cast<std::size_t>(Axis::kPipeline)] = stage;
   std::vector<std::int32_t> of_slice =
@@ -111,8 +127,11 @@ std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage, 
   std::vector<std::int32_t> ranks;
   ranks.reserve(of_slice.size() * slices.places.size());
   for (const std::int32_t place : slices.places) {
-    for (const std::int32_t rank : of_slice) {
-      ranks.push_back(rank + place * placement_.stride(slices.slowest));
+    for (const std::int32_t of_first : of_slice) {
+      const std::int32_t rank = of_first + place * placement_.stride(slices.slowest);
+      if (rails.tell(rank)) {
+        ranks.push_back(rank);
+      }
     }
   }
   if (!std::is_sorted(ranks.begin(), ranks.end())) {
@@ -128,8 +147,16 @@ bool GroupFlows::is_alike(const Op& op, std::int32_t stage, std::int32_t other) 
 }
 
 std::vector<FlowSet> GroupFlows::all_groups(const Op& op, std::int32_t stage) const {
+  return groups_of(op, stage, ToldRails());
+}
+
+std::vector<FlowSet> GroupFlows::told_groups(const Op& op, std::int32_t stage) const {
+  return groups_of(op, stage, told_rails(op));
+}
+
+std::vector<FlowSet> GroupFlows::groups_of(const Op& op, std::int32_t stage, const ToldRails& rails) const {
   std::vector<FlowSet> sets;
-  const std::vector<std::int32_t> ranks = leaders(op, stage, all_slices(op));
+  const std::vector<std::int32_t> ranks = leaders(op, stage, all_slices(op), rails);
   sets.reserve(ranks.size());
   for (const std::int32_t rank : ranks) {
     sets.push_back(of_group(op, rank));
@@ -140,8 +167,9 @@ std::vector<FlowSet> GroupFlows::all_groups(const Op& op, std::int32_t stage) co
 GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) const {
   LinkLoads loads;
   Seconds latency;
-  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage));
+  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), told_rails(op));
   // Groups within nodes share no links: one tells for all.
+  const ToldRails rails = told_rails(op);
   const bool alike =
       op.kind == OpKind::kCollective && op.group != GroupKind::kFirstAndLastStage && stay_in_nodes(op, stage);
   for (const std::int32_t rank : ranks) {
@@ -150,6 +178,13 @@ GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) con
       loads.expect(2 * set.flows.size() * ranks.size());  // most flows have their own ends
     }
     loads.add(cluster_, set);
+    for (const Flow& flow : set.flows) {
+      rails.for_each_on_core(cluster_, flow, [&](const Flow& like, const LinkList& trunks) {
+        for (const LinkIndex link : trunks) {
+          loads.add(link, like.bytes);
+        }
+      });
+    }
     latency = std::max(latency, set.latency);
     if (alike) {
       break;
@@ -163,7 +198,7 @@ bool GroupFlows::stay_in_nodes(const Op& op, std::int32_t stage) const {
   if (placement_.num_along(op.axes) > cluster_.hardware().gpus_per_node) {
     return false;
   }
-  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage));
+  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), told_rails(op));
   return std::all_of(ranks.begin(), ranks.end(), [&](std::int32_t rank) {
     return cluster_.node_of(placement_.rank_along(rank, op.axes, 0)) ==
            cluster_.node_of(placement_.rank_along(rank, op.axes, last));

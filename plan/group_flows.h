@@ -5,6 +5,7 @@
 
 #include "plan/collectives/collective_flows.h"
 #include "plan/program.h"
+#include "plan/told_rails.h"
 #include "topology/cluster.h"
 #include "topology/placement.h"
 
@@ -24,6 +25,9 @@ class GroupFlows {
   /// One set for each group of ranks of `stage` that does `op`: all (replica, rail) pairs of a send, all
   /// rails of a data-parallel collective and so on.
   std::vector<FlowSet> all_groups(const Op& op, std::int32_t stage) const;
+  /// Those of them that tell of all, by ToldRails.
+  std::vector<FlowSet> told_groups(const Op& op, std::int32_t stage) const;
+  ToldRails told_rails(const Op& op) const;
   /// Time of `op` when all groups of the stage do it together, and nothing else: by bandwidth, and latency.
   struct Time {
     Seconds transfer;
@@ -62,8 +66,10 @@ class GroupFlows {
   Slices all_slices(const Op& op) const;
   /// Those without which no link would be busier: of slices alike that share no links, one.
   Slices telling_slices(const Op& op, std::int32_t stage) const;
-  /// The first rank of each group, ascending; of a send or receive every rank of the stage.
-  std::vector<std::int32_t> leaders(const Op& op, std::int32_t stage, const Slices& slices) const;
+  /// The first rank of each group on these rails, ascending; of a send or receive every rank of the stage.
+  std::vector<std::int32_t> leaders(const Op& op, std::int32_t stage, const Slices& slices,
+                                    const ToldRails& rails) const;
+  std::vector<FlowSet> groups_of(const Op& op, std::int32_t stage, const ToldRails& rails) const;
 
   Placement placement_;
   const Cluster& cluster_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plan/collectives/link_loads.h"
+#include "plan/links_asked.h"
 
 namespace portolan {
 
@@ -45,7 +46,7 @@ class UseCount {
       : program_(program),
         cluster_(cluster),
         flows_(flows),
-        is_wanted_(cluster.links().size(), false),
+        wanted_(cluster),
         stages_(program.stages.size()) {}
 
   std::vector<StageUse>& run() {
@@ -93,9 +94,7 @@ class UseCount {
     alike.crosses_network = !flows_.groups().stay_in_nodes(op, stage);
     if (alike.crosses_network) {
       for (const OpFlows::Kind& kind : flows_.of(op, stage).kinds) {
-        for (const OpFlows::LinkBytes& load : kind.loads) {
-          alike.loads.add(load.link, load.bytes);
-        }
+        for_each_load(kind, cluster_, [&](LinkIndex link, double bytes) { alike.loads.add(link, bytes); });
       }
     } else {
       // Groups within nodes are alike, and so is what they meet.
@@ -122,7 +121,7 @@ class UseCount {
     }
     for (const Alike& alike : stages_[s].within_kernels) {
       alike.loads.for_each([&](LinkIndex link, double bytes) {
-        is_wanted_[static_cast<std::size_t>(link)] = true;
+        wanted_.add(link);
         stages_[s].by_kernels.add(link, seconds(link, bytes) * alike.repetitions);
       });
     }
@@ -161,15 +160,14 @@ class UseCount {
     for (const bool apart : {false, true}) {
       for (const auto& [flows, times] : apart ? runs_apart : runs) {
         for (const OpFlows::Kind& kind : flows->kinds) {
-          for (const auto& [link, bytes] : kind.loads) {
-            if (is_wanted_[static_cast<std::size_t>(link)]) {
-              const double time_s = seconds(link, bytes) * times;
-              others_.add(link, time_s);
-              if (apart) {
-                stages_[s].apart.add(link, time_s);
-              }
+          wanted_.for_each_load(kind, [&, times = times](std::size_t place, double bytes) {
+            const LinkIndex link = wanted_.link(place);
+            const double time_s = seconds(link, bytes) * times;
+            others_.add(link, time_s);
+            if (apart) {
+              stages_[s].apart.add(link, time_s);
             }
-          }
+          });
         }
       }
     }
@@ -178,7 +176,7 @@ class UseCount {
   const Program& program_;
   const Cluster& cluster_;
   OpFlowsTable& flows_;
-  std::vector<bool> is_wanted_;  ///< by link: crossed by a collective within kernels
+  LinksAsked wanted_;  ///< crossed by collectives within kernels
   std::vector<StageUse> stages_;
   LinkLoads others_;  ///< seconds, of all stages
 };

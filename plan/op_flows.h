@@ -23,10 +23,19 @@ struct OpFlows {
     LinkList route;                ///< of the slowest
     LinkBytes busiest;             ///< the link of `route` that takes longest for the bytes of all kinds
     double own_on_busiest = 0;     ///< bytes of this kind over it
-    std::vector<LinkBytes> loads;  ///< of all flows of this kind, each link once
+    std::vector<LinkBytes> loads;  ///< of all flows of this kind, each link once that `rails` say tells
+    ToldRails rails;
   };
   std::vector<Kind> kinds;
 };
+
+/// Calls `visit(link, bytes)` for each link that flows of the kind cross.
+template <typename Visit>
+void for_each_load(const OpFlows::Kind& kind, const Cluster& cluster, const Visit& visit) {
+  for (const OpFlows::LinkBytes& load : kind.loads) {
+    kind.rails.for_each_like(cluster, load.link, [&](LinkIndex link) { visit(link, load.bytes); });
+  }
+}
 
 /// The flows of a Program's communication ops, found once for all ops that have the same. Not thread-safe.
 class OpFlowsTable {

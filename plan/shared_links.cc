@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "plan/link_use.h"
+#include "plan/links_asked.h"
 
 namespace portolan {
 
@@ -65,32 +66,22 @@ SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
     const User* user = nullptr;
     double flows = 0;  ///< like the one that stands for them
   };
-  struct Crossed {
-    LinkIndex link = 0;
-    std::vector<FlowsOfUser> uses;
-  };
   const std::vector<User> users = users_of(program);
-  std::vector<std::int32_t> place_of(cluster.links().size(), -1);  // by link, in what follows
-  std::vector<Crossed> crossed;
+  LinksAsked crossed(cluster);
   for (const User& user : users) {
     for (const LinkIndex link : user.kind->route) {
-      std::int32_t& place = place_of[static_cast<std::size_t>(link)];
-      if (place < 0) {
-        place = static_cast<std::int32_t>(crossed.size());
-        crossed.push_back({link, {}});
-      }
+      crossed.add(link);
     }
   }
+  std::vector<std::vector<FlowsOfUser>> uses_of(crossed.size());
   for (const User& user : users) {
-    for (const OpFlows::LinkBytes& load : user.kind->loads) {
-      const std::int32_t place = place_of[static_cast<std::size_t>(load.link)];
-      if (place >= 0) {
-        crossed[static_cast<std::size_t>(place)].uses.push_back(
-            {&user, load.bytes / user.kind->slowest.bytes});
-      }
-    }
+    crossed.for_each_load(*user.kind, [&](std::size_t place, double bytes) {
+      uses_of[place].push_back({&user, bytes / user.kind->slowest.bytes});
+    });
   }
-  for (const auto& [link, uses] : crossed) {
+  for (std::size_t place = 0; place < uses_of.size(); ++place) {
+    const LinkIndex link = crossed.link(place);
+    const std::vector<FlowsOfUser>& uses = uses_of[place];
     const auto in_lane_of_first = [first = uses.front().user](const FlowsOfUser& use) {
       return use.user->stage == first->stage && use.user->lane == first->lane;
     };
@@ -106,7 +97,7 @@ SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
       const double flows = use.flows * parts;
       const auto times = static_cast<std::int32_t>(std::floor(flows + kRounding));
       std::vector<Crossing>& crossings = crossings_[use.user->kind];
-      const auto is_known = [link = link](const Crossing& known) { return known.link == link; };
+      const auto is_known = [&](const Crossing& known) { return known.link == link; };
       if (times > 0 && std::none_of(crossings.begin(), crossings.end(), is_known)) {
         crossings.push_back(
             {.link = link, .parts = parts, .times = times, .exact = std::abs(flows - times) <= kRounding});

@@ -111,7 +111,7 @@ class UseOfProgram {
       return;
     }
     Traffic traffic;
-    for (const FlowSet& set : flows_.all_groups(op, stage)) {
+    for (const FlowSet& set : flows_.told_groups(op, stage)) {
       traffic.add(traffic_of(set, layout_));
     }
     if (!traffic.nvlink && !traffic.nic) {

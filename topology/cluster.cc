@@ -243,6 +243,18 @@ LinkList Cluster::links_between(DeviceIndex source, DeviceIndex destination) con
   return rail_route(graph_->layout, source, destination).links;
 }
 
+LinkList Cluster::core_trunks_between(DeviceIndex source, DeviceIndex destination) const {
+  return portolan::core_trunks_between(graph_->layout, source, destination);
+}
+
+LinkList Cluster::moved_core_trunks(const LinkList& trunks, std::int64_t rails) const {
+  LinkList moved;
+  for (const LinkIndex trunk : trunks) {
+    moved.push_back(graph_->layout.moved_core_trunk(trunk, rails));
+  }
+  return moved;
+}
+
 bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const {
   assert(first >= 0 && first <= last && last < num_devices());
   const ClusterLayout& layout = graph_->layout;
@@ -260,6 +272,19 @@ bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int6
   // Whole pods further each payload meets the spine that is as many places further.
   return shift % (layout.nodes_per_pod * layout.gpus_per_node) == 0 && group_of(first) == group_of(last) &&
          group_of(first + shift) == group_of(last + shift);
+}
+
+std::optional<std::int32_t> Cluster::rail_width() const { return graph_->layout.rail_width(); }
+
+std::optional<std::int32_t> Cluster::place_in_node(LinkIndex link) const {
+  const auto rail = graph_->layout.rail_of_link(link);
+  return rail ? std::optional(static_cast<std::int32_t>(rail->place)) : std::nullopt;
+}
+
+LinkIndex Cluster::moved_within_nodes(LinkIndex link, std::int32_t places) const {
+  const ClusterLayout& layout = graph_->layout;
+  return static_cast<LinkIndex>(link +
+                                layout.rail_of_link(link)->links_apart * (places / *layout.rail_width()));
 }
 
 std::optional<Route> Cluster::host_route(DeviceIndex device) const {

@@ -130,6 +130,21 @@ class Cluster {
   /// last are in different pods, any pod. False also where it might be but is not obvious.
   bool is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const;
 
+  /// By how many places all devices of any payloads can be moved within their nodes, also by multiples, so
+  /// that these find the same up to core switches, on links that nobody else crosses: the GPUs of a card.
+  /// Nothing where all cards of a pod share a leaf.
+  std::optional<std::int32_t> rail_width() const;
+  /// The first place within its node of a GPU that can use the link; nothing for core trunks, which rails
+  /// share. Precondition: rail_width() has a value.
+  std::optional<std::int32_t> place_in_node(LinkIndex link) const;
+  /// The link that payloads cross instead when they are moved so. Preconditions: place_in_node(link) has a
+  /// value and is still within the node; `places` is a multiple of rail_width().
+  LinkIndex moved_within_nodes(LinkIndex link, std::int32_t places) const;
+  /// The core trunks of links_between(), the two of one core switch; and what they are when both devices are
+  /// moved to the rail that is so many further. Precondition: in their nodes.
+  LinkList core_trunks_between(DeviceIndex source, DeviceIndex destination) const;
+  LinkList moved_core_trunks(const LinkList& trunks, std::int64_t rails) const;
+
   /// Path of a payload from a GPU to its node's host, and back. Nothing where PCIe has no figures.
   std::optional<Route> host_route(DeviceIndex device) const;
   std::optional<Route> route_from_host(DeviceIndex device) const;

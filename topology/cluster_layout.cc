@@ -42,6 +42,35 @@ std::int64_t ClusterLayout::num_links() const {
   return 2 * (num_gpus() + num_nics() + num_trunks() + num_core_trunks() + num_pcie_links);
 }
 
+std::optional<std::int32_t> ClusterLayout::rail_width() const {
+  if (nics_per_node == 0) {
+    return 1;
+  }
+  return leaves_per_pod == nics_per_node ? std::optional(narrow(gpus_per_nic())) : std::nullopt;
+}
+
+std::optional<ClusterLayout::RailOfLink> ClusterLayout::rail_of_link(LinkIndex link) const {
+  const std::int64_t width = *rail_width();
+  const auto of_gpu = [&](std::int64_t gpu) { return RailOfLink{gpu % gpus_per_node, 2 * width}; };
+  std::int64_t pair = link / 2;  // a direction each
+  if (pair < num_gpus()) {
+    return of_gpu(pair);
+  }
+  pair -= num_gpus();
+  if (pair < num_nics()) {
+    return RailOfLink{pair % nics_per_node * width, 2};
+  }
+  pair -= num_nics();
+  if (pair < num_trunks()) {
+    return RailOfLink{pair / spines_per_group % leaves_per_pod * width, 2 * spines_per_group};
+  }
+  pair -= num_trunks();
+  if (pair < num_core_trunks()) {
+    return std::nullopt;
+  }
+  return of_gpu(pair - num_core_trunks());
+}
+
 VertexIndex ClusterLayout::gpu_vertex(std::int64_t gpu) const { return narrow(gpu); }
 VertexIndex ClusterLayout::nvswitch_vertex(std::int64_t node) const { return narrow(num_gpus() + node); }
 VertexIndex ClusterLayout::host_vertex(std::int64_t node) const {
@@ -79,6 +108,11 @@ LinkIndex ClusterLayout::core_trunk_up(std::int64_t spine, std::int64_t core) co
 }
 LinkIndex ClusterLayout::core_trunk_down(std::int64_t spine, std::int64_t core) const {
   return core_trunk_up(spine, core) + 1;
+}
+LinkIndex ClusterLayout::moved_core_trunk(LinkIndex trunk, std::int64_t cores) const {
+  const std::int64_t first = 2 * (num_gpus() + num_nics() + num_trunks());
+  const std::int64_t core = (trunk - first) / 2 % num_cores;
+  return narrow(trunk + 2 * ((core + cores) % num_cores - core));
 }
 LinkIndex ClusterLayout::pcie_up(std::int64_t gpu) const {
   return narrow(num_links() - 2 * (num_gpus() - gpu));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "topology/cluster.h"
 #include "topology/hardware.h"
@@ -59,6 +60,16 @@ struct ClusterLayout {
     return gpu / (gpus_per_node / pcie_switches_per_node);
   }
 
+  /// Of GPUs, in places; nothing where all cards of a pod share a leaf.
+  std::optional<std::int32_t> rail_width() const;
+  /// Where a link lies among those of a node's rails; nothing for core trunks, which rails share.
+  /// Precondition: rail_width() has a value.
+  struct RailOfLink {
+    std::int64_t place = 0;        ///< within the node, of the first GPU that can use it
+    std::int64_t links_apart = 0;  ///< how far on its like is for the next card
+  };
+  std::optional<RailOfLink> rail_of_link(LinkIndex link) const;
+
   VertexIndex gpu_vertex(std::int64_t gpu) const;
   VertexIndex nvswitch_vertex(std::int64_t node) const;
   VertexIndex host_vertex(std::int64_t node) const;
@@ -78,6 +89,8 @@ struct ClusterLayout {
   LinkIndex trunk_down(std::int64_t leaf, std::int64_t spine) const;
   LinkIndex core_trunk_up(std::int64_t spine, std::int64_t core) const;
   LinkIndex core_trunk_down(std::int64_t spine, std::int64_t core) const;
+  /// Of the same spine, to the core switch that is so many further; after the last comes the first.
+  LinkIndex moved_core_trunk(LinkIndex trunk, std::int64_t cores) const;
   LinkIndex pcie_up(std::int64_t gpu) const;
   LinkIndex pcie_down(std::int64_t gpu) const;
 };

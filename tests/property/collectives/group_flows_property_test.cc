@@ -5,80 +5,11 @@
 
 #include "plan/collectives/link_loads.h"
 #include "plan/group_flows.h"
+#include "tests/property/collectives/placed_ops.h"
 #include "tests/property/thinned.h"
-#include "tests/property/topology/small_clusters.h"
 
 namespace portolan {
 namespace {
-
-/// Twelve nodes in pods, groups of pods and rails as small clusters have them.
-std::vector<Hardware> machines() {
-  std::vector<Hardware> list;
-  for (Hardware hardware : small_hardware()) {
-    if (hardware.num_nodes == 4 && hardware.gpus_per_node % 2 == 0) {
-      hardware.num_nodes = 12;
-      if (!find_problem(hardware)) {
-        list.push_back(hardware);
-      }
-    }
-  }
-  return list;
-}
-
-/// Every way to cut the GPUs along three axes, in two orders.
-std::vector<Placement> placements(std::int32_t num_gpus) {
-  std::vector<Placement> list;
-  for (std::int32_t tensor = 1; tensor <= num_gpus; ++tensor) {
-    for (std::int32_t data = 1; num_gpus % tensor == 0 && data <= num_gpus / tensor; ++data) {
-      if (num_gpus / tensor % data != 0) {
-        continue;
-      }
-      const std::array<std::int32_t, kNumAxes> degrees = {tensor, 1, 1, data, num_gpus / tensor / data};
-      list.push_back({degrees, {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData, Axis::kPipeline}});
-      list.push_back({degrees, {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kData}});
-    }
-  }
-  return list;
-}
-
-std::vector<Op> ops(const Placement& placement) {
-  std::vector<Op> list;
-  for (const Axis axis : {Axis::kTensor, Axis::kData}) {
-    Op op;
-    op.kind = OpKind::kCollective;
-    op.axes = {axis};
-    op.bytes = Bytes(840);
-    for (const CollectiveKind kind : {CollectiveKind::kReduceScatter, CollectiveKind::kAllToAll}) {
-      op.collective = kind;
-      list.push_back(op);
-    }
-    op.collective = CollectiveKind::kAllGather;
-    op.group_size = 2;
-    for (const GroupKind group : {GroupKind::kBlock, GroupKind::kStride}) {
-      op.group = group;
-      list.push_back(op);
-    }
-  }
-  if (const std::int32_t stages = placement.degree(Axis::kPipeline); stages > 1) {
-    Op op;
-    op.kind = OpKind::kSend;
-    op.axes = {Axis::kPipeline};
-    op.bytes = Bytes(840);
-    for (const std::int32_t offset : {1, 1 - stages}) {
-      op.peer_offset = offset;
-      list.push_back(op);
-    }
-    op.kind = OpKind::kCollective;
-    op.group = GroupKind::kFirstAndLastStage;
-    list.push_back(op);
-  }
-  return list;
-}
-
-bool runs_on(const Placement& placement, const Op& op, std::int32_t stage) {
-  const std::int32_t peer = stage + op.peer_offset;
-  return op.kind == OpKind::kCollective || (peer >= 0 && peer < placement.degree(Axis::kPipeline));
-}
 
 /// By the loads of every flow of every group.
 GroupFlows::Time time_of_all(const GroupFlows& flows, const Cluster& cluster, const Op& op,
@@ -96,11 +27,11 @@ GroupFlows::Time time_of_all(const GroupFlows& flows, const Cluster& cluster, co
 /// are said to be alike are.
 TEST(GroupFlows, TimeOfGroupsTogetherIsThatOfEveryFlowOfAll) {
   std::int64_t num_checked = 0, num_alike = 0;
-  for (const Hardware& hardware : thinned(machines())) {
+  for (const Hardware& hardware : thinned(twelve_node_machines())) {
     const Cluster cluster = Cluster::build(hardware).value();
     for (const Placement& placement : placements(static_cast<std::int32_t>(cluster.num_devices()))) {
       const GroupFlows flows(placement, cluster);
-      for (const Op& op : ops(placement)) {
+      for (const Op& op : communication_ops(placement)) {
         std::vector<GroupFlows::Time> times;
         std::vector<std::int32_t> stages;
         for (std::int32_t stage = 0; stage < placement.degree(Axis::kPipeline); ++stage) {
