@@ -178,18 +178,12 @@ GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) con
       loads.expect(2 * set.flows.size() * ranks.size());  // most flows have their own ends
     }
     loads.add(cluster_, set);
-    for (const Flow& flow : set.flows) {
-      rails.for_each_on_core(cluster_, flow, [&](const Flow& like, const LinkList& trunks) {
-        for (const LinkIndex link : trunks) {
-          loads.add(link, like.bytes);
-        }
-      });
-    }
     latency = std::max(latency, set.latency);
     if (alike) {
       break;
     }
   }
+  rails.add_others_on_core(cluster_, loads);
   return {.transfer = loads.busiest(cluster_), .latency = latency};
 }
 

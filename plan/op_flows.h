@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "plan/group_flows.h"
@@ -27,6 +28,7 @@ struct OpFlows {
     ToldRails rails;
   };
   std::vector<Kind> kinds;
+  bool one_latency = true;  ///< all groups have
 };
 
 /// Calls `visit(link, bytes)` for each link that flows of the kind cross.
@@ -56,7 +58,8 @@ class OpFlowsTable {
     OpFlows flows;
   };
 
-  OpFlows find(const Op& op, std::int32_t stage) const;
+  /// From those of another size, or of a stage that sits alike.
+  std::optional<OpFlows> known_elsewhere(const Op& op, std::int32_t stage) const;
 
   GroupFlows groups_;
   const Cluster& cluster_;

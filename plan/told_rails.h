@@ -1,9 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
-#include "plan/collectives/flow_set.h"
 #include "topology/cluster.h"
 
 namespace portolan {
@@ -39,18 +40,35 @@ class ToldRails {
       visit(cluster.moved_within_nodes(told, i * unit_));
     }
   }
-  /// Calls `visit(flow, core_trunks)` for each flow on other rails of which `told` tells and that crosses
-  /// core trunks: what is on these must be added up.
+  /// Calls `visit(trunk, places)` for each flow on other rails of which one that crosses the core trunk
+  /// `told` tells: what it crosses instead, and by how many places it is moved.
   template <typename Visit>
-  void for_each_on_core(const Cluster& cluster, const Flow& told, const Visit& visit) const {
-    if (times() == 1 || told.source == kHostEnd || told.destination == kHostEnd) {
-      return;
+  void for_each_other_on_core(const Cluster& cluster, LinkIndex told, const Visit& visit) const {
+    const Cluster::CoreTrunks trunks = cluster.core_trunks_beside(told);
+    const std::int32_t rails_in_unit = unit_ / *cluster.rail_width();
+    for (std::int32_t i = 1; i < times(); ++i) {
+      visit(trunks.at(i * rails_in_unit), i * unit_);
     }
-    const LinkList trunks = cluster.core_trunks_between(told.source, told.destination);
-    for (std::int32_t moved = unit_; !trunks.empty() && moved < span_; moved += unit_) {
-      visit(Flow{told.source + moved, told.destination + moved, told.bytes},
-            cluster.moved_core_trunks(trunks, moved / *cluster.rail_width()));
+  }
+  /// Adds to the loads of what tells that of the others on core trunks. Returns those that what tells
+  /// crosses.
+  template <typename Loads>
+  std::vector<LinkIndex> add_others_on_core(const Cluster& cluster, Loads& loads) const {
+    std::vector<LinkIndex> told;
+    std::vector<double> bytes;
+    if (times() > 1) {
+      loads.for_each([&](LinkIndex link, double on_link) {
+        if (cluster.is_core_trunk(link)) {
+          told.push_back(link);
+          bytes.push_back(on_link);
+        }
+      });
     }
+    for (std::size_t i = 0; i < told.size(); ++i) {
+      for_each_other_on_core(cluster, told[i],
+                             [&](LinkIndex trunk, std::int32_t) { loads.add(trunk, bytes[i]); });
+    }
+    return told;
   }
 
   bool operator==(const ToldRails&) const = default;

@@ -243,16 +243,13 @@ LinkList Cluster::links_between(DeviceIndex source, DeviceIndex destination) con
   return rail_route(graph_->layout, source, destination).links;
 }
 
-LinkList Cluster::core_trunks_between(DeviceIndex source, DeviceIndex destination) const {
-  return portolan::core_trunks_between(graph_->layout, source, destination);
-}
+bool Cluster::is_core_trunk(LinkIndex link) const { return graph_->layout.is_core_trunk(link); }
 
-LinkList Cluster::moved_core_trunks(const LinkList& trunks, std::int64_t rails) const {
-  LinkList moved;
-  for (const LinkIndex trunk : trunks) {
-    moved.push_back(graph_->layout.moved_core_trunk(trunk, rails));
-  }
-  return moved;
+Cluster::CoreTrunks Cluster::core_trunks_beside(LinkIndex trunk) const {
+  const auto place = static_cast<std::int32_t>(graph_->layout.core_of(trunk));
+  return {.first = trunk - 2 * place,
+          .count = static_cast<std::int32_t>(graph_->layout.num_cores),
+          .place = place};
 }
 
 bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const {
@@ -269,9 +266,19 @@ bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int6
   if (pod_of(first) == pod_of(last)) {
     return pod_of(first + shift) == pod_of(last + shift);
   }
-  // Whole pods further each payload meets the spine that is as many places further.
-  return shift % (layout.nodes_per_pod * layout.gpus_per_node) == 0 && group_of(first) == group_of(last) &&
-         group_of(first + shift) == group_of(last + shift);
+  if (group_of(first) == group_of(last)) {
+    // Whole pods further each payload meets the spine that is as many places further.
+    return shift % (layout.nodes_per_pod * layout.gpus_per_node) == 0 &&
+           group_of(first + shift) == group_of(last + shift);
+  }
+  // Whole groups further the same spine of the group, and so the core switch that is as many further for all.
+  const std::int64_t nodes = shift / layout.gpus_per_node;
+  return nodes % (layout.nodes_per_pod * layout.pods_per_group) == 0 &&
+         layout.numbers_in(nodes) % layout.spines_per_group == 0;
+}
+
+LinkIndex Cluster::moved(LinkIndex link, std::int64_t shift) const {
+  return graph_->layout.moved_by_nodes(link, shift / graph_->layout.gpus_per_node);
 }
 
 std::optional<std::int32_t> Cluster::rail_width() const { return graph_->layout.rail_width(); }

@@ -129,6 +129,8 @@ class Cluster {
   /// whether those of the two places share no link, where no node holds devices of both, nor, if first and
   /// last are in different pods, any pod. False also where it might be but is not obvious.
   bool is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const;
+  /// The link that such payloads find in place of `link`. Precondition: they cross it, and are alike.
+  LinkIndex moved(LinkIndex link, std::int64_t shift) const;
 
   /// By how many places all devices of any payloads can be moved within their nodes, also by multiples, so
   /// that these find the same up to core switches, on links that nobody else crosses: the GPUs of a card.
@@ -140,10 +142,18 @@ class Cluster {
   /// The link that payloads cross instead when they are moved so. Preconditions: place_in_node(link) has a
   /// value and is still within the node; `places` is a multiple of rail_width().
   LinkIndex moved_within_nodes(LinkIndex link, std::int32_t places) const;
-  /// The core trunks of links_between(), the two of one core switch; and what they are when both devices are
-  /// moved to the rail that is so many further. Precondition: in their nodes.
-  LinkList core_trunks_between(DeviceIndex source, DeviceIndex destination) const;
-  LinkList moved_core_trunks(const LinkList& trunks, std::int64_t rails) const;
+  bool is_core_trunk(LinkIndex link) const;
+  /// The core trunks of a spine in one direction, and the place of one among them: payloads that are moved so
+  /// many rails further within their nodes cross the one that is as many places further; after the last comes
+  /// the first.
+  struct CoreTrunks {
+    LinkIndex first = 0;
+    std::int32_t count = 0;
+    std::int32_t place = 0;
+
+    LinkIndex at(std::int32_t further) const { return first + 2 * ((place + further) % count); }
+  };
+  CoreTrunks core_trunks_beside(LinkIndex trunk) const;
 
   /// Path of a payload from a GPU to its node's host, and back. Nothing where PCIe has no figures.
   std::optional<Route> host_route(DeviceIndex device) const;

@@ -13,6 +13,9 @@ std::int32_t narrow(std::int64_t index) {
   return static_cast<std::int32_t>(index);
 }
 
+/// Into 0 .. count - 1.
+std::int64_t wrapped(std::int64_t place, std::int64_t count) { return (place % count + count) % count; }
+
 }  // namespace
 
 ClusterLayout::ClusterLayout(const Hardware& hardware)
@@ -109,11 +112,38 @@ LinkIndex ClusterLayout::core_trunk_up(std::int64_t spine, std::int64_t core) co
 LinkIndex ClusterLayout::core_trunk_down(std::int64_t spine, std::int64_t core) const {
   return core_trunk_up(spine, core) + 1;
 }
-LinkIndex ClusterLayout::moved_core_trunk(LinkIndex trunk, std::int64_t cores) const {
-  const std::int64_t first = 2 * (num_gpus() + num_nics() + num_trunks());
-  const std::int64_t core = (trunk - first) / 2 % num_cores;
-  return narrow(trunk + 2 * ((core + cores) % num_cores - core));
+LinkIndex ClusterLayout::moved_by_nodes(LinkIndex link, std::int64_t nodes) const {
+  const std::int64_t gpu_links_apart = 2 * nodes * gpus_per_node;
+  std::int64_t pair = link / 2;  // a direction each
+  if (pair < num_gpus()) {
+    return narrow(link + gpu_links_apart);
+  }
+  pair -= num_gpus();
+  if (pair < num_nics()) {
+    return narrow(link + 2 * nodes * nics_per_node);
+  }
+  pair -= num_nics();
+  const std::int64_t direction = link % 2;
+  if (pair < num_trunks()) {
+    const std::int64_t leaf = pair / spines_per_group + nodes / nodes_per_pod * leaves_per_pod;
+    const std::int64_t place = wrapped(pair + numbers_in(nodes), spines_per_group);
+    return narrow(2 * (num_gpus() + num_nics() + leaf * spines_per_group + place) + direction);
+  }
+  pair -= num_trunks();
+  if (pair < num_core_trunks()) {
+    const std::int64_t spines = nodes / (nodes_per_pod * pods_per_group) * spines_per_group;
+    const std::int64_t turns = numbers_in(nodes) / spines_per_group;
+    const std::int64_t core = core_of(link);
+    const std::int64_t moved = wrapped(core + turns * leaves_per_pod, num_cores);
+    return narrow(link + 2 * (spines * num_cores + moved - core));
+  }
+  return narrow(link + gpu_links_apart);
 }
+
+std::int64_t ClusterLayout::core_of(LinkIndex core_trunk) const {
+  return (core_trunk / 2 - num_gpus() - num_nics() - num_trunks()) % num_cores;
+}
+
 LinkIndex ClusterLayout::pcie_up(std::int64_t gpu) const {
   return narrow(num_links() - 2 * (num_gpus() - gpu));
 }

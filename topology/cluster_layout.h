@@ -89,8 +89,16 @@ struct ClusterLayout {
   LinkIndex trunk_down(std::int64_t leaf, std::int64_t spine) const;
   LinkIndex core_trunk_up(std::int64_t spine, std::int64_t core) const;
   LinkIndex core_trunk_down(std::int64_t spine, std::int64_t core) const;
-  /// Of the same spine, to the core switch that is so many further; after the last comes the first.
-  LinkIndex moved_core_trunk(LinkIndex trunk, std::int64_t cores) const;
+  /// How many cards of a rail so many nodes have; without rails, cards.
+  std::int64_t numbers_in(std::int64_t nodes) const { return nodes * nics_per_node / leaves_per_pod; }
+  /// What payloads cross instead of `link` that are moved by so many nodes: whole pods, if it is a trunk,
+  /// whole groups with as many cards of a rail for each spine, if it is a core trunk.
+  LinkIndex moved_by_nodes(LinkIndex link, std::int64_t nodes) const;
+  bool is_core_trunk(LinkIndex link) const {
+    const std::int64_t place = link / 2 - num_gpus() - num_nics() - num_trunks();
+    return place >= 0 && place < num_core_trunks();
+  }
+  std::int64_t core_of(LinkIndex core_trunk) const;
   LinkIndex pcie_up(std::int64_t gpu) const;
   LinkIndex pcie_down(std::int64_t gpu) const;
 };

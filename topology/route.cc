@@ -83,20 +83,4 @@ Route rail_route(const ClusterLayout& layout, DeviceIndex source, DeviceIndex de
   return route;
 }
 
-LinkList core_trunks_between(const ClusterLayout& layout, DeviceIndex source, DeviceIndex destination) {
-  const auto group_of = [&](DeviceIndex device) {
-    return layout.group_of_pod(layout.pod_of_node(layout.node_of_gpu(device)));
-  };
-  LinkList links;
-  if (layout.num_groups <= 1) {
-    return links;
-  }
-  const std::int64_t source_group = group_of(source);
-  const std::int64_t destination_group = group_of(destination);
-  if (source_group != destination_group) {
-    append_core_trunks(layout, source_group, destination_group, layout.nic_of_gpu(destination), links);
-  }
-  return links;
-}
-
 }  // namespace portolan

@@ -9,7 +9,4 @@ namespace portolan {
 /// allocation. Latency is left zero: it belongs to the links. Empty when source == destination.
 Route rail_route(const ClusterLayout& layout, DeviceIndex source, DeviceIndex destination);
 
-/// Those of them that are core trunks.
-LinkList core_trunks_between(const ClusterLayout& layout, DeviceIndex source, DeviceIndex destination);
-
 }  // namespace portolan

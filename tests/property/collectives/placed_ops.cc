@@ -44,6 +44,8 @@ std::vector<Op> communication_ops(const Placement& placement) {
       list.push_back(op);
     }
     op.collective = CollectiveKind::kAllGather;
+    op.bytes = Bytes(630);
+    list.push_back(op);
     op.group_size = 2;
     for (const GroupKind group : {GroupKind::kBlock, GroupKind::kStride}) {
       op.group = group;
