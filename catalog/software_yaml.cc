@@ -24,6 +24,7 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("fused_logits_conversion", software.fused_logits_conversion);
   section.optional("cross_entropy_passes", software.cross_entropy_passes, WholeRange{2, 16});
   section.optional("host_launch", software.host_launch);
+  section.optional("checkpoint_pause", software.checkpoint_pause);
   section.optional("flash_attention", software.flash_attention);
   section.optional("flash_skips_masked", software.flash_skips_masked);
   section.optional("flash_version", software.flash_version, WholeRange{1, 1000});
@@ -85,6 +86,7 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("fused_logits_conversion", software.fused_logits_conversion)
       .set("cross_entropy_passes", software.cross_entropy_passes)
       .set("host_launch", software.host_launch)
+      .set("checkpoint_pause", software.checkpoint_pause)
       .set("flash_attention", software.flash_attention)
       .set("flash_skips_masked", software.flash_skips_masked)
       .set("flash_version", software.flash_version)

@@ -13,9 +13,13 @@
 #include "catalog/hardware_yaml.h"
 #include "catalog/measured/attention_rows.h"
 #include "catalog/measured/gemm_rows.h"
+#include "catalog/measured/training_rows.h"
+#include "catalog/software_yaml.h"
+#include "cli/evaluation.h"
 #include "cli/json_output.h"
 #include "report/fit_report.h"
 #include "study/attention_fit.h"
+#include "study/checkpoint_fit.h"
 #include "study/gemm_fit.h"
 
 namespace portolan {
@@ -107,21 +111,54 @@ Result<void> from_attention(const Session& session, const CalibrateFromArguments
   return {};
 }
 
+Result<void> from_steps(const Session& session, const CalibrateFromArguments& arguments,
+                        const std::string& text) {
+  if (arguments.software.empty()) {
+    return bad_input("--software is missing: names of software profiles whose steps are used");
+  }
+  PORTOLAN_TRY(const CatalogPaths paths, session.catalog_paths());
+  PORTOLAN_TRY(const std::filesystem::path path,
+               find_in_catalog(paths, "software", arguments.software.front()));
+  PORTOLAN_TRY(SoftwareProfile profile, read_software(path));
+  PORTOLAN_TRY(const std::vector<TrainingRow> rows, read_training_rows(text, arguments.file));
+  const TaskPredictor predict = make_task_predictor(
+      Fidelity::kClosedForm, num_allowed_cores(), [&](std::size_t done, std::size_t total) {
+        session.show_progress("predicting", static_cast<double>(done) / static_cast<double>(total));
+      });
+  const Result<CheckpointFit> fit = fit_checkpoint_pause(rows, arguments.software, paths, predict);
+  session.end_progress();
+  if (!fit) {
+    return in_file(arguments, fit.error());
+  }
+  profile.checkpoint_pause = {
+      fit->pause, fmt::format("mean of what steps of {} sources in {} ask for", fit->sources.size(),
+                              std::filesystem::path(arguments.file).filename().string())};
+  PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_software(profile)));
+  session.json() ? session.print_json(checkpoint_fit_json(*fit))
+                 : session.print(checkpoint_fit_table(*fit, session.width()));
+  return {};
+}
+
+Result<void> from_kernels(const Session& session, const CalibrateFromArguments& arguments,
+                          const std::string& text) {
+  PORTOLAN_TRY(Hardware hardware, base_hardware(session, arguments.hardware));
+  return arguments.kind == "gemm-csv" ? from_gemms(session, arguments, std::move(hardware), text)
+                                      : from_attention(session, arguments, std::move(hardware), text);
+}
+
 }  // namespace
 
 Result<void> calibrate_from(const Session& session, const CalibrateFromArguments& arguments) {
-  const bool gemms = arguments.kind == "gemm-csv";
-  if (!gemms && arguments.kind != "attention-csv") {
-    return bad_input(
-        fmt::format("--from: \"{}\" is not known (allowed: attention-csv, gemm-csv)", arguments.kind));
+  const bool steps = arguments.kind == "step-csv";
+  if (!steps && arguments.kind != "gemm-csv" && arguments.kind != "attention-csv") {
+    return bad_input(fmt::format("--from: \"{}\" is not known (allowed: attention-csv, gemm-csv, step-csv)",
+                                 arguments.kind));
   }
   PORTOLAN_CHECK_OK(Session::check_out(arguments.out));
-  PORTOLAN_TRY(Hardware hardware, base_hardware(session, arguments.hardware));
   PORTOLAN_TRY(const std::string text, read_file(arguments.file));
-  PORTOLAN_CHECK_OK(gemms ? from_gemms(session, arguments, std::move(hardware), text)
-                          : from_attention(session, arguments, std::move(hardware), text));
+  PORTOLAN_CHECK_OK(steps ? from_steps(session, arguments, text) : from_kernels(session, arguments, text));
   if (!session.json()) {
-    session.print(fmt::format("\nhardware: {}\n", arguments.out));
+    session.print(fmt::format("\n{}: {}\n", steps ? "software" : "hardware", arguments.out));
   }
   return {};
 }

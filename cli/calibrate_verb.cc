@@ -75,13 +75,20 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
       "Example: portolan calibrate --device host --out build/this-machine.yaml\n"
       "         portolan calibrate --from gemm-csv products.csv --hardware my-cluster.yaml --out new.yaml");
   verb->add_option("--device", arguments->device, "host")->type_name("NAME");
-  verb->add_option("--out", arguments->out, "Hardware file to write")->type_name("FILE")->required();
-  verb->add_option("--from", arguments->from,
-                   "gemm-csv FILE or attention-csv FILE: measured kernels (docs/calibrate.md)")
+  verb->add_option("--out", arguments->out, "Hardware file, or software profile, to write")
+      ->type_name("FILE")
+      ->required();
+  verb->add_option(
+          "--from", arguments->from,
+          "gemm-csv, attention-csv or step-csv, and a file: what others measured (docs/calibrate.md)")
       ->expected(2)
       ->type_name("KIND FILE");
   verb->add_option("--hardware", arguments->tables.hardware, "With --from: the hardware file to fill in")
       ->type_name("NAME|FILE");
+  verb->add_option("--software", arguments->tables.software,
+                   "With --from step-csv: profiles whose steps are used; the first is filled in")
+      ->delimiter(',')
+      ->type_name("NAME,...");
   verb->add_option("--gpu", arguments->tables.gpu, "With --from: only rows whose gpu begins so")
       ->type_name("TEXT");
   verb->add_option("--multiprocessors", arguments->tables.multiprocessors,

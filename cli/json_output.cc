@@ -145,6 +145,20 @@ Json fit_error_json(const FitError& error) {
 
 }  // namespace
 
+std::string checkpoint_fit_json(const CheckpointFit& fit) {
+  Json sources = Json::array();
+  for (const CheckpointFitOfSource& source : fit.sources) {
+    sources.push_back({{"source_family", source.source_family},
+                       {"rows", source.num_rows},
+                       {"pause_s", source.pause.value},
+                       {"error_pct",
+                        {{"without", source.without_pct},
+                         {"fitted", source.fitted_pct},
+                         {"crossed", source.crossed_pct}}}});
+  }
+  return Json{{"checkpoint_pause_s", fit.pause.value}, {"sources", sources}}.dump(2);
+}
+
 std::string attention_fit_json(const std::vector<AttentionFit>& fits, std::int64_t num_others) {
   Json versions = Json::array();
   for (const AttentionFit& fit : fits) {

@@ -38,6 +38,10 @@ class KernelCost {
   Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
     return std::max(host_launch_ * static_cast<double>(num_kernels) - device_time, Seconds(0));
   }
+  /// Of so many layers that recompute.
+  Seconds checkpoint_pause(std::int64_t num_layers) const {
+    return checkpoint_pause_ * static_cast<double>(num_layers);
+  }
 
  private:
   Seconds flash_time(const Kernel& kernel, const FlashAttention& flash) const;
@@ -49,6 +53,7 @@ class KernelCost {
   FlopsPerSecond peak_;
   FlopsPerSecond fp8_peak_;
   Seconds host_launch_;
+  Seconds checkpoint_pause_;
   std::optional<FlashAttention> flash_;
   bool flash_skips_masked_;
   std::vector<std::vector<KernelRate>> rates_;  ///< by kernel kind, ascending size

@@ -178,7 +178,7 @@ Seconds compute_time(const Op& op, const KernelCost& cost) {
   if (op.phase != Phase::kOptimizer) {
     time += cost.host_excess(time, std::ssize(op.kernels));
   }
-  return time;
+  return time + cost.checkpoint_pause(op.recomputed_layers);
 }
 
 /// What the ops of one stage take: compute, and collectives within kernels that meet nothing.

@@ -66,6 +66,7 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision, const Soft
       peak_(device_.peak.at(wide_precision(precision)).value),
       fp8_peak_(device_.peak.at(precision).value),
       host_launch_(software.host_launch.value),
+      checkpoint_pause_(software.checkpoint_pause.value),
       flash_skips_masked_(software.flash_skips_masked.value),
       rates_(kNumKernelKinds) {
   if (const FlashAttention* flash = find_flash_attention(device_, software.flash_version.value)) {

@@ -57,6 +57,8 @@ struct SoftwareProfile {
   Sourced<std::int64_t> optimizer_bytes_per_parameter{12, ""};
   /// Recomputation runs all kernels of a group again, also those whose results are not read.
   Sourced<bool> recompute_whole_group{true, ""};
+  /// What a layer that recomputes loses beside its kernels, once each microbatch.
+  Sourced<Seconds> checkpoint_pause{Seconds(0), ""};
   /// Tensor-parallel communication of backward runs beside the weight-gradient products.
   Sourced<bool> tensor_overlap{false, ""};
   /// A pipeline send carries one tensor-parallel shard; the receiver gathers the others in its node.

@@ -60,6 +60,7 @@ class BlockPricing {
   Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
     return cost_.host_excess(device_time, num_kernels);
   }
+  Seconds checkpoint_pause() const { return cost_.checkpoint_pause(1); }
 
  private:
   static Op op_of(const Kernel& kernel) {
@@ -129,6 +130,12 @@ class BlockWalk {
     num_kernels_ = 0;
   }
 
+  /// Adds time in which no kernel runs.
+  void pause(Seconds time, Seconds& compute) {
+    compute += time;
+    clock_ += time;
+  }
+
   /// After the last kernel: what this pass asks of the wire, and when.
   WireTime wire() const {
     WireTime wire = wire_;
@@ -182,6 +189,9 @@ BlockTime block_time_alone(const Block& block, const Recomputed& recomputed, boo
     }
   }
   again.end_op(time.recompute);
+  if (std::find(recomputed.kernels.begin(), recomputed.kernels.end(), true) != recomputed.kernels.end()) {
+    again.pause(pricing.checkpoint_pause(), time.recompute);
+  }
   const std::vector<bool> put_off =
       split_backward ? weight_gradient_kernels(block) : std::vector<bool>(block.backward.size(), false);
   BlockWalk weight(pricing);

@@ -308,6 +308,7 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Use
             s.logits_in_fp32.value && compute_bytes(strategy.precision) != 4);
   list.note("software.cross_entropy_passes", s.cross_entropy_passes, true);
   list.note("software.host_launch", s.host_launch, true);
+  list.note("software.checkpoint_pause", s.checkpoint_pause, use.recomputes);
   list.note("software.gradient_bytes", s.gradient_bytes, true);
   list.note("software.optimizer_bytes_per_parameter", s.optimizer_bytes_per_parameter, true);
   list.note("software.recompute_whole_group", s.recompute_whole_group, use.recomputes);

@@ -98,6 +98,7 @@ SoftwareProfile sample_software() {
   software.fused_logits_conversion = {false, "logits"};
   software.cross_entropy_passes = {7, "passes"};
   software.host_launch = {Seconds(1e-5), "host", true};
+  software.checkpoint_pause = {Seconds(2e-3), "pause"};
   software.flash_attention = {true, "flash"};
   software.flash_skips_masked = {true, "skips"};
   software.flash_version = {1, "the first"};
