@@ -213,20 +213,58 @@ JsonValue write_device(const DeviceSpec& device, Notation notation) {
       .take();
 }
 
+/// What describes the network stands alone or, where it has a source of its own, as a figure.
+template <typename T, typename... Rules>
+void read_count(DocumentSection& section, std::string_view key, T& count, Hardware& hardware,
+                const Rules&... rules) {
+  Sourced<T> figure{count, ""};
+  if (section.optional(key, figure, rules...)) {
+    count = figure.value;
+    if (find_entry(section.node(), key)->value.kind == DocumentNode::Kind::kMapping) {
+      hardware.count_sources[std::string(key)] = {figure.source, figure.unvalidated};
+    }
+  }
+}
+
+template <typename T>
+void write_count(NotatedObject& object, std::string_view key, const T& count, const Hardware& hardware) {
+  if (const auto known = hardware.count_sources.find(std::string(key));
+      known != hardware.count_sources.end()) {
+    object.set(key, Sourced<T>{count, known->second.source, known->second.unvalidated});
+  } else {
+    object.set(key, count);
+  }
+}
+
+void read_network(DocumentSection& section, Hardware& hardware) {
+  constexpr WholeRange kAny{0, 1'000'000};
+  read_count(section, "nics_per_node", hardware.nics_per_node, hardware, kAny);        // default 0
+  read_count(section, "rails", hardware.rails, hardware);                              // default true
+  read_count(section, "nodes_per_pod", hardware.nodes_per_pod, hardware, kAny);        // default num_nodes
+  read_count(section, "spines", hardware.spines, hardware, kAny);                      // default 0: one tier
+  read_count(section, "links_per_trunk", hardware.links_per_trunk, hardware, kLinks);  // default 1
+  read_count(section, "pods_per_group", hardware.pods_per_group, hardware, kAny);      // default 0: all
+  read_count(section, "core_switches", hardware.core_switches, hardware, kAny);  // default 0: no third tier
+  read_count(section, "links_per_core_trunk", hardware.links_per_core_trunk, hardware, kLinks);  // default 1
+}
+
+void write_network(NotatedObject& object, const Hardware& hardware) {
+  write_count(object, "nics_per_node", hardware.nics_per_node, hardware);
+  write_count(object, "rails", hardware.rails, hardware);
+  write_count(object, "nodes_per_pod", hardware.nodes_per_pod, hardware);
+  write_count(object, "spines", hardware.spines, hardware);
+  write_count(object, "links_per_trunk", hardware.links_per_trunk, hardware);
+  write_count(object, "pods_per_group", hardware.pods_per_group, hardware);
+  write_count(object, "core_switches", hardware.core_switches, hardware);
+  write_count(object, "links_per_core_trunk", hardware.links_per_core_trunk, hardware);
+}
+
 void read_cluster(DocumentSection& section, Hardware& hardware) {
   section.required("name", hardware.name);
   section.required("num_nodes", hardware.num_nodes, WholeRange{1, 1'000'000});
   section.required("gpus_per_node", hardware.gpus_per_node, WholeRange{1, 1'000'000});
-  section.optional("nics_per_node", hardware.nics_per_node, WholeRange{0, 1'000'000});  // default 0
-  section.optional("rails", hardware.rails);                                            // default true
   hardware.nodes_per_pod = hardware.num_nodes;
-  section.optional("nodes_per_pod", hardware.nodes_per_pod, WholeRange{0, 1'000'000});  // default num_nodes
-  section.optional("spines", hardware.spines, WholeRange{0, 1'000'000});                // default 0: one tier
-  section.optional("links_per_trunk", hardware.links_per_trunk, kLinks);                // default 1
-  section.optional("pods_per_group", hardware.pods_per_group, WholeRange{0, 1'000'000});  // default 0: all
-  section.optional("core_switches", hardware.core_switches,
-                   WholeRange{0, 1'000'000});  // default 0: no third tier
-  section.optional("links_per_core_trunk", hardware.links_per_core_trunk, kLinks);  // default 1
+  read_network(section, hardware);
   section.section("device", [&](DocumentSection& inner) { read_device(inner, hardware.device); });
   section.section("nvlink", [&](DocumentSection& inner) { read_link(inner, hardware.nvlink); });
   section.optional_section("pcie",
@@ -250,16 +288,9 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
   NotatedObject object(notation);
   object.set("name", hardware.name)
       .set("num_nodes", hardware.num_nodes)
-      .set("gpus_per_node", hardware.gpus_per_node)
-      .set("nics_per_node", hardware.nics_per_node)
-      .set("rails", hardware.rails)
-      .set("nodes_per_pod", hardware.nodes_per_pod)
-      .set("spines", hardware.spines)
-      .set("links_per_trunk", hardware.links_per_trunk)
-      .set("pods_per_group", hardware.pods_per_group)
-      .set("core_switches", hardware.core_switches)
-      .set("links_per_core_trunk", hardware.links_per_core_trunk)
-      .set_json("device", write_device(hardware.device, notation))
+      .set("gpus_per_node", hardware.gpus_per_node);
+  write_network(object, hardware);
+  object.set_json("device", write_device(hardware.device, notation))
       .set_json("nvlink", write_link(hardware.nvlink, notation));
   if (hardware.pcie) {
     object.set_json("pcie", write_link(*hardware.pcie, notation));

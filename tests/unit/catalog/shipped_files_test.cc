@@ -154,6 +154,28 @@ TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
   }
 }
 
+// Where several nodes are joined, the file says whence that is known: of no cluster is it published, and one
+// is made up.
+TEST(ShippedFiles, EveryNetworkSaysWhereItIsFrom) {
+  int num_networks = 0;
+  for (const Hardware& hardware : shipped_hardware()) {
+    if (hardware.num_nodes == 1) {
+      continue;
+    }
+    ++num_networks;
+    const std::string key = hardware.count_sources.contains("nodes_per_pod") ? "nodes_per_pod" : "spines";
+    ASSERT_TRUE(hardware.count_sources.contains(key)) << hardware.name;
+    const CountSource& network = hardware.count_sources.at(key);
+    EXPECT_EQ(network.unvalidated, hardware.name != "a100-oversubscribed-4to1") << hardware.name;
+    for (const auto& [count, from] : hardware.count_sources) {
+      EXPECT_FALSE(from.source.empty()) << hardware.name << " " << count;
+      EXPECT_EQ(from.source.find(hardware.name + ".yaml"), std::string::npos)
+          << hardware.name << " " << count;
+    }
+  }
+  EXPECT_EQ(num_networks, 18);
+}
+
 // One piece of hardware has one set of constants, in whatever cluster it is.
 TEST(ShippedFiles, KernelsOfAllA100AreAlike) {
   std::optional<DeviceSpec> first;
