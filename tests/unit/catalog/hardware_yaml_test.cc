@@ -203,8 +203,8 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
 }
 
 TEST(HardwareYaml, ADeviceOrAMissingFileIsAnError) {
-  EXPECT_EQ(read_hardware("/nowhere.yaml").error().message, "/nowhere.yaml: no such file");
-  EXPECT_EQ(read_hardware("/dev/zero").error().message, "/dev/zero: is not a regular file");
+  EXPECT_EQ(read_hardware("/nowhere.yaml", {}).error().message, "/nowhere.yaml: no such file");
+  EXPECT_EQ(read_hardware("/dev/zero", {}).error().message, "/dev/zero: is not a regular file");
 }
 
 }  // namespace
