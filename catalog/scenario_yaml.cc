@@ -137,8 +137,7 @@ Result<Scenario> read_scenario_text(std::string_view text, const std::filesystem
   PORTOLAN_TRY(const DocumentNode root, parse_yaml(text, file.string()));
   Scenario scenario;
   scenario.name = file.stem().string();
-  return resolve(root, {.paths = paths, .folder = file.parent_path(), .hardware_file = hardware_file},
-                 std::move(scenario));
+  return resolve(root, {.paths = paths, .hardware_file = hardware_file}, std::move(scenario));
 }
 
 Result<Scenario> read_scenario(const std::filesystem::path& path, const CatalogPaths& paths,

@@ -30,12 +30,12 @@ Result<Hardware> base_hardware(const Session& session, const std::string& hardwa
   if (hardware.empty()) {
     return bad_input("--hardware is missing: --from fills in a hardware file that is there");
   }
-  if (is_path(hardware)) {
-    return read_hardware(hardware);
-  }
   PORTOLAN_TRY(const CatalogPaths paths, session.catalog_paths());
+  if (is_path(hardware)) {
+    return read_hardware(hardware, paths);
+  }
   PORTOLAN_TRY(const std::filesystem::path path, find_in_catalog(paths, "hardware", hardware));
-  return read_hardware(path);
+  return read_hardware(path, paths);
 }
 
 Result<std::int64_t> num_multiprocessors(const CalibrateFromArguments& arguments, const DeviceSpec& device) {

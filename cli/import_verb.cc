@@ -62,6 +62,9 @@ void visit_keys(const ImportedHardware& hardware, Visit visit) {
   visit("nodes_per_pod", "nodes_per_pod", hardware.nodes_per_pod);
   visit("spines", "spines", hardware.spines);
   visit("nvlink.bandwidth", "nvlink_bandwidth_bytes_per_s", hardware.nvlink_bandwidth);
+  visit("pcie.bandwidth", "pcie_bandwidth_bytes_per_s",
+        hardware.pcie_bandwidth.value_or(Imported<BytesPerSecond>{
+            .value = {}, .source = "no input says it: no pcie, never a bottleneck"}));
   visit("nic.bandwidth", "nic_bandwidth_bytes_per_s", hardware.nic_bandwidth);
   visit("trunk.bandwidth", "trunk_bandwidth_bytes_per_s", hardware.trunk_bandwidth);
 }

@@ -54,7 +54,7 @@ Session::Session(fs::path shipped_scenarios, std::string command_line)
 void Session::add_common_options(CLI::App& verb) {
   verb.add_flag("--json", json_, "Print one JSON object for machines, nothing else");
   verb.add_option("--catalog", catalogs_,
-                  "Folder with hardware, model and software files, searched before the shipped ones")
+                  "Folder with hardware, device, model and software files, searched before the shipped ones")
       ->type_name("DIR");
 }
 

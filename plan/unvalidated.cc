@@ -228,6 +228,26 @@ void note_device(const DeviceSpec& device, Precision precision, std::int64_t fla
   list.note("device.power_idle", device.power_idle, energy);
 }
 
+/// What is assumed of the network's cards and switches.
+void note_counts(const Hardware& hardware, const Use& use, FigureList& list) {
+  Traffic traffic = use.ring;
+  traffic.add(use.send);
+  const auto note = [&](const char* key, bool used) {
+    const auto known = hardware.count_sources.find(key);
+    if (used && known != hardware.count_sources.end() && known->second.unvalidated) {
+      list.add(key, known->second.source);
+    }
+  };
+  note("nics_per_node", traffic.nic);
+  note("rails", traffic.nic);
+  note("nodes_per_pod", traffic.nic);
+  note("spines", hardware.spines > 0 ? traffic.trunk : traffic.nic);
+  note("links_per_trunk", traffic.trunk);
+  note("pods_per_group", traffic.trunk);
+  note("core_switches", hardware.core_switches > 0 ? traffic.core_trunk : traffic.trunk);
+  note("links_per_core_trunk", traffic.core_trunk);
+}
+
 void note_links(const Hardware& hardware, const Use& use, FigureList& list) {
   const auto link = [&](const std::string& name, const LinkSpec& spec, bool Traffic::*crossed) {
     const bool used = use.ring.*crossed || use.send.*crossed;
@@ -337,6 +357,7 @@ std::vector<UnvalidatedFigure> unvalidated_figures(const Scenario& scenario, con
   const Use use = UseOfProgram(program, cluster).find();
   FigureList list;
   note_device(scenario.hardware.device, strategy.precision, scenario.software.flash_version.value, use, list);
+  note_counts(scenario.hardware, use, list);
   note_links(scenario.hardware, use, list);
   add_what_was_not_measured(scenario.hardware, use, list);
   note_software(scenario, strategy, use, list);

@@ -21,12 +21,12 @@ struct UnvalidatedFigure {
 };
 
 /// The figures that time, memory or energy of `program` rest on and that no measurement supports, in the
-/// order of the files: device, links, steps of rings, collectives, kernels, software.
+/// order of the files: device, the network's switches, links, steps of rings, collectives, kernels, software.
 /// - Of the hardware and the software profile: those marked `unvalidated` that enter the cost of an op of
-/// this
-///   program. A link counts when a payload crosses it, its latency when a send does; a ring's step when no
-///   collective_points stand in for it; a feature of the software when this strategy and model meet it. What
-///   a framework is able to do decides what the search tries, not what a plan costs.
+///   this program. A link counts when a payload crosses it, its latency when a send does; the number of
+///   cards or switches when a payload crosses them, of a tier that is left out when one would; a ring's step
+///   when no collective_points stand in for it; a feature of the software when this strategy and model meet
+///   it. What a framework is able to do decides what the search tries, not what a plan costs.
 /// - Copies to and from hosts, which no hardware file has measured, and the hosts' memory where it is
 /// unknown.
 /// - Collectives and sends without collective_points of their own, other than the all-reduce, of which the

@@ -269,7 +269,7 @@ Result<std::variant<PublishedCase, SkippedRow>> published_case(const TrainingRow
   if (!hardware_file) {
     return Made(SkippedRow{fmt::format("cluster: no hardware file describes {}", row.cluster)});
   }
-  Result<Hardware> hardware = read_hardware(*hardware_file);
+  Result<Hardware> hardware = read_hardware(*hardware_file, paths);
   if (!hardware) {  // a template with figures to fill in, too
     return Made(SkippedRow{fmt::format("cluster: {}", hardware.error().message)});
   }

@@ -123,6 +123,14 @@ struct CollectivePoint {
   bool operator==(const CollectivePoint&) const = default;
 };
 
+/// Where a count comes from; as with figures, `unvalidated`: it is assumed.
+struct CountSource {
+  std::string source;
+  bool unvalidated = false;
+
+  bool operator==(const CountSource&) const = default;
+};
+
 /// A cluster of equal nodes. One file in scenarios/hardware/.
 struct Hardware {
   std::string name;
@@ -141,8 +149,10 @@ struct Hardware {
   LinkSpec trunk;                    ///< one link between a leaf and a spine switch
   std::int64_t pods_per_group = 0;   ///< pods below the same spines; 0: all pods, no third tier needed
   std::int64_t core_switches = 0;    ///< each joins every spine of every group
-  std::int64_t links_per_core_trunk = 1;           ///< parallel links between a spine and a core switch
-  LinkSpec core_trunk;                             ///< one link between a spine and a core switch
+  std::int64_t links_per_core_trunk = 1;  ///< parallel links between a spine and a core switch
+  LinkSpec core_trunk;                    ///< one link between a spine and a core switch
+  /// Of what describes the network, nics_per_node to links_per_core_trunk, by key; others say nothing of it.
+  std::map<std::string, CountSource> count_sources;
   Sourced<Seconds> intra_node_step;                ///< fixed cost of one step of a ring inside a node
   Sourced<Seconds> inter_node_step;                ///< across nodes
   std::vector<CollectivePoint> collective_points;  ///< when present, used instead of bandwidth and step

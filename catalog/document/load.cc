@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "catalog/document/yaml_parser.h"
 
 namespace portolan {
 
@@ -17,10 +18,16 @@ Result<std::string> read_regular_file(const std::filesystem::path& path) {
   return text ? std::move(text) : bad_input(printable(text.error().message));
 }
 
-DocumentNode rooted_at(const DocumentNode& node, std::string_view prefix) {
+Result<DocumentNode> load_yaml(const std::filesystem::path& path) {
+  PORTOLAN_TRY(const std::string text, read_regular_file(path));
+  return parse_yaml(text, path.string());
+}
+
+DocumentNode rooted_at(const DocumentNode& node, std::string_view prefix, std::string_view mount) {
   DocumentOrigin origin = *node.origin;
-  origin.prefix += origin.prefix.empty() ? "" : ".";
+  origin.prefix += origin.prefix.empty() || prefix.empty() ? "" : ".";
   origin.prefix += prefix;
+  origin.mount = mount;
   DocumentNode root = node;
   set_origin(root, std::make_shared<DocumentOrigin>(std::move(origin)));
   return root;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -86,6 +87,10 @@ std::string place_message(const DocumentNode& node, std::string_view path, std::
     text += fmt::format(":{}", node.line);
   }
   const std::string& prefix = node.origin->prefix;
+  const std::string& mount = node.origin->mount;
+  if (!mount.empty() && path.starts_with(mount)) {
+    path.remove_prefix(std::min(mount.size() + 1, path.size()));
+  }
   if (!prefix.empty() || !path.empty()) {
     text += fmt::format(": {}{}{}", prefix, prefix.empty() || path.empty() ? "" : ".", path);
   }

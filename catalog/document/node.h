@@ -17,6 +17,7 @@ struct DocumentOrigin {
   std::string file;    ///< as the user named it: "scenarios/x.yaml"
   std::string prefix;  ///< the key path of the document's root in that file: "", "hardware_overrides"
   Notation notation = Notation::kUnits;
+  std::string mount = "";  ///< the key path of that root in the document that is read: "", "device"
 };
 
 struct DocumentEntry;
@@ -54,7 +55,8 @@ void merge_overrides(DocumentNode& base, const DocumentNode& overrides);
 /// Gives `node` and all below it another origin.
 void set_origin(DocumentNode& node, const std::shared_ptr<const DocumentOrigin>& origin);
 
-/// "FILE:LINE: prefix.path: message"; without the line or the path where they are unknown or empty.
+/// "FILE:LINE: prefix.path: message"; without the line or the path where they are unknown or empty. `path` is
+/// that in the document that is read: the node's mount is left out of it.
 std::string place_message(const DocumentNode& node, std::string_view path, std::string_view message);
 
 /// Text of a file as a message may show it: one line of printable ASCII, cut when long.

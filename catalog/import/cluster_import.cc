@@ -117,6 +117,9 @@ class ClusterImporter {
       cards_ = *node.cards;
     }
     hardware_.nvlink_bandwidth = node.nvlink_bandwidth;
+    if (node.pcie_bandwidth) {
+      hardware_.pcie_bandwidth = node.pcie_bandwidth;
+    }
     append(node.assumed, hardware_.assumed);
     last_node_ = node;
     return {};

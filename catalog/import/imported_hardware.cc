@@ -62,6 +62,9 @@ JsonValue document_of(const ImportedHardware& hardware) {
       .set("spines", count(hardware.spines))
       .set("device", device())
       .set("nvlink", link(hardware.nvlink_bandwidth));
+  if (hardware.pcie_bandwidth) {
+    document.set("pcie", link(*hardware.pcie_bandwidth));
+  }
   if (hardware.nics_per_node.value != 0) {
     document.set("nic", link(hardware.nic_bandwidth));
   }

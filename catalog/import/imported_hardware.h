@@ -29,6 +29,7 @@ struct ImportedHardware {
   Imported<std::int64_t> nodes_per_pod;
   Imported<std::int64_t> spines;
   Imported<BytesPerSecond> nvlink_bandwidth;
+  std::optional<Imported<BytesPerSecond>> pcie_bandwidth;  ///< nothing: no input tells of PCIe
   Imported<BytesPerSecond> nic_bandwidth;
   Imported<BytesPerSecond> trunk_bandwidth;
   /// What was left out or taken for something else, one line each.

@@ -1,8 +1,10 @@
 #include "catalog/import/nccl_topology.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <map>
 #include <numeric>
@@ -22,6 +24,10 @@ constexpr int kMaxDepth = 64;
 constexpr std::size_t kMaxGpus = 1024;
 constexpr std::size_t kMaxCards = 4096;
 constexpr std::int64_t kMaxLinks = 1000;
+/// PCI Express base specification: lanes of a link.
+constexpr std::array<std::int64_t, 7> kPcieWidths = {1, 2, 4, 8, 12, 16, 32};
+/// Linux: what max_link_width says where it does not know (PCIE_LNK_WIDTH_RESRV, PCIE_LNK_WIDTH_UNKNOWN).
+constexpr std::array<std::int64_t, 2> kUnknownWidths = {0, 255};
 constexpr double kBytesPerSecondOfMegabit = 1e6 / 8;
 
 /// What is above an element: its place among the PCI devices met, its CPU.
@@ -33,8 +39,8 @@ struct Surroundings {
 struct PciDevice {
   std::string address;
   std::optional<std::size_t> parent;
-  std::optional<BytesPerSecond> rate;
-  bool has_gpu = false;  ///< itself or below
+  std::optional<NcclPcieLink> link;
+  std::int64_t num_gpus = 0;  ///< itself and below
 };
 
 /// NVLinks as they are written: `target` is a PCI address.
@@ -52,12 +58,15 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
-/// "16.0 GT/s PCIe" and a number of lanes; nothing where the file says "Unknown" or says nothing.
-std::optional<BytesPerSecond> pcie_rate_of(const pugi::xml_node& pci) {
-  const std::string_view speed = pci.attribute("link_speed").value();
-  const Result<double> transfers = parse_number(trimmed(speed.substr(0, speed.find("GT/s"))));
-  const auto width = parse_count(pci.attribute("link_width").value(), 64);
-  return transfers && width ? pcie_rate(*transfers, *width) : std::nullopt;
+/// GT/s of "16.0 GT/s PCIe"; nothing for what is no speed of PCIe.
+std::optional<double> parse_pcie_speed(std::string_view text) {
+  const std::size_t unit = text.find("GT/s");
+  const std::string_view behind = unit == std::string_view::npos ? text : trimmed(text.substr(unit + 4));
+  if (!behind.empty() && behind != "PCIe") {
+    return std::nullopt;
+  }
+  const Result<double> transfers = parse_number(trimmed(text.substr(0, unit)));
+  return transfers && pcie_rate(*transfers, 1) ? std::optional(*transfers) : std::nullopt;
 }
 
 class NcclReader {
@@ -127,7 +136,7 @@ class NcclReader {
       if (name == "cpu") {
         PORTOLAN_CHECK_OK(enter_cpu(node, here));
       } else if (name == "pci") {
-        enter_pci(node, here);
+        PORTOLAN_CHECK_OK(enter_pci(node, here));
       } else if (name == "gpu") {
         PORTOLAN_CHECK_OK(add_gpu(node, here));
       } else if (name == "net") {
@@ -149,11 +158,39 @@ class NcclReader {
     return {};
   }
 
-  void enter_pci(const pugi::xml_node& node, Surroundings& here) {
+  Result<void> enter_pci(const pugi::xml_node& node, Surroundings& here) {
+    PORTOLAN_TRY(std::optional<NcclPcieLink> link, pcie_link(node));
     pci_.push_back({.address = lower_case(node.attribute("busid").value()),
                     .parent = here.pci,
-                    .rate = pcie_rate_of(node)});
+                    .link = std::move(link)});
     here.pci = pci_.size() - 1;
+    return {};
+  }
+
+  /// The link of a device to what is above it; nothing where the file does not know its speed or width.
+  Result<std::optional<NcclPcieLink>> pcie_link(const pugi::xml_node& node) const {
+    const std::string_view speed = trimmed(node.attribute("link_speed").value());
+    const bool is_unknown = speed.empty() || speed.starts_with("Unknown");
+    const std::optional<double> transfers = parse_pcie_speed(speed);
+    if (!is_unknown && !transfers) {
+      return error(node, fmt::format("<pci> link_speed: \"{}\" is no speed of PCIe (allowed: 2.5, 5, 8, 16, "
+                                     "32, 64 GT/s; empty or \"Unknown\" where it is not known)",
+                                     printable(speed)));
+    }
+    PORTOLAN_TRY(const std::optional<std::int64_t> width, number(node, "link_width", kUnknownWidths.back()));
+    const auto is_one_of = [&](const auto& widths) { return std::ranges::count(widths, *width) > 0; };
+    if (width && !is_one_of(kPcieWidths) && !is_one_of(kUnknownWidths)) {
+      return error(node,
+                   fmt::format("<pci> link_width: \"{}\" is no width of PCIe (allowed: {} lanes; {} "
+                               "where it is not known)",
+                               *width, fmt::join(kPcieWidths, ", "), fmt::join(kUnknownWidths, " or ")));
+    }
+    if (is_unknown || !width || is_one_of(kUnknownWidths)) {
+      return std::optional<NcclPcieLink>();
+    }
+    return std::optional(NcclPcieLink{.word = fmt::format("{} GT/s x {}", *transfers, *width),
+                                      .rate = *pcie_rate(*transfers, *width),
+                                      .line = line_of(node)});
   }
 
   Result<void> add_gpu(const pugi::xml_node& node, const Surroundings& above) {
@@ -170,9 +207,9 @@ class NcclReader {
     PORTOLAN_TRY(gpu.sm, number(node, "sm", 1000));
     for (auto place = above.pci; place; place = pci_[*place].parent) {
       PciDevice& device = pci_[*place];
-      device.has_gpu = true;
-      if (device.rate && (!gpu.pcie || device.rate < gpu.pcie)) {
-        gpu.pcie = device.rate;
+      topology_.gpus_per_pcie_switch = std::max(topology_.gpus_per_pcie_switch, ++device.num_gpus);
+      if (device.link && (!gpu.pcie || device.link->rate < gpu.pcie->rate)) {
+        gpu.pcie = device.link;
       }
     }
     for (const pugi::xml_node& link : node.children("nvlink")) {
@@ -242,7 +279,7 @@ class NcclReader {
 
   bool is_near_gpu(std::optional<std::size_t> place) const {
     for (; place; place = pci_[*place].parent) {
-      if (pci_[*place].has_gpu) {
+      if (pci_[*place].num_gpus > 0) {
         return true;
       }
     }

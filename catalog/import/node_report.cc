@@ -67,23 +67,45 @@ Result<std::int64_t> find_links_of_pair(const NcclTopology& topology) {
   return links;
 }
 
-/// Without NVLink, a GPU's way to the others is PCIe.
-void use_pcie(const NcclTopology& topology, NodeReport& report) {
-  std::optional<BytesPerSecond> slowest;
-  for (const NcclGpu& gpu : topology.gpus) {
-    if (!gpu.pcie) {
-      report.nvlink_bandwidth.source =
-          fmt::format("{}: no NVLink, and a PCIe link of unknown speed (line {})", topology.file, gpu.line);
-      return;
-    }
-    slowest = slowest ? std::min(*slowest, *gpu.pcie) : *gpu.pcie;
+/// All GPUs are described with the slowest PCIe link on the way of any to the CPU.
+Imported<BytesPerSecond> find_pcie(const NcclTopology& topology, NodeReport& report) {
+  const auto unknown =
+      std::ranges::find(topology.gpus, false, [](const NcclGpu& g) { return g.pcie.has_value(); });
+  if (unknown != topology.gpus.end()) {
+    return {.value = {},
+            .source =
+                fmt::format("{}: a PCIe link of unknown speed (line {}); the GPU's datasheet, one direction",
+                            topology.file, unknown->line)};
   }
-  report.nvlink_bandwidth = {.value = slowest,
-                             .source = fmt::format("{}: no NVLink; PCIe of a GPU to the CPU", topology.file)};
-  report.assumed.push_back(fmt::format(
-      "{}: no NVLink: nvlink is a GPU's PCIe link of {}; what PCIe switches and CPUs share is not "
-      "described",
-      topology.file, format_bytes_per_second(*slowest)));
+  const auto [least, most] =
+      std::ranges::minmax(topology.gpus, {}, [](const NcclGpu& gpu) { return gpu.pcie->rate; });
+  const NcclPcieLink& slowest = *least.pcie;
+  const NcclPcieLink& fastest = *most.pcie;
+  if (slowest.rate < fastest.rate) {
+    report.assumed.push_back(fmt::format(
+        "{}: PCIe of GPUs differs, {} (line {}) and {} (line {}): all are described with the slower",
+        topology.file, slowest.word, slowest.line, fastest.word, fastest.line));
+  }
+  if (topology.gpus_per_pcie_switch > 1) {
+    report.assumed.push_back(
+        fmt::format("{}: up to {} GPUs share a PCIe link to the CPU: described as if each had its own",
+                    topology.file, topology.gpus_per_pcie_switch));
+  }
+  return {.value = slowest.rate,
+          .source = fmt::format("{}: {} (line {}), the slowest PCIe link from a GPU to the CPU",
+                                topology.file, slowest.word, slowest.line)};
+}
+
+/// Without NVLink, a GPU's way to the others is PCIe. Precondition: report.pcie_bandwidth is set.
+void use_pcie(const NcclTopology& topology, NodeReport& report) {
+  const Imported<BytesPerSecond>& pcie = *report.pcie_bandwidth;
+  report.nvlink_bandwidth = {.value = pcie.value, .source = pcie.source + "; no NVLink"};
+  if (pcie.value) {
+    report.assumed.push_back(fmt::format(
+        "{}: no NVLink: nvlink is a GPU's PCIe link of {}; what it shares with pcie, PCIe switches and CPUs "
+        "is not described",
+        topology.file, format_bytes_per_second(*pcie.value)));
+  }
 }
 
 Result<void> find_nvlink(const NcclTopology& topology, NodeReport& report) {
@@ -157,6 +179,7 @@ Result<NodeReport> report_of(const NcclTopology& topology) {
   NodeReport report;
   report.file = topology.file;
   report.num_gpus = static_cast<std::int64_t>(topology.gpus.size());
+  report.pcie_bandwidth = find_pcie(topology, report);
   PORTOLAN_CHECK_OK(find_nvlink(topology, report));
   // A run on one node opens no network, so that no card says nothing.
   if (!topology.cards.empty()) {

@@ -20,6 +20,7 @@ struct NodeReport {
   /// Network cards near GPUs, in the file's order; all cards where none is near. Nothing: not said.
   std::optional<std::vector<std::string>> cards;
   Imported<BytesPerSecond> nvlink_bandwidth;
+  std::optional<Imported<BytesPerSecond>> pcie_bandwidth;  ///< nothing: not said
   Imported<BytesPerSecond> nic_bandwidth;
   /// NVLinks between two GPUs, as nvidia-smi counts them; 0 without NVLink.
   std::int64_t links_of_pair = 0;

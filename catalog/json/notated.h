@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "catalog/document/section.h"
 #include "catalog/json/json_value.h"
@@ -31,6 +32,16 @@ JsonValue notated(const Sourced<T>& sourced, Notation notation) {
     object.set("unvalidated", true);
   }
   return object;
+}
+
+/// A list, each item of which `write` writes.
+template <typename T>
+JsonValue write_list(const std::vector<T>& list, JsonValue (*write)(const T&, Notation), Notation notation) {
+  JsonValue array = JsonValue::array();
+  for (const T& item : list) {
+    array.append(write(item, notation));
+  }
+  return array;
 }
 
 /// An object whose keys and values follow `notation`: the inverse of DocumentSection.

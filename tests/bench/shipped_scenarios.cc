@@ -58,7 +58,7 @@ Strategy gpt3_strategy() {
 
 Hardware h100_cluster(std::int64_t num_gpus) {
   static const Hardware shipped_hardware =
-      or_end(read_hardware(folder() / "hardware" / "dgx-h100-400g-16k.yaml"));
+      or_end(read_hardware(folder() / "hardware" / "dgx-h100-400g-16k.yaml", {{folder()}}));
   Hardware hardware = shipped_hardware;
   hardware.num_nodes = num_gpus / hardware.gpus_per_node;
   return hardware;

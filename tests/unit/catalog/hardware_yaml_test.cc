@@ -79,6 +79,29 @@ TEST(HardwareYaml, MarksFiguresThatNoMeasurementSupports) {
   EXPECT_EQ(text.find("unvalidated: false"), std::string::npos);
 }
 
+// A count of the network alone is as it always was; as a figure it says where it is from.
+TEST(HardwareYaml, KeepsTheSourcesOfCounts) {
+  EXPECT_TRUE(read_hardware_text(kGood, "cluster.yaml")->count_sources.empty());
+  const std::string text = replaced(kGood, "nics_per_node: 2\n",
+                                    "nics_per_node: {value: 2}\nrails: {value: false, source: \"a visit\"}\n"
+                                    "spines: {value: 0, source: \"not published\", unvalidated: true}\n");
+  const Result<Hardware> hardware = read_hardware_text(text, "folder/cluster.yaml");
+  ASSERT_TRUE(hardware) << hardware.error().message;
+  EXPECT_EQ(hardware->nics_per_node, 2);
+  EXPECT_FALSE(hardware->rails);
+  EXPECT_EQ(hardware->spines, 0);
+  EXPECT_EQ(hardware->count_sources,
+            (std::map<std::string, CountSource>{{"nics_per_node", {"cluster.yaml", false}},
+                                                {"rails", {"a visit", false}},
+                                                {"spines", {"not published", true}}}));
+  const std::string written = write_hardware(*hardware);
+  EXPECT_NE(written.find("\nspines:\n  value: 0\n  source: not published\n  unvalidated: true\n"),
+            std::string::npos)
+      << written;
+  EXPECT_NE(written.find("\nnodes_per_pod: 2\n"), std::string::npos) << written;
+  EXPECT_EQ(read_hardware_text(written, "again.yaml").value(), *hardware);
+}
+
 TEST(HardwareYaml, WritesWhatItReads) {
   const Hardware hardware = sample_hardware();
   const std::string text = write_hardware(hardware);
@@ -150,6 +173,15 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
        "number of GPUs)"},
       {"nic: {bandwidth: 25 GB/s, efficiency: 0.9}\n", "",
        "h.yaml:1: nic.bandwidth: 0 B/s is not allowed (must be above zero and finite)"},
+      {"nics_per_node: 2", "nics_per_node: {value: 3, source: \"order\"}",
+       "h.yaml:4: nics_per_node: 3 is not allowed (must divide gpus_per_node, 4, as each network card serves "
+       "the same number of GPUs)"},
+      {"nics_per_node: 2", "spines: {value: many, source: \"order\"}",
+       "h.yaml:4: spines.value: \"many\" is not a whole number (allowed: 0 to 1000000)"},
+      {"nics_per_node: 2", "spines: {source: \"order\"}",
+       "h.yaml:4: spines: has no value (allowed: {value: ..., source: \"...\"})"},
+      {"num_nodes: 2", "num_nodes: {value: 2}",
+       "h.yaml:2: num_nodes: a mapping where a whole number is expected"},
       {"nics_per_node: 2", "rails: 2", "h.yaml:4: rails: \"2\" is not known (allowed: true, false)"},
       {"nics_per_node: 2", "links_per_trunk: 0",
        "h.yaml:4: links_per_trunk: \"0\" is out of range (allowed: 1 to 1000)"},
@@ -171,8 +203,8 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
 }
 
 TEST(HardwareYaml, ADeviceOrAMissingFileIsAnError) {
-  EXPECT_EQ(read_hardware("/nowhere.yaml").error().message, "/nowhere.yaml: no such file");
-  EXPECT_EQ(read_hardware("/dev/zero").error().message, "/dev/zero: is not a regular file");
+  EXPECT_EQ(read_hardware("/nowhere.yaml", {}).error().message, "/nowhere.yaml: no such file");
+  EXPECT_EQ(read_hardware("/dev/zero", {}).error().message, "/dev/zero: is not a regular file");
 }
 
 }  // namespace

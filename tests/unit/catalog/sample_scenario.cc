@@ -71,6 +71,10 @@ Hardware sample_hardware() {
   hardware.pods_per_group = 1;
   hardware.core_switches = 4;
   hardware.links_per_core_trunk = 5;
+  hardware.count_sources = {{"nics_per_node", {"order: 4 cards", false}},
+                            {"rails", {"a \"plan\"", false}},
+                            {"spines", {"assumed", true}},
+                            {"links_per_core_trunk", {"", true}}};
   hardware.core_trunk = link(100e9 / 3, 1.3e-7, 0.7);
   hardware.pcie = link(32e9, 1e-7 / 3, 0.78);
   hardware.host_memory = {Bytes(2000 * kGibi + 1), "i"};

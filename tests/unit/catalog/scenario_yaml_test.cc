@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
 #include "catalog/hardware_yaml.h"
 #include "sample_scenario.h"
+#include "tests/unit/catalog/folder.h"
 
 namespace portolan {
 namespace {
@@ -27,25 +27,6 @@ const std::string kGood =
 Result<Scenario> read(const std::string& text) {
   return read_scenario_text(text, "folder/what.yaml", kShipped);
 }
-
-/// A folder that goes away with the test.
-class Folder {
- public:
-  Folder() : path_(fs::path(testing::TempDir()) / "portolan_catalog_test") {
-    fs::remove_all(path_);
-    fs::create_directories(path_ / "hardware");
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const fs::path& path() const { return path_; }
-  void write(const std::string& name, const std::string& text) const {
-    ASSERT_TRUE(write_file_atomically(path_ / name, text));
-  }
-
- private:
-  fs::path path_;
-};
 
 TEST(ScenarioYaml, ResolvesNamesAndDefaults) {
   const Result<Scenario> scenario = read(kGood);

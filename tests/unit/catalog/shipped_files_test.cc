@@ -4,14 +4,17 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "catalog/document/json_parser.h"
+#include "catalog/document/load.h"
 #include "catalog/hardware_yaml.h"
 #include "catalog/model_yaml.h"
 #include "catalog/scenario_yaml.h"
 #include "catalog/software_yaml.h"
+#include "tests/unit/catalog/folder.h"
 
 namespace portolan {
 namespace {
@@ -19,6 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kScenarios = fs::path(PORTOLAN_SOURCE_DIR) / "scenarios";
+
+const CatalogPaths kPaths{{kScenarios}};
 
 /// A file that leaves figures to its user.
 bool is_template(const fs::path& file) {
@@ -41,7 +46,9 @@ int read_folder(const fs::path& folder, Read read) {
 
 TEST(ShippedFiles, AllRead) {
   EXPECT_GE(read_folder(kScenarios / "models", read_model), 17);
-  EXPECT_GE(read_folder(kScenarios / "hardware", read_hardware), 18);
+  EXPECT_GE(
+      read_folder(kScenarios / "hardware", [](const fs::path& file) { return read_hardware(file, kPaths); }),
+      18);
   EXPECT_GE(read_folder(kScenarios / "software", read_software), 12);
 }
 
@@ -50,15 +57,14 @@ std::vector<Hardware> shipped_hardware() {
   std::vector<Hardware> all;
   for (const auto& entry : fs::directory_iterator(kScenarios / "hardware")) {
     if (!is_template(entry.path())) {
-      all.push_back(read_hardware(entry.path()).value());
+      all.push_back(read_hardware(entry.path(), kPaths).value());
     }
   }
-  const CatalogPaths paths{{kScenarios}};
   const std::string scenario =
       "model: gpt3-175b\nhardware: a100-80g-unknown-fabric\nsoftware: megatron-2022\n"
       "hardware_overrides: {nic: {bandwidth: 25 GB/s, efficiency: 0.9}}\n"
       "sequence_length: 2048\nglobal_batch: 64\n";
-  all.push_back(read_scenario_text(scenario, "what-if.yaml", paths).value().hardware);
+  all.push_back(read_scenario_text(scenario, "what-if.yaml", kPaths).value().hardware);
   return all;
 }
 
@@ -154,23 +160,69 @@ TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
   }
 }
 
-// One piece of hardware has one set of constants, in whatever cluster it is.
-TEST(ShippedFiles, KernelsOfAllA100AreAlike) {
-  std::optional<DeviceSpec> first;
+// Where several nodes are joined, the file says whence that is known: of no cluster is it published, and one
+// is made up.
+TEST(ShippedFiles, EveryNetworkSaysWhereItIsFrom) {
+  int num_networks = 0;
   for (const Hardware& hardware : shipped_hardware()) {
-    const bool is_a100 = hardware.device.peak.at(Precision::kFp32).value == FlopsPerSecond(19.5e12);
-    EXPECT_EQ(hardware.device.gemm_tiles.has_value(), is_a100) << hardware.name;
-    if (hardware.device.memory.value > Bytes(32 * kGibi)) {
-      EXPECT_EQ(hardware.device.flash_attention.size(), 2U) << hardware.name;
+    if (hardware.num_nodes == 1) {
+      continue;
     }
-    if (is_a100) {
-      first = first ? first : hardware.device;
-      EXPECT_EQ(hardware.device.gemm_tiles, first->gemm_tiles) << hardware.name;
-      EXPECT_EQ(hardware.device.flash_attention, first->flash_attention) << hardware.name;
-      EXPECT_EQ(hardware.device.kernel_rates, first->kernel_rates) << hardware.name;
+    ++num_networks;
+    const std::string key = hardware.count_sources.contains("nodes_per_pod") ? "nodes_per_pod" : "spines";
+    ASSERT_TRUE(hardware.count_sources.contains(key)) << hardware.name;
+    const CountSource& network = hardware.count_sources.at(key);
+    EXPECT_EQ(network.unvalidated, hardware.name != "a100-oversubscribed-4to1") << hardware.name;
+    for (const auto& [count, from] : hardware.count_sources) {
+      EXPECT_FALSE(from.source.empty()) << hardware.name << " " << count;
+      EXPECT_EQ(from.source.find(hardware.name + ".yaml"), std::string::npos)
+          << hardware.name << " " << count;
     }
   }
-  EXPECT_TRUE(first);
+  EXPECT_EQ(num_networks, 18);
+}
+
+/// A file of devices/ as that of a node with nothing else.
+DeviceSpec shipped_device(const std::string& name) {
+  return read_hardware_text(
+             "name: n\nnum_nodes: 1\ngpus_per_node: 1\nnvlink: {bandwidth: 1 GB/s, efficiency: 1}\n"
+             "device: " +
+                 name + "\n",
+             "node.yaml", kPaths)
+      .value()
+      .device;
+}
+
+// A device's constants stand once: hardware names its device, but for the template that is measured. Each
+// device is that of some hardware.
+TEST(ShippedFiles, HardwareNamesItsDevice) {
+  std::set<std::string> named;
+  for (const auto& entry : fs::directory_iterator(kScenarios / "hardware")) {
+    const DocumentNode root = load_yaml(entry.path()).value();
+    const DocumentNode& device = find_entry(root, "device")->value;
+    EXPECT_EQ(device.kind == DocumentNode::Kind::kMapping, entry.path().stem() == "this-machine")
+        << entry.path();
+    named.insert(device.scalar);
+  }
+  named.erase("");
+  std::set<std::string> shipped;
+  for (const auto& entry : fs::directory_iterator(kScenarios / "devices")) {
+    shipped.insert(entry.path().stem().string());
+  }
+  EXPECT_EQ(named, shipped);
+}
+
+// Kernels were measured on one A100 and fitted once.
+TEST(ShippedFiles, BothA100HaveTheSameKernels) {
+  const DeviceSpec large = shipped_device("a100-sxm-80g");
+  const DeviceSpec small = shipped_device("a100-sxm-40g");
+  EXPECT_TRUE(large.gemm_tiles);
+  EXPECT_EQ(large.flash_attention.size(), 2U);
+  EXPECT_EQ(small.gemm_tiles, large.gemm_tiles);
+  EXPECT_EQ(small.flash_attention, large.flash_attention);
+  EXPECT_EQ(small.kernel_rates, large.kernel_rates);
+  EXPECT_EQ(small.gemm_efficiency, large.gemm_efficiency);
+  EXPECT_EQ(small.attention_gemm_efficiency, large.attention_gemm_efficiency);
 }
 
 // No kernel or collective was measured on an H100.
@@ -187,7 +239,7 @@ TEST(ShippedFiles, EfficienciesOfH100AreUnvalidated) {
 
 /// Bandwidth of the cards of half the nodes over the bisection.
 double oversubscription(const std::string& name, std::int64_t num_nodes) {
-  Hardware hardware = read_hardware(kScenarios / "hardware" / (name + ".yaml")).value();
+  Hardware hardware = read_hardware(kScenarios / "hardware" / (name + ".yaml"), kPaths).value();
   hardware.num_nodes = num_nodes;
   const double cards = static_cast<double>(num_nodes / 2 * hardware.nics_per_node) *
                        hardware.nic.bandwidth.value.value * hardware.nic.efficiency.value;
@@ -203,8 +255,39 @@ TEST(ShippedFiles, FabricsCarryWhatTheirCommentsSay) {
   EXPECT_LT(oversubscription("dgx-h100-400g-16k", 2048), 96.0 / 14);
 }
 
+/// The blocks of YAML in a page of docs/.
+std::vector<std::string> examples(const std::string& page) {
+  std::ifstream file(fs::path(PORTOLAN_SOURCE_DIR) / "docs" / page);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::string begin = "```yaml\n";
+  std::vector<std::string> blocks;
+  for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
+    at += begin.size();
+    blocks.push_back(text.substr(at, text.find("```", at) - at));
+  }
+  return blocks;
+}
+
+// What the page on new clusters shows is a cluster, a device that it may name, and a question about it.
+TEST(ShippedFiles, TheExampleOfANewClusterIsRead) {
+  const Folder folder;
+  const std::vector<std::string> blocks = examples("new-cluster.md");
+  ASSERT_EQ(blocks.size(), 3U);
+  folder.write("hardware/my-cluster.yaml", blocks[0]);
+  folder.write("devices/my-gpu.yaml", blocks[1]);
+  const CatalogPaths mine{{folder.path(), kScenarios}};
+  const Result<Scenario> asked = read_scenario_text(blocks[2], "my-run.yaml", mine);
+  ASSERT_TRUE(asked) << asked.error().message;
+  EXPECT_TRUE(asked->hardware.device.gemm_tiles);
+  EXPECT_TRUE(asked->hardware.count_sources.at("spines").unvalidated);
+  const Result<Scenario> other =
+      read_scenario_text(blocks[2] + "hardware_overrides: {device: my-gpu}\n", "my-run.yaml", mine);
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(other->hardware.device.memory.value, Bytes(64 * kGibi));
+}
+
 TEST(ShippedFiles, FiguresOfDgxA100) {
-  const Hardware hardware = read_hardware(kScenarios / "hardware/dgx-a100-80g-hdr.yaml").value();
+  const Hardware hardware = read_hardware(kScenarios / "hardware/dgx-a100-80g-hdr.yaml", kPaths).value();
   EXPECT_EQ(hardware.nic.bandwidth.value, BytesPerSecond(25e9));
   EXPECT_EQ(hardware.trunk.bandwidth.value, BytesPerSecond(25e9));
   EXPECT_EQ(hardware.links_per_trunk, 2);
@@ -213,7 +296,7 @@ TEST(ShippedFiles, FiguresOfDgxA100) {
 
 TEST(ShippedFiles, AnUnknownFabricAsksForItsFigures) {
   const std::string file = (kScenarios / "hardware/a100-80g-unknown-fabric.yaml").string();
-  const std::string message = read_hardware(file).error().message;
+  const std::string message = read_hardware(file, kPaths).error().message;
   EXPECT_TRUE(message.starts_with(file + ":")) << message;
   EXPECT_TRUE(message.ends_with(
       ": nic.bandwidth: unknown: fill it in, there or with hardware_overrides (of the host device: run "
@@ -222,21 +305,19 @@ TEST(ShippedFiles, AnUnknownFabricAsksForItsFigures) {
 }
 
 TEST(ShippedFiles, ScenariosAsTheCommandLineDocumentsThem) {
-  const CatalogPaths paths{{kScenarios}};
-  const Scenario gpt3 = read_scenario(kScenarios / "gpt3-175b-512xa100.yaml", paths).value();
+  const Scenario gpt3 = read_scenario(kScenarios / "gpt3-175b-512xa100.yaml", kPaths).value();
   EXPECT_EQ(gpt3.name, "gpt3-175b-512xa100");
   EXPECT_EQ(gpt3.num_gpus, 512);
   EXPECT_EQ(gpt3.global_batch, 1536);
   EXPECT_EQ(gpt3.sequence_length, 2048);
   EXPECT_EQ(gpt3.precision, Precision::kBf16);
-  EXPECT_EQ(read_scenario(kScenarios / "megatron-1t-512xa100.yaml", paths)->global_batch, 512);
+  EXPECT_EQ(read_scenario(kScenarios / "megatron-1t-512xa100.yaml", kPaths)->global_batch, 512);
 }
 
 TEST(ShippedFiles, ThisMachineAsksForACalibration) {
-  const CatalogPaths paths{{kScenarios}};
   const fs::path small = kScenarios / "small-gpt-this-machine.yaml";
   const std::string template_file = (kScenarios / "hardware/this-machine.yaml").string();
-  EXPECT_EQ(read_scenario(small, paths).error().message,
+  EXPECT_EQ(read_scenario(small, kPaths).error().message,
             template_file +
                 ":9: device.memory: unknown: fill it in, there or with hardware_overrides (of the host "
                 "device: run \"portolan "
@@ -244,7 +325,7 @@ TEST(ShippedFiles, ThisMachineAsksForACalibration) {
                 "FILE\" and pass "
                 "--hardware FILE)");
   const Result<Scenario> calibrated =
-      read_scenario(small, paths, kScenarios / "hardware/dgx-a100-80g-hdr.yaml");
+      read_scenario(small, kPaths, kScenarios / "hardware/dgx-a100-80g-hdr.yaml");
   ASSERT_TRUE(calibrated) << calibrated.error().message;
   EXPECT_EQ(calibrated->model.name, "small-gpt");
   EXPECT_EQ(calibrated->constraints.tensor_parallel, 1);

@@ -4,6 +4,7 @@
 #include <sstream>
 #include <string>
 
+#include "catalog/hardware_yaml.h"
 #include "tests/unit/cli/command.h"
 
 namespace portolan {
@@ -58,9 +59,14 @@ TEST(CalibrateFrom, FillsInFlashAttention) {
              std::to_string(312 * 0.6 / (1 + 250.0 / sequence)) + "\n";
   }
   const std::string out = scratch.file("new.yaml");
+  const std::string hardware =
+      scratch.write("mine.yaml",
+                    "name: mine\nnum_nodes: 1\ngpus_per_node: 8\ndevice: a100-sxm-80g\n"
+                    "device_overrides: {memory: {value: 60 GiB, source: \"what is left\"}}\n"
+                    "nvlink: {bandwidth: 300 GB/s, efficiency: 0.8}\n");
   const CommandResult result =
       portolan_command("calibrate --json --from attention-csv " + scratch.write("a.csv", table) +
-                       " --hardware a100-node --out " + out);
+                       " --hardware " + hardware + " --out " + out);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto fit = result.json()["flash_attention"][0];
   EXPECT_NEAR(fit["efficiency"].get<double>(), 0.6, 0.01);
@@ -68,6 +74,13 @@ TEST(CalibrateFrom, FillsInFlashAttention) {
   const std::string written = content(out);
   EXPECT_NE(written.find("fit to 8 kernels of a.csv"), std::string::npos);
   EXPECT_NE(written.find("fit to 48 published kernels"), std::string::npos);  // version 1 stays
+  // The device that the file names is written out, and what is laid over it.
+  EXPECT_NE(written.find("what is left"), std::string::npos);
+  EXPECT_EQ(written.find("device_overrides"), std::string::npos);
+  const Hardware read = read_hardware_text(written, "new.yaml").value();
+  EXPECT_EQ(read.device.memory.value, Bytes(60 * kGibi));
+  ASSERT_EQ(read.device.flash_attention.size(), 2U);
+  EXPECT_NEAR(read.device.flash_attention[1].efficiency.value, 0.6, 0.01);
 }
 
 TEST(CalibrateFrom, RefusesInOneLineAndWritesNothing) {

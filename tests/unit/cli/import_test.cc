@@ -31,16 +31,30 @@ TEST(ImportVerb, WritesAHardwareFileAndSaysWhatItFound) {
   EXPECT_EQ(json["nics_per_node"], 8);
   EXPECT_TRUE(json["spines"].is_null());
   EXPECT_EQ(json["nvlink_bandwidth_bytes_per_s"], 300e9);
+  EXPECT_NEAR(json["pcie_bandwidth_bytes_per_s"].get<double>(), 31.508e9, 1e6);
   EXPECT_TRUE(json["trunk_bandwidth_bytes_per_s"].is_null());
   EXPECT_EQ(json["sources"]["num_nodes"], "two-level-topology.conf: nodes below switches");
   EXPECT_EQ(json["unknown"][0], "spines");
-  EXPECT_EQ(json["assumed"].size(), 3U);
+  EXPECT_EQ(json["assumed"].size(), 4U);
   EXPECT_EQ(folder.num_files(), 1U);
   EXPECT_TRUE(content_of(out).starts_with("# Written by portolan import."));
   // What is written asks for its first unknown.
   const CommandResult plan = portolan_command("plan gpt3-175b-512xa100 --hardware " + out);
   EXPECT_EQ(plan.exit_code, 2);
   EXPECT_NE(plan.err.find("spines: unknown: fill it in"), std::string::npos) << plan.err;
+}
+
+// Only NCCL's dump tells of PCIe: without it nothing is written of it, and that is said.
+TEST(ImportVerb, SaysWhereNoInputTellsOfPcie) {
+  const ScratchFolder folder;
+  const std::string out = folder.file("dgx.yaml");
+  const CommandResult result = portolan_command("import --json --nvidia-smi " + kInputs +
+                                                "dgx-a100-nvidia-smi.txt --name dgx --out " + out);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(result.json()["pcie_bandwidth_bytes_per_s"].is_null());
+  EXPECT_EQ(result.json()["sources"]["pcie_bandwidth_bytes_per_s"],
+            "no input says it: no pcie, never a bottleneck");
+  EXPECT_EQ(content_of(out).find("pcie:"), std::string::npos);
 }
 
 TEST(ImportVerb, RefusesInOneLineAndWritesNothing) {

@@ -57,6 +57,24 @@ TEST(Plan, FiguresThatNoMeasurementSupportsAreListed) {
   EXPECT_NE(table.out.find("figures that no measurement supports"), std::string::npos) << table.out;
 }
 
+// That a cluster's switches are assumed is said where a step crosses them; who describes them is not told so.
+TEST(Plan, AssumedSwitchesAreListed) {
+  const ScratchFolder scratch;
+  const auto listed = [&](const std::string& rest) {
+    const std::string file =
+        scratch.write("p4d.yaml",
+                      "model: gpt2-124m\nhardware: p4d\nsoftware: generic\n"
+                      "sequence_length: 1024\nglobal_batch: 32\nstrategy: {tp: 1, pp: 1, "
+                      "microbatch: 1, zero: 0, recompute: none}\n" +
+                          rest);
+    return unvalidated_figures_of(portolan_command("simulate --json " + file));
+  };
+  EXPECT_TRUE(listed("num_gpus: 16\n").contains("spines"));
+  EXPECT_FALSE(listed("num_gpus: 8\n").contains("spines"));
+  EXPECT_FALSE(listed("num_gpus: 16\nhardware_overrides: {spines: 0}\n").contains("spines"));
+  EXPECT_TRUE(listed("num_gpus: 16\nhardware_overrides: {num_nodes: 128}\n").contains("spines"));
+}
+
 TEST(Plan, MemoryThroughTheStepIsWrittenAsATable) {
   const ScratchFolder scratch;
   const std::string file = scratch.file("memory.csv");

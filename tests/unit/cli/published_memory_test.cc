@@ -41,7 +41,7 @@ Scenario scenario_of(const Row& row) {
   Scenario scenario;
   scenario.name = row.at("id");
   scenario.model = model_of(row);
-  scenario.hardware = *read_hardware(folder + "hardware/dgx-a100-80g-hdr.yaml");
+  scenario.hardware = *read_hardware(folder + "hardware/dgx-a100-80g-hdr.yaml", {{folder}});
   scenario.software = *read_software(folder + "software/megatron-2022.yaml");
   scenario.sequence_length = number(row, "seq_len");
   scenario.global_batch = number(row, "global_batch");
@@ -249,7 +249,7 @@ bool is_measured_bloom(const Row& row) {
 Scenario bloom_scenario(const Row& row) {
   Scenario scenario = scenario_of(row);
   const std::string folder = PORTOLAN_SOURCE_DIR "/scenarios/";
-  scenario.hardware = *read_hardware(folder + "hardware/a100-80g-opa-4x100.yaml");
+  scenario.hardware = *read_hardware(folder + "hardware/a100-80g-opa-4x100.yaml", {{folder}});
   scenario.software = *read_software(folder + "software/megatron-deepspeed-2022.yaml");
   scenario.software.gradient_bytes.value = scenario.precision == Precision::kFp16 ? 0 : 4;
   return scenario;

@@ -61,7 +61,7 @@ TEST_F(PublishedMeasurements, SoftwareAndClustersOfAllRowsAreDescribed) {
   }
 }
 
-// The efficiencies in the hardware file are medians of published rows, as its sources say, and nothing else.
+// The efficiencies in the device file are medians of published rows, as its sources say, and nothing else.
 TEST_F(PublishedMeasurements, EfficienciesAreTheMediansThatTheirSourcesName) {
   std::vector<double> gemm;
   std::vector<double> additions;
@@ -86,14 +86,15 @@ TEST_F(PublishedMeasurements, EfficienciesAreTheMediansThatTheirSourcesName) {
   EXPECT_NEAR(median(gemm), 0.734, 5e-4);
   EXPECT_EQ(additions.size(), 144U);
   EXPECT_NEAR(median(additions), 0.882, 5e-4);
-  const std::string hardware = content_of(PORTOLAN_SOURCE_DIR "/scenarios/hardware/dgx-a100-80g-hdr.yaml");
-  EXPECT_NE(hardware.find("value: 0.734"), std::string::npos);
-  EXPECT_NE(hardware.find("value: 0.882"), std::string::npos);
+  const std::string device = content_of(PORTOLAN_SOURCE_DIR "/scenarios/devices/a100-sxm-80g.yaml");
+  EXPECT_NE(device.find("value: 0.734"), std::string::npos);
+  EXPECT_NE(device.find("value: 0.882"), std::string::npos);
 }
 
-// What is fitted in the hardware file is what the command that its sources name fits.
+// What is fitted in the device file is what the command that its sources name fits.
 TEST_F(PublishedMeasurements, FittedConstantsAreWhatCalibrateFinds) {
   const ScratchFolder scratch;
+  const std::string scenarios = PORTOLAN_SOURCE_DIR "/scenarios";
   const std::string kernels = std::string(std::getenv("PORTOLAN_TRUTH")) + "/kernels.csv";
   const auto fit = [&](const std::string& kind) {
     return portolan_command("calibrate --json --from " + kind + " " + kernels +
@@ -101,7 +102,7 @@ TEST_F(PublishedMeasurements, FittedConstantsAreWhatCalibrateFinds) {
         .json();
   };
   const Hardware hardware =
-      read_hardware(PORTOLAN_SOURCE_DIR "/scenarios/hardware/dgx-a100-80g-hdr.yaml").value();
+      read_hardware(scenarios + "/hardware/dgx-a100-80g-hdr.yaml", {{scenarios}}).value();
   const auto gemms = fit("gemm-csv");
   const GemmTiles& tiles = hardware.device.gemm_tiles.value();
   EXPECT_EQ(gemms["gemm_points"], 946);

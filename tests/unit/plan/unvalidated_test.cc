@@ -137,6 +137,50 @@ TEST(UnvalidatedFigures, CountTrunksWhereAGroupSpansPods) {
   EXPECT_TRUE(within.contains("trunk.bandwidth"));
 }
 
+// What is assumed of switches counts where a payload would meet them.
+TEST(UnvalidatedFigures, CountTheSwitchesThatAreAssumed) {
+  const CountSource assumed = {"not published", true};
+  Scenario scenario = tiny_scenario(8);
+  scenario.hardware.count_sources = {
+      {"spines", assumed}, {"core_switches", assumed}, {"nics_per_node", {"the order", false}}};
+  const auto found = [&](const Strategy& strategy) {
+    std::set<std::string> switches;
+    for (const UnvalidatedFigure& figure : figures(scenario, strategy)) {
+      if (scenario.hardware.count_sources.contains(figure.figure)) {
+        switches.insert(figure.figure);
+        EXPECT_EQ(figure.source, "not published");
+      }
+    }
+    return switches;
+  };
+  using Names = std::set<std::string>;
+  const Strategy both_nodes = sample_strategy(scenario, {.data = 8});
+  EXPECT_EQ(found(both_nodes), (Names{"spines"}));  // one pod: would there be a spine, it were between them
+  scenario.num_gpus = 4;
+  EXPECT_EQ(found(sample_strategy(scenario, {.data = 4})), Names{}) << "within a node";
+  scenario.num_gpus = 8;
+  // Pods of a node: the spine is crossed, and core switches are above no more than one group.
+  scenario.hardware.nodes_per_pod = 1;
+  scenario.hardware.spines = 1;
+  scenario.hardware.trunk.bandwidth.value = BytesPerSecond(10e9);
+  scenario.hardware.trunk.efficiency.value = 1;
+  for (const char* key :
+       {"rails", "nodes_per_pod", "links_per_trunk", "pods_per_group", "links_per_core_trunk"}) {
+    scenario.hardware.count_sources[key] = assumed;
+  }
+  EXPECT_EQ(found(both_nodes), (Names{"rails", "nodes_per_pod", "spines", "links_per_trunk", "pods_per_group",
+                                      "core_switches"}));
+  // A send between the nodes meets them as well.
+  EXPECT_TRUE(found(sample_strategy(scenario, {.pipeline = 2, .data = 4})).contains("spines"));
+  // Pods of two nodes: no trunk is crossed.
+  scenario.hardware.nodes_per_pod = 2;
+  EXPECT_EQ(found(both_nodes), (Names{"rails", "nodes_per_pod"}));
+  // What is measured whole rests on no switch.
+  scenario.hardware.collective_points = {
+      {.collective = "all_reduce", .num_ranks = 8, .size = Bytes(1000), .time = Seconds(1e-5)}};
+  EXPECT_EQ(found(both_nodes), Names{});
+}
+
 TEST(UnvalidatedFigures, EnergyCountsWhereItIsComputed) {
   Scenario scenario = nothing_measured(1);
   scenario.hardware.device.power_busy.value = Watts(400);

@@ -88,8 +88,35 @@ TEST(ClusterImport, JoinsANodeWithItsFabric) {
             "topo.xml: 12 NVLinks a GPU; 25.00 GB/s each (compute capability 80, NVIDIA's white paper)");
   const Result<Cluster> cluster = Cluster::build(*read);
   ASSERT_TRUE(cluster) << cluster.error().message;
+  // PCIe is as the dump says it, so that there is a way to the host.
+  ASSERT_TRUE(read->pcie);
+  EXPECT_NEAR(read->pcie->bandwidth.value.value, 31.508e9, 1e6);
+  EXPECT_TRUE(cluster->host_route(0));
   EXPECT_EQ(cluster->num_vertices(VertexKind::kLeafSwitch), 16);
   EXPECT_EQ(cluster->num_vertices(VertexKind::kSpineSwitch), 4);
+}
+
+// Of PCIe the dump gives the line rate alone; the rest is asked for as that of any link.
+TEST(ClusterImport, AsksForWhatTheDumpDoesNotSayOfPcie) {
+  const auto hardware = import({.nccl = fixture("dgx-a100-nccl.xml"),
+                                .nvidia_smi = {},
+                                .slurm = "SwitchName=s Nodes=a[1-4]\n",
+                                .fabric = {}});
+  ASSERT_TRUE(hardware) << hardware.error().message;
+  std::vector<std::string> of_pcie;
+  for (const std::string& key : unknown_keys(*hardware)) {
+    if (key.starts_with("pcie.")) {
+      of_pcie.push_back(key);
+    }
+  }
+  EXPECT_EQ(of_pcie, (std::vector<std::string>{"pcie.latency", "pcie.efficiency"}));
+  const std::string yaml = write_imported(*hardware);
+  const std::string rest = filled(with(yaml, yaml.substr(yaml.find("pcie:")), ""), "1");
+  EXPECT_TRUE(read_hardware_text(rest + "nic: {bandwidth: 25 GB/s, efficiency: 0.9}\n", "c.yaml"));
+  const std::string pcie = yaml.substr(yaml.find("pcie:"), yaml.find("nic:") - yaml.find("pcie:"));
+  EXPECT_TRUE(error_of(read_hardware_text(rest + pcie, "c.yaml")).find(": pcie.latency.value: unknown") !=
+              std::string::npos)
+      << error_of(read_hardware_text(rest + pcie, "c.yaml"));
 }
 
 // Whatever is known, what is written loads once the unknown is filled in, and makes a cluster.

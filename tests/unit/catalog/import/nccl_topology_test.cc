@@ -41,8 +41,10 @@ TEST(NcclTopology, ReadsADgxA100) {
     EXPECT_EQ(gpu.num_switch_links, 12);
     EXPECT_EQ(gpu.num_links(), 12);
     EXPECT_EQ(gpu.sm, 80);
-    EXPECT_NEAR(gpu.pcie->value, 31.508e9, 1e6);
+    EXPECT_NEAR(gpu.pcie->rate.value, 31.508e9, 1e6);
+    EXPECT_EQ(gpu.pcie->word, "16 GT/s x 16");
   }
+  EXPECT_EQ(topology->gpus_per_pcie_switch, 2);
   EXPECT_EQ(topology->gpus[0].pci_address, "0000:07:00.0");
   EXPECT_EQ(topology->gpus[0].numa_node, 3);
   EXPECT_EQ(topology->gpus[7].numa_node, 5);
@@ -63,11 +65,17 @@ TEST(NcclTopology, ReportsADgxA100) {
   EXPECT_EQ(report->nvlink_bandwidth.value, BytesPerSecond(300e9));
   EXPECT_EQ(report->nvlink_bandwidth.source,
             "topo.xml: 12 NVLinks a GPU; 25.00 GB/s each (compute capability 80, NVIDIA's white paper)");
+  ASSERT_TRUE(report->pcie_bandwidth);
+  EXPECT_NEAR(report->pcie_bandwidth->value->value, 16e9 * 128 / 130 * 16 / 8, 1);
+  EXPECT_EQ(report->pcie_bandwidth->source,
+            "topo.xml: 16 GT/s x 16 (line 4), the slowest PCIe link from a GPU to the CPU");
   EXPECT_EQ(report->nic_bandwidth.value, BytesPerSecond(25e9));
   EXPECT_EQ(report->links_of_pair, 12);
-  EXPECT_EQ(report->assumed, (std::vector<std::string>{
-                                 "topo.xml: 2 of 10 network cards share no PCIe switch with a GPU and were "
-                                 "left out (mlx5_4, mlx5_5)"}));
+  EXPECT_EQ(report->assumed,
+            (std::vector<std::string>{
+                "topo.xml: up to 2 GPUs share a PCIe link to the CPU: described as if each had its own",
+                "topo.xml: 2 of 10 network cards share no PCIe switch with a GPU and were left out (mlx5_4, "
+                "mlx5_5)"}));
 }
 
 TEST(NcclTopology, ReportsPcieWhereThereIsNoNvlink) {
@@ -76,11 +84,73 @@ TEST(NcclTopology, ReportsPcieWhereThereIsNoNvlink) {
   EXPECT_EQ(report->num_gpus, 4);
   EXPECT_EQ(report->links_of_pair, 0);
   EXPECT_NEAR(report->nvlink_bandwidth.value->value, 31.508e9, 1e6);
-  EXPECT_EQ(report->nvlink_bandwidth.source, "topo.xml: no NVLink; PCIe of a GPU to the CPU");
+  EXPECT_EQ(report->nvlink_bandwidth.source,
+            "topo.xml: 16 GT/s x 16 (line 3), the slowest PCIe link from a GPU to the CPU; no NVLink");
+  EXPECT_EQ(report->pcie_bandwidth->value, report->nvlink_bandwidth.value);
   EXPECT_EQ(report->nic_bandwidth.value, BytesPerSecond(12.5e9));
   EXPECT_EQ(report->assumed, (std::vector<std::string>{
-                                 "topo.xml: no NVLink: nvlink is a GPU's PCIe link of 31.51 GB/s; what PCIe "
-                                 "switches and CPUs share is not described"}));
+                                 "topo.xml: no NVLink: nvlink is a GPU's PCIe link of 31.51 GB/s; what it "
+                                 "shares with pcie, PCIe switches and CPUs is not described"}));
+}
+
+/// A switch with the given link to the CPU, below it a GPU with each of the others: attributes of <pci>.
+std::string switch_of(const std::string& up, const std::vector<std::string>& gpus) {
+  std::string text = "<pci " + up + ">\n";
+  for (const std::string& gpu : gpus) {
+    text += "<pci " + gpu + "><gpu sm=\"80\"/></pci>\n";
+  }
+  return text + "</pci>\n";
+}
+
+// What decides is the slowest link on the way of any GPU, its own or the switch's above it.
+TEST(NcclTopology, DescribesAllGpusWithTheSlowestPcieLink) {
+  const std::string wide = "link_speed=\"16.0 GT/s PCIe\" link_width=\"16\"";
+  const std::string narrow = "link_speed=\"16 GT/s\" link_width=\"8\"";
+  const std::string slow = "link_speed=\"2.5 GT/s PCIe\" link_width=\"16\"";
+  const std::string fast = "link_speed=\"32.0 GT/s PCIe\" link_width=\"16\"";
+  struct Row {
+    std::string inside;
+    double bytes_per_s;
+    std::string source;
+    std::string assumed;  ///< the first line
+  };
+  const std::vector<Row> table = {
+      {switch_of(fast, {fast}), 63.0154e9, "32 GT/s x 16 (line 4)", "no NVLink"},
+      {switch_of(wide, {wide}) + switch_of(wide, {narrow}), 15.7538e9, "16 GT/s x 8 (line 7)",
+       "PCIe of GPUs differs, 16 GT/s x 8 (line 7) and 16 GT/s x 16 (line 4): all are described with the "
+       "slower"},
+      {switch_of(narrow, {wide, wide}), 15.7538e9, "16 GT/s x 8 (line 3)",
+       "up to 2 GPUs share a PCIe link to the CPU"},
+      {switch_of(wide, {slow}), 4e9, "2.5 GT/s x 16 (line 4)", "no NVLink"},
+      {switch_of("link_speed=\"\"", {wide}), 31.5077e9, "16 GT/s x 16 (line 4)", "no NVLink"},
+  };
+  for (const Row& row : table) {
+    const auto topology = read_nccl(system_of(row.inside));
+    ASSERT_TRUE(topology) << topology.error().message;
+    const auto report = report_of(*topology);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_NEAR(report->pcie_bandwidth.value().value.value().value, row.bytes_per_s, 1e6) << row.inside;
+    EXPECT_TRUE(report->pcie_bandwidth->source.starts_with("topo.xml: " + row.source))
+        << report->pcie_bandwidth->source;
+    EXPECT_TRUE(report->assumed.front().starts_with("topo.xml: " + row.assumed)) << report->assumed.front();
+  }
+}
+
+// What Linux and NCCL write where a link is not known leaves the figure to be filled in.
+TEST(NcclTopology, PcieOfUnknownSpeedIsAskedFor) {
+  for (const std::string attributes :
+       {"", "link_speed=\"\" link_width=\"\"", "link_speed=\"Unknown\" link_width=\"16\"",
+        "link_speed=\"Unknown speed\" link_width=\"255\"", "link_speed=\"16.0 GT/s PCIe\" link_width=\"0\"",
+        "link_speed=\"16.0 GT/s PCIe\" link_width=\"255\"", "link_speed=\"16.0 GT/s PCIe\""}) {
+    const auto topology = read_nccl(system_of("<pci " + attributes + "><gpu sm=\"80\"/></pci>"));
+    ASSERT_TRUE(topology) << topology.error().message;
+    const auto report = report_of(*topology);
+    ASSERT_TRUE(report) << report.error().message;
+    ASSERT_TRUE(report->pcie_bandwidth) << attributes;
+    EXPECT_EQ(report->pcie_bandwidth->value, std::nullopt) << attributes;
+    EXPECT_EQ(report->pcie_bandwidth->source,
+              "topo.xml: a PCIe link of unknown speed (line 3); the GPU's datasheet, one direction");
+  }
 }
 
 TEST(NcclTopology, DescribesAnEvenMeshAsASwitch) {
@@ -147,6 +217,23 @@ TEST(NcclTopology, RefusesMalformedInput) {
       {system_of(
            "<pci><gpu/></pci><nic><net name=\"a\" speed=\"1\"/>\n<net name=\"a\" speed=\"2\"/></nic>\n"),
        "topo.xml:4: <net> name: \"a\" is there twice, at different speeds"},
+      {system_of("<pci>\n<pci link_speed=\"17.0 GT/s PCIe\" link_width=\"16\"><gpu/></pci></pci>\n"),
+       "topo.xml:4: <pci> link_speed: \"17.0 GT/s PCIe\" is no speed of PCIe (allowed: 2.5, 5, 8, 16, 32, 64 "
+       "GT/s; "
+       "empty or \"Unknown\" where it is not known)"},
+      {system_of("<pci link_speed=\"16 Gb/s\"><gpu/></pci>\n"),
+       "topo.xml:3: <pci> link_speed: \"16 Gb/s\" is no speed of PCIe (allowed: 2.5, 5, 8, 16, 32, 64 GT/s; "
+       "empty or \"Unknown\" where it is not known)"},
+      {system_of("<pci link_speed=\"16 GT/s of PCIe\"><gpu/></pci>\n"),
+       "topo.xml:3: <pci> link_speed: \"16 GT/s of PCIe\" is no speed of PCIe (allowed: 2.5, 5, 8, 16, 32, "
+       "64 "
+       "GT/s; empty or \"Unknown\" where it is not known)"},
+      {system_of("<pci link_speed=\"16 GT/s\" link_width=\"x16\"><gpu/></pci>\n"),
+       "topo.xml:3: <pci> link_width: \"x16\" is not a whole number (allowed: 0 to 255)"},
+      {system_of("<pci link_speed=\"16 GT/s\" link_width=\"64\"><gpu/></pci>\n"),
+       "topo.xml:3: <pci> link_width: \"64\" is no width of PCIe (allowed: 1, 2, 4, 8, 12, 16, 32 lanes; 0 "
+       "or "
+       "255 where it is not known)"},
       {"<system><cpu host_hash=\"0x1\"/>\n<cpu host_hash=\"0x2\"/></system>",
        "topo.xml:2: <cpu> host_hash: \"0x2\" after \"0x1\" (allowed: one host)"},
   };
