@@ -69,6 +69,7 @@ class CanonicalBytes {
     add(op.phase);
     add(op.occurrence);
     add(op.layer);
+    add(op.recomputed_layers);
     add(op.kernels);
     add(op.predecessors);
     add(op.collective);

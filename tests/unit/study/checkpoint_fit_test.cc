@@ -5,8 +5,8 @@
 namespace portolan {
 namespace {
 
-std::string row(const std::string& id, const std::string& family, const std::string& software,
-                const std::string& seconds) {
+std::string step_of(const std::string& id, const std::string& family, const std::string& software,
+                    const std::string& seconds) {
   return id + ",T," + family + ",a100-node," + software +
          ",8,8,1024,16,4096,51200,2048,,fp16,8,1,8,1,1,1,no,0,full,no," + seconds + "\n";
 }
@@ -29,11 +29,11 @@ Result<CheckpointFit> fit(const std::string& lines) {
 }
 
 TEST(CheckpointFit, FindsThePauseOfEachSource) {
-  const auto found = fit(row("a", "one", "megatron-deepspeed-2021", "1.64") +   // 10 ms
-                         row("b", "two", "megatron-deepspeed-2022", "1.896") +  // 14 ms
-                         row("c", "two", "megatron-deepspeed-2021", "1.896") +
-                         row("d", "two", "megatron-deepspeed-2021", "") +  // not measured
-                         row("e", "three", "megatron-2021", "9"));         // other software
+  const auto found = fit(step_of("a", "one", "megatron-deepspeed-2021", "1.64") +   // 10 ms
+                         step_of("b", "two", "megatron-deepspeed-2022", "1.896") +  // 14 ms
+                         step_of("c", "two", "megatron-deepspeed-2021", "1.896") +
+                         step_of("d", "two", "megatron-deepspeed-2021", "") +  // not measured
+                         step_of("e", "three", "megatron-2021", "9"));         // other software
   ASSERT_TRUE(found) << found.error().message;
   ASSERT_EQ(found->sources.size(), 2U);
   const CheckpointFitOfSource& one = found->sources[0];
@@ -51,7 +51,7 @@ TEST(CheckpointFit, FindsThePauseOfEachSource) {
 }
 
 TEST(CheckpointFit, OneSourceIsNotEnough) {
-  const auto found = fit(row("a", "one", "megatron-deepspeed-2021", "1.64"));
+  const auto found = fit(step_of("a", "one", "megatron-deepspeed-2021", "1.64"));
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().message,
             "1 source_family with steps of megatron-deepspeed-2021, megatron-deepspeed-2022: at least 2 are "
