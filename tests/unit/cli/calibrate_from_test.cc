@@ -99,6 +99,11 @@ TEST(CalibrateFrom, RefusesInOneLineAndWritesNothing) {
       {"--from gemm-csv " + table + " --hardware a100-node --gpu Y",
        "p.csv: 0 products of 1 GFLOP or more (must be at least 20)"},
       {"--from gemm-csv nowhere.csv --hardware a100-node", "nowhere.csv"},
+      {"--from step-csv " + table, "--software is missing"},
+      {"--from step-csv " + table + " --software no-such", "no-such"},
+      {"--from step-csv " + scratch.write("s.csv", "id,prefix,software\na,T,generic\n") +
+           " --software generic",
+       "at least 2 are needed"},
   };
   for (const auto& [arguments, message] : cases) {
     const CommandResult result = portolan_command("calibrate " + arguments + " --out " + out);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catalog/hardware_yaml.h"
+#include "catalog/software_yaml.h"
 #include "tests/unit/cli/command.h"
 #include "tests/unit/cli/published_rows.h"
 
@@ -121,6 +122,26 @@ TEST_F(PublishedMeasurements, FittedConstantsAreWhatCalibrateFinds) {
     EXPECT_EQ(attention[i]["version"], one.version);
     EXPECT_NEAR(attention[i]["efficiency"].get<double>(), one.efficiency.value, 5e-4);
     EXPECT_NEAR(attention[i]["mask_overhead"].get<double>(), one.mask_overhead.value, 0.5);
+  }
+}
+
+// Likewise of a framework: to half a millisecond, as it follows the price of all else.
+TEST_F(PublishedMeasurements, PauseAtCheckpointsIsWhatThreeSourcesAskFor) {
+  const ScratchFolder scratch;
+  const auto fit =
+      portolan_command("calibrate --json --from step-csv " + std::string(std::getenv("PORTOLAN_TRUTH")) +
+                       "/training.csv --software megatron-deepspeed-2022,megatron-deepspeed-2021 --out " +
+                       scratch.file("out.yaml"))
+          .json();
+  ASSERT_EQ(fit["sources"].size(), 3U);
+  for (const auto& source : fit["sources"]) {
+    EXPECT_LT(source["error_pct"]["crossed"], source["error_pct"]["without"].get<double>() / 2) << source;
+    EXPECT_LE(source["error_pct"]["fitted"], source["error_pct"]["crossed"]) << source;
+  }
+  for (const std::string year : {"2021", "2022"}) {
+    const auto profile =
+        read_software(PORTOLAN_SOURCE_DIR "/scenarios/software/megatron-deepspeed-" + year + ".yaml");
+    EXPECT_NEAR(fit["checkpoint_pause_s"].get<double>(), profile->checkpoint_pause.value.value, 5e-4);
   }
 }
 
