@@ -1,28 +1,16 @@
 #include "plan/closed_form.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "plan/legality.h"
 #include "plan/once_a_step_cost.h"
-#include "plan/pipeline_time.h"
 #include "plan/rank_place.h"
 #include "plan/schedule.h"
 
 namespace portolan {
-
-namespace {
-
-Seconds sum(const std::vector<Seconds>& times) {
-  Seconds total;
-  for (Seconds time : times) {
-    total += time;
-  }
-  return total;
-}
-
-}  // namespace
 
 /// Times of the parts of a step.
 struct ClosedForm::Pipeline {
@@ -34,7 +22,10 @@ struct ClosedForm::Pipeline {
 };
 
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
-    : scenario_(scenario), cluster_(cluster), prices_(cluster) {}
+    : scenario_(scenario), cluster_(cluster), prices_(cluster) {
+  const std::int64_t with_experts = num_layers_of(scenario.model, LayerKind::kExperts);
+  has_one_layer_kind_ = with_experts == 0 || with_experts == scenario.model.num_layers;
+}
 
 ClosedForm::BlockKey ClosedForm::block_key(const Strategy& s, const RecomputeSet& recompute,
                                            LayerKind kind) const {
@@ -87,7 +78,19 @@ const BlockCosts& ClosedForm::first_blocks(const Strategy& s) {
 }
 
 bool ClosedForm::layers_are_alike(const Strategy& s) const {
-  return s.recompute.per_layer.empty() && !scenario_.model.experts;
+  return s.recompute.per_layer.empty() && has_one_layer_kind_;
+}
+
+/// Of chunks with as many layers as the one before.
+bool ClosedForm::is_like_before(const Strategy& s, const LayerRange& layers) const {
+  for (std::int32_t layer = layers.first; layer < layers.first + layers.count; ++layer) {
+    const std::int32_t before = layer - layers.count;
+    if (layer_kind(scenario_.model, layer) != layer_kind(scenario_.model, before) ||
+        s.recompute.of_layer(layer) != s.recompute.of_layer(before)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 std::vector<ClosedForm::LayerRun> ClosedForm::layer_runs(const Strategy& s, const LayerRange& layers) {
@@ -209,8 +212,8 @@ void ClosedForm::add_bucket_blocks(const Strategy& s, const LayerRange& layers, 
   stage.backward_blocks.insert(stage.backward_blocks.begin(), backward.begin(), backward.end());
 }
 
-void ClosedForm::add_chunk(const Strategy& s, const MachineCosts& machine, const LayerRange& layers,
-                           std::int32_t k, StageSum& stage) {
+ChunkPass ClosedForm::add_chunk(const Strategy& s, const MachineCosts& machine, const LayerRange& layers,
+                                std::int32_t k, StageSum& stage) {
   const BlockCosts& costs = first_blocks(s);
   const std::int32_t num_virtual = s.pipeline_parallel * s.virtual_stages;
   const StageShape& shape = costs.stages[static_cast<std::size_t>(stage_place(k, num_virtual))];
@@ -219,70 +222,97 @@ void ClosedForm::add_chunk(const Strategy& s, const MachineCosts& machine, const
   stage.parameters.elements += shape.parameters - one.parameters;
   stage.parameters.num_tensors += shape.num_tensors - one.num_tensors;
   stage.parameters.partial_gradients += shape.partial_gradients - one.partial_gradients;
+  BlockTime time;
   for (const LayerRun& run : layer_runs(s, layers)) {
     const StageShape& layer = run.costs->layer_shape;
-    stage.time = stage.time + run.costs->layer * run.count;
+    time = time + run.costs->layer * run.count;
     stage.parameters.elements += layer.parameters * run.count;
     stage.parameters.expert_elements += layer.expert_parameters * run.count;
     stage.parameters.num_tensors += layer.num_tensors * run.count;
     stage.parameters.partial_gradients += layer.partial_gradients * run.count;
   }
   if (k == 0) {
-    stage.time = stage.time + costs.embedding;
+    time = time + costs.embedding;
   } else {
-    stage.time.exposed_forward[Axis::kTensor] += machine.gather;
+    time.exposed_forward[Axis::kTensor] += machine.gather;
   }
   if (k + 1 == num_virtual) {
-    stage.time = stage.time + costs.head;
+    time = time + costs.head;
   } else {
-    stage.time.exposed_backward[Axis::kTensor] += machine.gather;
+    time.exposed_backward[Axis::kTensor] += machine.gather;
   }
   if (sums_beside_backward(s)) {
     add_bucket_blocks(s, layers, k, stage.parameters);
   }
+  Seconds accumulation;
   if (divides_gradients(s)) {
     const ShardedWaits waits = sharded_waits(s, machine, layers, k);
-    stage.time.exposed_forward[Axis::kData] += waits.forward;
-    stage.time.exposed_backward[Axis::kData] += waits.backward;
+    accumulation = waits.accumulation;
+    time.exposed_forward[Axis::kData] += waits.forward;
+    time.exposed_backward[Axis::kData] += waits.backward;
   }
+  PassWaits further;
   if (s.offload != Offload::kNone) {
-    add_copies(s, machine, layers, k, stage);
+    further = add_copies(s, machine, layers, k, stage, time);
   }
+  stage.time = stage.time + time;
+  stage.further = {stage.further.forward + further.forward, stage.further.backward + further.backward};
+  return {.forward = time.whole_forward(),
+          .backward = time.whole_backward(),
+          .weight = time.weight,
+          .further_forward = further.forward,
+          .further_backward = further.backward,
+          .waits_forward = time.whole_forward() - time.forward,
+          .waits_backward = time.whole_backward() - time.backward - time.recompute - accumulation,
+          .unlike = time.offload_forward + time.offload_backward +
+                    machine.gather * ((k > 0 ? 1 : 0) + (k + 1 < num_virtual ? 1 : 0))};
 }
 
 ClosedForm::Chunks ClosedForm::chunks_of(const Strategy& s) const {
   Chunks chunks;
   chunks.layers.reserve(static_cast<std::size_t>(s.pipeline_parallel * s.virtual_stages));
   LayerRange next;
-  bool even = true;  // all but the first and the last
   for (const std::int32_t count : layers_of_stages(scenario_, s)) {
     next.count = count;
-    even = even && (chunks.layers.size() < 2 || chunks.layers.back().count == chunks.layers[1].count);
     chunks.layers.push_back(next);
     next.first += count;
   }
+  const bool layers_alike = layers_are_alike(s);
+  for (std::size_t k = 2; chunks.alike_between_ends && k + 1 < chunks.layers.size(); ++k) {
+    const LayerRange& layers = chunks.layers[k];
+    chunks.alike_between_ends =
+        layers.count == chunks.layers[1].count && (layers_alike || is_like_before(s, layers));
+  }
   // How a stage's forwards follow one another may tell stages apart where they are copied to the host.
-  const bool copied_alike = !offloads_activations(s.offload) ||
-                            (s.schedule != ScheduleKind::kInterleaved && num_microbatches(scenario_, s) > 1);
-  chunks.alike_between_ends = even && copied_alike && layers_are_alike(s);
+  chunks.copied_alike = !offloads_activations(s.offload) ||
+                        (s.schedule != ScheduleKind::kInterleaved && num_microbatches(scenario_, s) > 1);
   return chunks;
 }
 
 ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine,
                                              const Chunks& chunks) {
   const BlockCosts& costs = first_blocks(s);
-  StageSums stages(static_cast<std::size_t>(s.pipeline_parallel));
+  StageSums sums;
+  std::vector<StageSum>& stages = sums.stages;
+  std::vector<ChunkPass>& passes = sums.passes.chunks;
+  stages.resize(static_cast<std::size_t>(s.pipeline_parallel));
+  passes.resize(chunks.layers.size());
   for (std::int32_t i = 0; i < s.pipeline_parallel; ++i) {
     StageSum& stage = stages[static_cast<std::size_t>(i)];
-    if (chunks.is_like_second(i, s.pipeline_parallel)) {
+    const bool like_second = chunks.is_like_second(i, s.pipeline_parallel);
+    if (like_second) {
       stage = stages[1];
-      continue;
     }
     for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
-      const std::int32_t k = c * s.pipeline_parallel + i;
-      add_chunk(s, machine, chunks.layers[static_cast<std::size_t>(k)], k, stage);
+      const std::int32_t second = c * s.pipeline_parallel + 1, k = c * s.pipeline_parallel + i;
+      passes[static_cast<std::size_t>(k)] =
+          like_second ? passes[static_cast<std::size_t>(second)]
+                      : add_chunk(s, machine, chunks.layers[static_cast<std::size_t>(k)], k, stage);
     }
   }
+  sums.passes.alike_between_ends = chunks.alike_between_ends;
+  sums.passes.sends = machine.sends;
+  sums.passes.sends.push_back(s.virtual_stages > 1 ? machine.wrap_send : Seconds(0));
   stages.back().parameters.holds_loss = true;
   if (scenario_.model.tied_embeddings && s.pipeline_parallel > 1) {
     const std::int64_t rows = padded_vocab(scenario_.model, costs.options) / s.tensor_parallel;
@@ -292,54 +322,56 @@ ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCos
     Seconds fill;
     for (std::size_t i = 0; i < stages.size(); ++i) {
       stages[i].parameters.fill = fill;
-      fill += stages[i].time.whole_forward() * (1.0 / s.virtual_stages) +
-              (i + 1 < stages.size() ? machine.sends[i] : Seconds(0));
+      fill += passes[i].forward + sums.passes.sends[i];
     }
   }
-  return stages;
+  return sums;
 }
 
-ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const StageSums& stages) {
-  const MachineCosts& costs = machine(s);
+ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const StageSums& sums) {
+  const std::vector<StageSum>& stages = sums.stages;
+  const std::vector<Seconds>& sends = sums.passes.sends;
   const std::size_t p = stages.size();
-  const double v = s.virtual_stages;
-  const std::vector<Seconds>& c = costs.sends;
-  Pipeline result;
-  std::vector<StagePass> passes_of_stages;
-  passes_of_stages.reserve(p);
-  for (std::size_t i = 0; i < p; ++i) {
-    const BlockTime& time = stages[i].time;
-    const Seconds wrap = s.virtual_stages > 1 ? costs.wrap_send : Seconds(0);
-    passes_of_stages.push_back({time.whole_forward(), time.whole_backward(), i + 1 < p ? c[i] : wrap,
-                                time.weight, stages[i].further.forward, stages[i].further.backward});
-  }
   const PipelineShape shape{.schedule = s.schedule,
                             .num_microbatches = num_microbatches(scenario_, s),
                             .blocking_sends = scenario_.software.blocking_sends.value,
                             .num_chunks = s.virtual_stages};
-  Seconds passes = pipeline_time(passes_of_stages, shape);
-  for (const StageSum& stage : stages) {  // what goes to the host cannot go faster
-    passes = std::max(passes, stage.copies * shape.num_microbatches);
+  std::vector<Seconds> ends = pipeline_ends(sums.passes, shape);
+  Seconds copies;  // what goes to the host cannot go faster
+  for (const StageSum& stage : stages) {
+    copies = std::max(copies, stage.copies * shape.num_microbatches);
   }
-  result.sends = sum(c) * 2.0 + (p > 1 ? c[0] : Seconds(0)) * (v * shape.num_microbatches - 1);
+  const Seconds late = std::max(copies - *std::max_element(ends.begin(), ends.end()), Seconds(0));
 
-  // A stage synchronises when its own backwards are done: stage i that much before stage 0.
-  Seconds drained = passes;
-  const OnceAStepContext context{scenario_, s, cluster_, costs, kernel_costs_.at(s.precision)};
-  OnceAStepCost once;
+  const OnceAStepContext context{scenario_, s, cluster_, machine(s), kernel_costs_.at(s.precision)};
+  std::vector<OnceAStepCost> once(p);
+  Seconds begin, fill;  // of the first pass; from it to that of a stage
   for (std::size_t i = 0; i < p; ++i) {
-    if (i == 0 || stages[i].parameters != stages[i - 1].parameters) {
-      once = once_a_step_cost(context, stages[i].parameters);
+    once[i] = i > 0 && stages[i].parameters == stages[i - 1].parameters
+                  ? once[i - 1]
+                  : once_a_step_cost(context, stages[i].parameters);
+    begin = std::max(begin, once[i].zeroing - fill);
+    fill += sums.passes.chunks[i].forward + sends[i];
+  }
+  const auto synchronised = [&](std::size_t i) { return begin + ends[i] + late + once[i].sync; };
+  const Seconds both_ends = std::max(synchronised(0), synchronised(p - 1));
+  Pipeline result;
+  result.sends = std::accumulate(sends.begin(), sends.end() - 1, Seconds(0)) * 2.0 +
+                 (p > 1 ? sends[0] : Seconds(0)) * (s.virtual_stages * shape.num_microbatches - 1.0);
+  for (std::size_t i = 0; i < p; ++i) {
+    OnceAStepCost& cost = once[i];
+    Seconds summed = synchronised(i);
+    if (stages[i].parameters.tied > 0) {  // the first and the last stage wait for each other
+      cost.offload = offload_after(context, stages[i].parameters, cost, both_ends - summed);
+      summed = both_ends + cost.sync_ends;
     }
-    const Seconds end = once.zeroing + drained + once.sync + once.update + once.gather + once.offload;
+    const Seconds end = summed + cost.update + cost.gather + cost.offload;
     if (end > result.step_time) {
       result.step_time = end;
-      result.data = once.sync + once.gather;
-      result.optimizer = once.update + once.zeroing;
-      result.offload = once.offload;
+      result.data = cost.sync + cost.sync_ends + cost.gather;
+      result.optimizer = cost.update + once.front().zeroing;
+      result.offload = cost.offload;
     }
-    drained = drained - (stages[i].time.whole_backward() * (1 / v) - stages[i].time.weight) -
-              (i + 1 < p ? c[i] : Seconds(0));
   }
   return result;
 }
@@ -350,7 +382,7 @@ ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
   const Chunks chunks = chunks_of(strategy);
   const StageSums sums = stage_sums(strategy, machine(strategy), chunks);
   outcome.step_time = pipeline(strategy, sums).step_time;
-  const std::vector<StageMemory> stages = stage_memory(strategy, sums, chunks);
+  const std::vector<StageMemory> stages = stage_memory(strategy, sums.stages, chunks);
   for (std::size_t stage = 0; stage < stages.size(); ++stage) {
     if (stages[stage].reserved > outcome.peak_memory) {
       outcome.peak_memory = stages[stage].reserved;
@@ -369,7 +401,7 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   Estimate estimate;
   estimate.strategy = strategy;
   estimate.step_time = parts.step_time;
-  const BlockTime& first = sums.front().time;
+  const BlockTime& first = sums.stages.front().time;
   Breakdown& b = estimate.breakdown;
   b.compute = (first.forward + first.backward + first.weight) * m;
   b.recompute = first.recompute * m;
@@ -379,13 +411,13 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   b.exposed_expert = exposed[Axis::kExpert];
   b.exposed_data = exposed[Axis::kData] + parts.data;
   b.optimizer = parts.optimizer;
-  const PassWaits& further = sums.front().further;
+  const PassWaits& further = sums.stages.front().further;
   b.offload = (first.offload_forward + first.offload_backward) * m +
               (further.forward + further.backward) * (m - 1) + parts.offload;
   const Seconds rest = parts.step_time - b.total();
   b.exposed_pipeline = std::min(parts.sends, rest);
   b.bubble = rest - b.exposed_pipeline;
-  estimate.stage_memory = stage_memory(strategy, sums, chunks);
+  estimate.stage_memory = stage_memory(strategy, sums.stages, chunks);
   complete_estimate(estimate, scenario_);
   return estimate;
 }

@@ -10,6 +10,7 @@
 #include "plan/machine_costs.h"
 #include "plan/offload_pass.h"
 #include "plan/once_a_step_cost.h"
+#include "plan/pipeline_time.h"
 #include "plan/scenario.h"
 #include "plan/stage_cost.h"
 #include "topology/cluster.h"
@@ -17,11 +18,12 @@
 namespace portolan {
 
 /// The cheapest rung: a formula on the Strategy.
-///   step = zeroing + pipeline_time + synchronisation + optimizer + gather, of the stage that finishes last
+///   step = zeroing + passes of the pipeline + synchronisation + optimizer + gather, of the stage that
+///   finishes last
 /// Exact where nothing overlaps (one stage), within 1 % of `folded` elsewhere in the property tests: the
 /// simulator says what really overlaps. An estimate only where copies to the host and back are what takes
-/// longest (tests/property/plan). Receives posted ahead (receive_prefetch) are not seen. Not thread-safe: it
-/// remembers block costs.
+/// longest (tests/property/plan). Never below the longest chain of compute. Receives posted ahead
+/// (receive_prefetch) are not seen. Not thread-safe: it remembers block costs.
 class ClosedForm {
  public:
   /// Both must outlive it.
@@ -54,10 +56,11 @@ class ClosedForm {
   /// A strategy's chunks in the order of their layers: chunk c of stage i is number c * pp + i.
   struct Chunks {
     std::vector<LayerRange> layers;
-    bool alike_between_ends = false;  ///< all but those of the first and the last stage
+    bool alike_between_ends = true;  ///< all but the first and the last
+    bool copied_alike = false;       ///< what those wait for copies, too
 
     bool is_like_second(std::int32_t stage, std::int32_t num_stages) const {
-      return alike_between_ends && stage > 1 && stage + 1 < num_stages;
+      return alike_between_ends && copied_alike && stage > 1 && stage + 1 < num_stages;
     }
   };
   /// Of one microbatch in the layers of a chunk: kept from forward to backward, and the most while one runs
@@ -75,12 +78,16 @@ class ClosedForm {
     Seconds copies;     ///< of one microbatch, one way
     StageParameters parameters;
   };
-  using StageSums = std::vector<StageSum>;
+  struct StageSums {
+    std::vector<StageSum> stages;
+    PipelinePasses passes;
+  };
 
   /// What passes of a chunk wait for where parameters or gradients are divided.
   struct ShardedWaits {
     Seconds forward;
     Seconds backward;
+    Seconds accumulation;  ///< part of `backward` that computes
   };
 
   /// Neighbouring layers that cost the same, or groups of layers that are recomputed together.
@@ -96,6 +103,7 @@ class ClosedForm {
   /// Of the first layer: tells of the end blocks, which are the same beside layers of any kind.
   const BlockCosts& first_blocks(const Strategy& strategy);
   bool layers_are_alike(const Strategy& strategy) const;
+  bool is_like_before(const Strategy& strategy, const LayerRange& layers) const;
   std::vector<LayerRun> layer_runs(const Strategy& strategy, const LayerRange& layers);
   std::vector<LayerRun> group_runs(const Strategy& strategy, const LayerRange& layers);
   static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
@@ -106,9 +114,9 @@ class ClosedForm {
   bool keeps_last_layer(const Strategy& strategy, std::int32_t virtual_stage) const;
   OffloadWaits waits_for_copies(const Strategy& strategy, const MachineCosts& machine,
                                 const LayerRange& layers, std::int32_t virtual_stage);
-  /// Times and bytes of what the chunk copies.
-  void add_copies(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
-                  std::int32_t virtual_stage, StageSum& stage);
+  /// Times and bytes of what the chunk copies; returns what its further microbatches wait for.
+  PassWaits add_copies(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
+                       std::int32_t virtual_stage, StageSum& stage, BlockTime& time);
   /// Optimizer states on the device while they pass through it, at most.
   Bytes streamed_states(const StageParameters& stage) const;
   const MachineCosts& machine(const Strategy& strategy);
@@ -144,19 +152,21 @@ class ClosedForm {
   void add_bucket_blocks(const Strategy& strategy, const LayerRange& layers, std::int32_t virtual_stage,
                          StageParameters& stage);
   Chunks chunks_of(const Strategy& strategy) const;
-  void add_chunk(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
-                 std::int32_t k, StageSum& stage);
+  /// Adds it to its stage; returns its passes.
+  ChunkPass add_chunk(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
+                      std::int32_t k, StageSum& stage);
   StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine, const Chunks& chunks);
-  Pipeline pipeline(const Strategy& strategy, const StageSums& stages);
+  Pipeline pipeline(const Strategy& strategy, const StageSums& sums);
   Bytes activations(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
   Bytes on_host(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
   /// What a microbatch keeps in a chunk.
   LayersMemory chunk_memory(const Strategy& strategy, const LayerRange& layers, std::int32_t k);
-  std::vector<StageMemory> stage_memory(const Strategy& strategy, const StageSums& stages,
+  std::vector<StageMemory> stage_memory(const Strategy& strategy, const std::vector<StageSum>& stages,
                                         const Chunks& chunks);
 
   const Scenario& scenario_;
   const Cluster& cluster_;
+  bool has_one_layer_kind_;
   std::map<Precision, KernelCost> kernel_costs_;
   CommunicationPrices prices_;
   std::map<BlockKey, BlockCosts> blocks_;

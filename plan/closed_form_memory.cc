@@ -135,7 +135,7 @@ ClosedForm::LayersMemory ClosedForm::chunk_memory(const Strategy& s, const Layer
   return chunk;
 }
 
-std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const StageSums& stages,
+std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const std::vector<StageSum>& stages,
                                                   const Chunks& chunks) {
   const BlockCosts& costs = first_blocks(s);
   const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;

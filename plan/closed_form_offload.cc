@@ -52,8 +52,9 @@ OffloadWaits ClosedForm::waits_for_copies(const Strategy& s, const MachineCosts&
   return offload_waits(blocks);
 }
 
-void ClosedForm::add_copies(const Strategy& s, const MachineCosts& machine, const LayerRange& layers,
-                            std::int32_t virtual_stage, StageSum& stage) {
+PassWaits ClosedForm::add_copies(const Strategy& s, const MachineCosts& machine, const LayerRange& layers,
+                                 std::int32_t virtual_stage, StageSum& stage, BlockTime& time) {
+  PassWaits further;
   if (offloads_activations(s.offload)) {
     const OffloadWaits waits = waits_for_copies(s, machine, layers, virtual_stage);
     const double run = share_in_runs(s, virtual_stage % s.pipeline_parallel);
@@ -63,10 +64,9 @@ void ClosedForm::add_copies(const Strategy& s, const MachineCosts& machine, cons
     const PassWaits mean{steady(&PassWaits::forward), steady(&PassWaits::backward)};
     // Where there are several chunks, passes of others go before even the first one.
     const PassWaits first = s.virtual_stages > 1 ? mean : waits.first;
-    stage.time.offload_forward += first.forward;
-    stage.time.offload_backward += first.backward;
-    stage.further.forward += mean.forward - first.forward;
-    stage.further.backward += mean.backward - first.backward;
+    time.offload_forward = first.forward;
+    time.offload_backward = first.backward;
+    further = {mean.forward - first.forward, mean.backward - first.backward};
     stage.copies += waits.copies;
   }
   if (offloads_optimizer(s.offload)) {
@@ -78,6 +78,7 @@ void ClosedForm::add_copies(const Strategy& s, const MachineCosts& machine, cons
                                        elements);
     }
   }
+  return further;
 }
 
 ClosedForm::LayersMemory ClosedForm::offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place,

@@ -70,8 +70,13 @@ ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const Mach
     }
     return total;
   };
-  return {sharded_pass_time(forward, prefetch) - compute(forward),
-          sharded_pass_time(backward, prefetch) - compute(backward)};
+  Seconds accumulation;
+  for (const ShardedBlocks& blocks : backward) {
+    accumulation += blocks.accumulate * blocks.count;
+  }
+  return {.forward = sharded_pass_time(forward, prefetch) - compute(forward),
+          .backward = sharded_pass_time(backward, prefetch) - compute(backward),
+          .accumulation = accumulation};
 }
 
 }  // namespace portolan

@@ -1,20 +1,34 @@
 #include "plan/communication_prices.h"
 
+#include <algorithm>
+
 #include "plan/group_flows.h"
 #include "plan/rank_place.h"
 
 namespace portolan {
 
+CommunicationPrices::Layout CommunicationPrices::layout_of(const Placement& placement, AxisSet members) {
+  Layout layout{};
+  std::size_t runs = 0;
+  for (const Axis axis : placement.order()) {
+    const std::int32_t degree = placement.degree(axis);
+    const Tells tells = members.contains(axis)    ? Tells::kMembers
+                        : axis == Axis::kPipeline ? Tells::kStages
+                                                  : Tells::kGroups;
+    if (degree > 1 && runs > 0 && layout[runs - 1].first == tells) {
+      layout[runs - 1].second *= degree;
+    } else if (degree > 1) {
+      layout[runs++] = {tells, degree};
+    }
+  }
+  return layout;
+}
+
 CommunicationLine CommunicationPrices::line(const Placement& placement, const Op& op, std::int32_t stage) {
   Op priced;
   double times = 1;
   priced.kind = op.kind;
-  priced.axes = {};  // those along which ranks differ
-  for (const Axis axis : kAllAxes) {
-    if (op.axes.contains(axis) && placement.degree(axis) > 1) {
-      priced.axes.insert(axis);
-    }
-  }
+  priced.axes = op.axes;
   priced.bytes = Bytes(kGibi);
   if (op.kind == OpKind::kCollective) {
     if (group_size_of(placement, 0, op) == 1) {  // no group has more members than the first
@@ -40,9 +54,14 @@ CommunicationLine CommunicationPrices::line(const Placement& placement, const Op
   } else {
     priced.peer_offset = op.peer_offset;
   }
-  const Key key{placement,        priced.kind,        priced.collective,
-                priced.algorithm, priced.group,       priced.group_size,
-                priced.axes,      priced.peer_offset, stage};
+  const Key key{layout_of(placement, op.axes),
+                priced.kind,
+                priced.collective,
+                priced.algorithm,
+                priced.group,
+                priced.group_size,
+                priced.peer_offset,
+                stage};
   auto found = lines_.find(key);
   if (found == lines_.end()) {
     const GroupFlows::Time time = GroupFlows(placement, cluster_).time_together(priced, stage);
@@ -50,6 +69,31 @@ CommunicationLine CommunicationPrices::line(const Placement& placement, const Op
     found = lines_.emplace(key, line).first;
   }
   return {found->second.seconds_per_byte * times, found->second.latency * times};
+}
+
+const std::vector<CommunicationLine>& CommunicationPrices::sends(const Placement& placement) {
+  const auto [found, is_new] = sends_.try_emplace(layout_of(placement, {Axis::kPipeline}));
+  std::vector<CommunicationLine>& lines = found->second;
+  if (!is_new) {
+    return lines;
+  }
+  Op send;
+  send.kind = OpKind::kSend;
+  send.axes = {Axis::kPipeline};
+  send.peer_offset = 1;
+  const GroupFlows flows(placement, cluster_);
+  std::vector<std::int32_t> unlike;  // stages that are placed in ways of their own: a handful
+  for (std::int32_t stage = 0; stage + 1 < placement.degree(Axis::kPipeline); ++stage) {
+    const auto like = std::find_if(unlike.begin(), unlike.end(),
+                                   [&](std::int32_t other) { return flows.is_alike(send, other, stage); });
+    if (like != unlike.end()) {
+      lines.push_back(lines[static_cast<std::size_t>(*like)]);
+    } else {
+      unlike.push_back(stage);
+      lines.push_back(line(placement, send, stage));
+    }
+  }
+  return lines;
 }
 
 Seconds CommunicationPrices::time(const Placement& placement, const Op& op, std::int32_t stage) {

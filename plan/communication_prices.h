@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "base/quantity.h"
 #include "plan/program.h"
@@ -36,13 +39,22 @@ class CommunicationPrices {
   /// the hardware file this is the line through 1 GiB: ask for the time.
   CommunicationLine line(const Placement& placement, const Op& op, std::int32_t stage);
   Seconds time(const Placement& placement, const Op& op, std::int32_t stage);
+  /// Sends from each stage but the last to the next.
+  const std::vector<CommunicationLine>& sends(const Placement& placement);
 
  private:
-  using Key = std::tuple<Placement, OpKind, CollectiveKind, CollectiveAlgorithm, GroupKind, std::int32_t,
-                         AxisSet, std::int32_t, std::int32_t>;
+  /// What of a placement decides over the flows of an op: runs of neighbouring axes that tell members of a
+  /// group apart, or groups, or stages, from the axis that varies fastest.
+  enum class Tells : std::uint8_t { kNothing, kMembers, kGroups, kStages };
+  using Layout = std::array<std::pair<Tells, std::int32_t>, kNumAxes>;
+  static Layout layout_of(const Placement& placement, AxisSet members);
+
+  using Key = std::tuple<Layout, OpKind, CollectiveKind, CollectiveAlgorithm, GroupKind, std::int32_t,
+                         std::int32_t, std::int32_t>;
 
   const Cluster& cluster_;
   std::map<Key, CommunicationLine> lines_;
+  std::map<Layout, std::vector<CommunicationLine>> sends_;
 };
 
 }  // namespace portolan

@@ -1,9 +1,6 @@
 #include "plan/machine_costs.h"
 
-#include <algorithm>
-
 #include "plan/collectives/flow_set.h"
-#include "plan/group_flows.h"
 #include "plan/legality.h"
 #include "plan/rank_place.h"
 
@@ -65,24 +62,14 @@ class MachinePricing {
   void price_sends(MachineCosts& costs) const {
     const Strategy& s = strategy_;
     const BoundaryBytes boundary = boundary_bytes(scenario_, s);
-    Op send;
-    send.kind = OpKind::kSend;
-    send.axes = {Axis::kPipeline};
-    send.peer_offset = 1;
-    send.bytes = boundary.sent;
-    const GroupFlows flows(placement_, prices_.cluster());
-    std::vector<std::int32_t> unlike;  // stages that are placed in ways of their own: a handful
-    for (std::int32_t stage = 0; stage + 1 < s.pipeline_parallel; ++stage) {
-      const auto like = std::find_if(unlike.begin(), unlike.end(),
-                                     [&](std::int32_t other) { return flows.is_alike(send, other, stage); });
-      if (like != unlike.end()) {
-        costs.sends.push_back(costs.sends[static_cast<std::size_t>(*like)]);
-      } else {
-        unlike.push_back(stage);
-        costs.sends.push_back(prices_.time(placement_, send, stage));
-      }
+    for (const CommunicationLine& send : prices_.sends(placement_)) {
+      costs.sends.push_back(send.of(boundary.sent));
     }
     if (s.virtual_stages > 1) {
+      Op send;
+      send.kind = OpKind::kSend;
+      send.axes = {Axis::kPipeline};
+      send.bytes = boundary.sent;
       send.peer_offset = 1 - s.pipeline_parallel;
       costs.wrap_send = prices_.time(placement_, send, s.pipeline_parallel - 1);
     }

@@ -23,10 +23,10 @@ class OnceAStepPricing {
   OnceAStepCost run() const {
     OnceAStepCost cost;
     cost.sync = sync();
-    const std::int64_t state = context_.scenario.software.optimizer_bytes_per_parameter.value;
-    const std::int64_t updated = stage_.elements / shards_ + stage_.expert_elements / expert_shards_;
-    cost.update = per_tensor(KernelKind::kAdamW, updated,
-                             updated * (2 * parameter_bytes() + gradient_bytes_ + 2 * state));
+    cost.sync_ends = sync_ends();
+    const std::int64_t elements = updated();
+    cost.update = per_tensor(KernelKind::kAdamW, elements,
+                             elements * (2 * parameter_bytes() + gradient_bytes_ + 2 * state_bytes()));
     const bool divided = divides_gradients(strategy_);
     const std::int64_t zeroed = gradients().value / (divided ? shards_ : 1) +
                                 expert_gradients().value / (divided ? expert_shards_ : 1);
@@ -35,36 +35,43 @@ class OnceAStepPricing {
       cost.zeroing += time_of(KernelKind::kFillZero, 8, 8);
     }
     cost.gather = gather(cost.zeroing);
-    cost.offload = streaming(cost, updated, state);
+    cost.offload = streaming(cost, Seconds(0));
     return cost;
   }
 
- private:
-  Seconds streaming(const OnceAStepCost& cost, std::int64_t updated, std::int64_t state) const {
+  Seconds streaming(const OnceAStepCost& cost, Seconds wait) const {
     std::vector<StreamedBlock> blocks;
     for (const std::int64_t elements : stage_.streamed) {
-      const double share = static_cast<double>(elements) / static_cast<double>(updated);
-      blocks.push_back({cost.update * share, context_.machine.copy.of(Bytes(elements * state))});
+      const double share = static_cast<double>(elements) / static_cast<double>(updated());
+      blocks.push_back({cost.update * share, context_.machine.copy.of(Bytes(elements * state_bytes()))});
     }
-    return blocks.empty() ? Seconds(0) : streaming_wait(blocks, cost.sync, cost.gather);
+    return blocks.empty() ? Seconds(0)
+                          : streaming_wait(blocks, cost.sync + wait + cost.sync_ends, cost.gather);
   }
 
+ private:
+  std::int64_t state_bytes() const { return context_.scenario.software.optimizer_bytes_per_parameter.value; }
+  std::int64_t updated() const { return stage_.elements / shards_ + stage_.expert_elements / expert_shards_; }
   std::int64_t parameter_bytes() const { return compute_bytes(strategy_.precision); }
   Bytes gradients() const { return Bytes(stage_.elements * gradient_bytes_); }
   Bytes expert_gradients() const { return Bytes(stage_.expert_elements * gradient_bytes_); }
   bool whole_group() const { return shards_ == num_data_ranks(strategy_); }
 
+  /// Where every rank has a shard of the gradients only, that is what is summed.
+  double held() const { return divides_gradients(strategy_) ? static_cast<double>(shards_) : 1.0; }
+
   Seconds sync() const {
-    // Where every rank has a shard of the gradients only, that is what is summed.
-    const double shard = divides_gradients(strategy_) ? static_cast<double>(shards_) : 1.0;
     const Seconds data = sums_beside_backward(strategy_)
                              ? exposed_sums(stage_.backward_blocks, strategy_.gradient_aggregation.bucket,
                                             [&](Bytes bucket, Bytes experts) {
                                               return data_sum(bucket) + expert_sum(experts);
                                             })
                              : data_sum(gradients()) + expert_sum(expert_gradients());
-    return context_.machine.tensor.of(stage_.partial_gradients) / shard + data +
-           context_.machine.ends.of(Bytes(stage_.tied * gradient_bytes_)) / shard;
+    return context_.machine.tensor.of(stage_.partial_gradients) / held() + data;
+  }
+
+  Seconds sync_ends() const {
+    return context_.machine.ends.of(Bytes(stage_.tied * gradient_bytes_)) / held();
   }
 
   Seconds data_sum(Bytes gradients_of_bucket) const {
@@ -156,6 +163,11 @@ class OnceAStepPricing {
 
 OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage) {
   return OnceAStepPricing(context, stage).run();
+}
+
+Seconds offload_after(const OnceAStepContext& context, const StageParameters& stage,
+                      const OnceAStepCost& cost, Seconds wait) {
+  return OnceAStepPricing(context, stage).streaming(cost, wait);
 }
 
 }  // namespace portolan

@@ -35,7 +35,8 @@ struct StageParameters {
 /// Gradients zeroed before the microbatches; synchronised, used and parameters gathered after them.
 struct OnceAStepCost {
   Seconds zeroing;
-  Seconds sync;
+  Seconds sync;       ///< what a stage does by itself
+  Seconds sync_ends;  ///< then, of the embedding that the first and the last stage hold
   Seconds update;
   Seconds gather;
   Seconds offload;  ///< waiting for states that come from the host and go back
@@ -50,5 +51,8 @@ struct OnceAStepContext {
 };
 
 OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage);
+/// What OnceAStepCost::offload becomes where the stage waits for another one between its sums.
+Seconds offload_after(const OnceAStepContext& context, const StageParameters& stage,
+                      const OnceAStepCost& cost, Seconds wait);
 
 }  // namespace portolan

@@ -2,153 +2,242 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
+
+#include "plan/pipeline_walk.h"
 
 namespace portolan {
 
 namespace {
 
-Seconds send_before(const std::vector<StagePass>& stages, std::size_t i) {
-  return i > 0 ? stages[i - 1].send : Seconds(0);
+/// Of all stages.
+struct Whole {
+  Seconds back;  ///< until the last pass of the first stage, its last weight gradients aside
+  Seconds time;
+};
+
+Seconds send_before(const PipelinePasses& passes, std::size_t stage) {
+  return stage > 0 ? passes.sends[stage - 1] : Seconds(0);
 }
 
-Seconds gpipe_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
+Seconds gpipe_time(const PipelinePasses& passes, const PipelineShape& shape) {
   Seconds fill, slowest_forward, slowest_backward;
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    const StagePass& stage = stages[i];
-    const Seconds before = send_before(stages, i);
-    const Seconds both_ways = shape.blocking_sends ? std::max(before, stage.send) : Seconds(0);
-    fill += stage.forward + stage.backward + stage.send * 2.0;
+  for (std::size_t i = 0; i < passes.sends.size(); ++i) {
+    const ChunkPass& stage = passes.chunks[i];
+    const Seconds send = passes.sends[i];
+    const Seconds before = send_before(passes, i);
+    const Seconds both_ways = shape.blocking_sends ? std::max(before, send) : Seconds(0);
+    fill += stage.forward + stage.backward + send * 2.0;
     slowest_forward =
         std::max(slowest_forward, stage.forward + stage.further_forward + std::max(before, both_ways));
     slowest_backward =
-        std::max(slowest_backward, stage.backward + stage.further_backward + std::max(stage.send, both_ways));
+        std::max(slowest_backward, stage.backward + stage.further_backward + std::max(send, both_ways));
   }
   return fill + (slowest_forward + slowest_backward) * (shape.num_microbatches - 1);
 }
 
-/// How long a stage waits between a forward and its backward.
-struct RoundTrips {
-  Seconds first;  ///< of the first microbatch, while the stage and those after it warm up
-  Seconds last;   ///< of the last microbatch, while they drain
-};
-
-/// Round trips of every stage to those after it. A stage k behind i begins to turn round only after its own
-/// warm-up forwards, which come from i one by one: the trip takes a multiple of what one costs i, and what
-/// lies between. Few stages differ in the former, so that the longest trips to any later stage are found once
-/// for each of these.
-class Trips {
- public:
-  Trips(const std::vector<StagePass>& stages, std::int32_t num_microbatches)
-      : stages_(stages), num_microbatches_(num_microbatches), there_and_back_(stages.size()) {
-    for (std::size_t k = 1; k < stages.size(); ++k) {
-      there_and_back_[k] =
-          there_and_back_[k - 1] + stages[k].forward + stages[k].backward + stages[k - 1].send * 2.0;
-    }
-  }
-
-  RoundTrips of(std::size_t i) {
-    return {longest(stages_[i].forward + send_before(stages_, i), i),
-            longest(stages_[i].backward + stages_[i].send, i)};
-  }
-
- private:
-  /// Of stage i and all later ones, where each pass of a warm-up costs stage i `pass`.
-  Seconds longest(Seconds pass, std::size_t i) {
-    const auto known = std::find_if(longest_.begin(), longest_.end(),
-                                    [&](const FromStages& trips) { return trips.pass == pass; });
-    const FromStages& trips =
-        known == longest_.end() ? longest_.emplace_back(FromStages{pass, from_stages(pass)}) : *known;
-    return trips.time[i] - there_and_back_[i];
-  }
-
-  std::vector<Seconds> from_stages(Seconds pass) const {
-    std::vector<Seconds> time(stages_.size());
-    Seconds longest;
-    for (std::size_t k = stages_.size(); k-- > 0;) {
-      const auto behind = static_cast<std::int32_t>(stages_.size() - k) - 1;
-      const std::int32_t warm_up = std::min(behind, num_microbatches_ - 1);
-      longest = std::max(longest, pass * warm_up + there_and_back_[k] + stages_[k].send);
-      time[k] = longest;
-    }
-    return time;
-  }
-
-  struct FromStages {
-    Seconds pass;
-    std::vector<Seconds> time;  ///< by first stage, from the pipeline's first
+/// 1F1B and ZB-H1. A chain of passes goes through the pairs of a forward and a backward of one stage; before
+/// the first of these it may go on to a later stage and back, and likewise after the last. A stage has as
+/// many further forwards before its first pair as stages are behind it, and as many backwards after its last:
+/// a chain takes the longest of them that it comes by.
+Whole alternating_time(const PipelinePasses& passes, const PipelineShape& shape) {
+  const auto num_stages = static_cast<std::int32_t>(passes.sends.size());
+  struct Turn {
+    Seconds there_and_back;  ///< from the first stage, to turn at this one
+    Seconds filling;         ///< with the forwards that come before the turn
+    Seconds draining;        ///< with the backwards that come after it
+    Seconds weights;         ///< at the very end, beyond the way up
   };
-  const std::vector<StagePass>& stages_;
-  std::int32_t num_microbatches_;
-  std::vector<Seconds> there_and_back_;  ///< from the first stage
-  std::vector<FromStages> longest_;
+  std::vector<Turn> turns(passes.sends.size());
+  Seconds there_and_back, longest_forward, longest_backward, up, weights;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const ChunkPass& stage = passes.chunks[i];
+    const Seconds before = send_before(passes, i);
+    const Seconds send = passes.sends[i];
+    there_and_back += stage.forward + stage.backward + before * 2.0;
+    longest_forward = std::max(longest_forward, stage.forward + before);
+    longest_backward = std::max(longest_backward, stage.backward + stage.weight + send);
+    weights = std::max(weights, stage.weight * (static_cast<double>(i) + 1) - up);
+    up += stage.backward + send;
+    const auto behind = std::min(num_stages - static_cast<std::int32_t>(i), shape.num_microbatches) - 1;
+    const Seconds turned = there_and_back + send;
+    turns[i] = {there_and_back, turned + longest_forward * behind, turned + longest_backward * behind,
+                weights};
+  }
+  Whole whole;
+  Seconds filling, draining, ending;
+  for (std::int32_t i = num_stages - 1; i >= std::max(num_stages - shape.num_microbatches, 0); --i) {
+    const auto at = static_cast<std::size_t>(i);
+    const ChunkPass& stage = passes.chunks[at];
+    const Turn& own = turns[at];
+    filling = std::max(filling, own.filling);
+    draining = std::max(draining, own.draining);
+    ending = std::max(ending, own.draining + own.weights);
+    const std::int32_t full = shape.num_microbatches - num_stages;  // pairs with weight gradients
+    const Seconds pair = stage.forward + stage.backward + send_before(passes, at) + passes.sends[at] +
+                         stage.further_forward + stage.further_backward;
+    const Seconds pairs = pair * (full + i) + stage.weight * full - own.there_and_back;
+    const auto longest = [&](Seconds after, Seconds own_after) {
+      return pairs + (full + i > 0 ? filling + after : std::max(filling + own_after, own.filling + after));
+    };
+    whole.back = std::max(whole.back, longest(draining, own.draining));
+    whole.time = std::max(whole.time, longest(ending, own.draining + own.weights));
+  }
+  return whole;
+}
+
+/// Compute of a microbatch in a chunk between the ends, and in the end chunks beyond that.
+struct ChunkCompute {
+  struct Parts {
+    Seconds forward, backward, weight;
+
+    Seconds total() const { return forward + backward + weight; }
+    Seconds least() const { return std::min({forward, backward, weight}); }
+    Parts operator-(const Parts& other) const {
+      return {forward - other.forward, backward - other.backward, weight - other.weight};
+    }
+  };
+
+  explicit ChunkCompute(const std::vector<ChunkPass>& chunks) {
+    const auto compute = [](const ChunkPass& pass) {
+      return Parts{pass.forward - pass.waits_forward, pass.backward - pass.waits_backward, pass.weight};
+    };
+    const Parts one = compute(chunks.front()), other = compute(chunks.back());
+    middle = chunks.size() > 2
+                 ? compute(chunks[1])
+                 : Parts{std::min(one.forward, other.forward), std::min(one.backward, other.backward),
+                         std::min(one.weight, other.weight)};
+    first = one - middle;
+    last = other - middle;
+  }
+
+  Parts middle, first, last;
 };
 
-Seconds one_f_one_b_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
-  Seconds upstream;  // once through the stages before i, there and back, with the sends to i
+Seconds interleaved_time(const PipelinePasses& passes, const PipelineShape& shape,
+                         const ChunkCompute& compute) {
+  const std::size_t p = passes.sends.size();
+  const double v = shape.num_chunks;
+  const auto alike = [](const ChunkPass& pass) { return pass.forward + pass.backward - pass.unlike; };
+  const Seconds first =
+      std::max(alike(passes.chunks.front()) - alike(passes.chunks[1]), compute.first.total());
+  struct Stage {
+    Seconds pass, further;
+  };
+  std::vector<Stage> stages(p);
+  for (std::size_t k = 0; k < passes.chunks.size(); ++k) {
+    const ChunkPass& chunk = passes.chunks[k];
+    stages[k % p].pass += chunk.forward + chunk.backward;
+    stages[k % p].further += chunk.further_forward + chunk.further_backward;
+  }
+  const auto bubble = [&](std::size_t stage) {  // of all others
+    return stages[stage].pass * (1 / v) + (stage > 0 ? Seconds(0) : first * (static_cast<double>(p) - 1 / v));
+  };
+  Seconds bubbles, sends;
+  for (std::size_t i = 0; i < p; ++i) {
+    bubbles += bubble(i);
+    sends += i + 1 < p ? passes.sends[i] * 2.0 : Seconds(0);
+  }
   Seconds longest;
-  Trips all_trips(stages, shape.num_microbatches);
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    const StagePass& stage = stages[i];
-    const Seconds before = send_before(stages, i);
-    const auto behind = static_cast<std::int32_t>(stages.size() - i) - 1;
-    const std::int32_t warm_up = std::min(behind, shape.num_microbatches - 1);
-    const std::int32_t steady = shape.num_microbatches - 1 - warm_up;
-    const RoundTrips trips = all_trips.of(i);
-    const Seconds forwards = (stage.forward + before) * warm_up;
-    const Seconds backwards = (stage.backward + stage.send) * warm_up;
-    const Seconds waits =
-        steady > 0 ? trips.first + trips.last : std::max(trips.first + backwards, forwards + trips.last);
-    const Seconds pair =
-        stage.forward + stage.backward + before + stage.send + stage.further_forward + stage.further_backward;
-    longest = std::max(longest, upstream + stage.forward + stage.backward + waits + pair * steady);
-    upstream += stage.forward + stage.backward + stage.send * 2.0;
+  for (std::size_t i = 0; i < p; ++i) {
+    const Seconds before = i > 0 ? passes.sends[i - 1] : passes.sends.back() * (v - 1) * (1 / v);
+    const Seconds pass = stages[i].pass + (before + passes.sends[i]) * v + stages[i].further;
+    longest =
+        std::max(longest, stages[i].pass + pass * (shape.num_microbatches - 1) + bubbles - bubble(i) + sends);
   }
   return longest;
 }
 
-/// The busiest stage, and what each other one adds to it while the pipeline fills and drains.
-Seconds busiest_stage_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
-  const double v = shape.num_chunks;
-  const auto num_stages = static_cast<std::int32_t>(stages.size());
-  // With fewer microbatches than stages there are weight gradients for a part of the bubble only.
-  const double filled =
-      num_stages > 1 ? (std::min(shape.num_microbatches, num_stages) - 1.0) / (num_stages - 1.0) : 0;
-  const auto bubble = [&](const StagePass& stage) {
-    const Seconds pass = stage.forward + stage.backward;
-    return shape.schedule == ScheduleKind::kZeroBubbleH1 ? std::max(pass - stage.weight * filled, Seconds(0))
-                                                         : pass * (1 / v);
-  };
-  Seconds bubbles, sends;
-  for (const StagePass& stage : stages) {
-    bubbles += bubble(stage);
-    sends += &stage == &stages.back() ? Seconds(0) : stage.send * 2.0;
+/// Those after a stage hand it the last microbatch back one by one.
+std::vector<Seconds> ends_of(const Whole& whole, const PipelinePasses& passes, const PipelineShape& shape) {
+  const std::size_t p = passes.sends.size();
+  const double chunks = shape.num_chunks;
+  std::vector<Seconds> ends;
+  ends.reserve(p);
+  Seconds up;
+  for (std::size_t i = 0; i < p; ++i) {
+    const Seconds weights = passes.chunks[i].weight * (static_cast<double>(i) + 1);
+    ends.push_back(std::min(whole.time, whole.back - up + weights));
+    Seconds backward;
+    for (std::size_t k = i; k < passes.chunks.size(); k += p) {
+      backward += passes.chunks[k].backward;
+    }
+    up += backward * (1 / chunks) + passes.sends[i];
   }
-  Seconds longest;
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    const StagePass& stage = stages[i];
-    const Seconds before = i > 0 ? stages[i - 1].send : stages.back().send * (v - 1) * (1 / v);
-    const Seconds pass = stage.forward + stage.backward + stage.weight + (before + stage.send) * v +
-                         stage.further_forward + stage.further_backward;
-    longest = std::max(longest, stage.forward + stage.backward + stage.weight +
-                                    pass * (shape.num_microbatches - 1) + bubbles - bubble(stage) + sends);
+  return ends;
+}
+
+/// Whether interleaved_time() or alternating_time() of ZB-H1 is exact for free sends that do not block, and
+/// with held_up() no less than what it takes with others.
+bool has_formula(const PipelineShape& shape, std::int32_t num_stages, const ChunkCompute& compute) {
+  const auto& [middle, first, last] = compute;
+  if (std::min(first.least(), last.least()) < Seconds(0)) {
+    return false;
   }
-  return longest;
+  if (shape.schedule == ScheduleKind::kZeroBubbleH1) {
+    return shape.num_microbatches >= num_stages &&
+           (!shape.blocking_sends || middle.weight <= std::min(middle.forward, middle.backward));
+  }
+  const bool each_way = first.forward <= last.forward && first.backward <= last.backward;
+  return first.total() <= std::min(last.total(), middle.total() * 0.25) &&
+         (!shape.blocking_sends || each_way);
+}
+
+/// Where sends block, what stages wait for the first chunk at most, beyond what they do anyway.
+Seconds held_up(const PipelineShape& shape, std::int32_t num_stages, const ChunkCompute& compute) {
+  if (!shape.blocking_sends) {
+    return {};
+  }
+  if (shape.schedule == ScheduleKind::kZeroBubbleH1) {
+    return compute.first.total() * shape.num_microbatches;
+  }
+  // From one group of microbatches to the next.
+  return std::max(compute.first.forward, compute.first.backward) *
+         ((shape.num_microbatches / num_stages - 1) * (num_stages == 2 ? 2.0 : 1.0));
+}
+
+/// ZB-H1 with what its first stage computes beyond the others in held_up().
+PipelinePasses without_first(PipelinePasses passes, const ChunkCompute& compute) {
+  ChunkPass& first = passes.chunks.front();
+  first.forward -= compute.first.forward;
+  first.backward -= compute.first.backward;
+  first.weight -= compute.first.weight;
+  return passes;
+}
+
+/// Where a formula says it.
+std::optional<Whole> whole_time(const PipelinePasses& passes, const PipelineShape& shape) {
+  const auto of_all = [](Seconds time) { return Whole{time, time}; };
+  if (shape.schedule == ScheduleKind::kGPipe) {
+    return of_all(gpipe_time(passes, shape));
+  }
+  if (shape.schedule == ScheduleKind::kOneFOneB) {
+    return alternating_time(passes, shape);
+  }
+  constexpr double kHardlyAnything = 0.005;
+  const auto num_stages = static_cast<std::int32_t>(passes.sends.size());
+  const ChunkCompute compute(passes.chunks);
+  const Seconds waits = held_up(shape, num_stages, compute);
+  const Seconds passes_of_stage = compute.middle.total() * (shape.num_microbatches * shape.num_chunks);
+  if (!passes.alike_between_ends || !has_formula(shape, num_stages, compute) ||
+      waits > passes_of_stage * kHardlyAnything) {
+    return std::nullopt;
+  }
+  if (shape.schedule == ScheduleKind::kInterleaved) {
+    return of_all(interleaved_time(passes, shape, compute) + waits);
+  }
+  const Whole whole = shape.blocking_sends ? alternating_time(without_first(passes, compute), shape)
+                                           : alternating_time(passes, shape);
+  return Whole{whole.back + waits, whole.time + waits};
 }
 
 }  // namespace
 
-Seconds pipeline_time(const std::vector<StagePass>& stages, const PipelineShape& shape) {
-  assert(!stages.empty() && shape.num_microbatches >= 1);
-  switch (shape.schedule) {
-    case ScheduleKind::kGPipe:
-      return gpipe_time(stages, shape);
-    case ScheduleKind::kOneFOneB:
-      return one_f_one_b_time(stages, shape);
-    case ScheduleKind::kInterleaved:
-    case ScheduleKind::kZeroBubbleH1:
-      return busiest_stage_time(stages, shape);
-  }
-  return {};
+std::vector<Seconds> pipeline_ends(const PipelinePasses& passes, const PipelineShape& shape) {
+  assert(passes.chunks.size() == passes.sends.size() * static_cast<std::size_t>(shape.num_chunks));
+  assert(!passes.sends.empty() && shape.num_microbatches >= 1);
+  const std::optional<Whole> whole = whole_time(passes, shape);
+  return whole ? ends_of(*whole, passes, shape) : pipeline_walk(passes, shape);
 }
 
 }  // namespace portolan

@@ -1,5 +1,6 @@
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "plan/closed_form.h"
@@ -23,11 +24,19 @@ std::vector<Strategy> searched(const Scenario& scenario) {
 /// Changes one field, or several that belong together; false where the field says nothing of the strategy.
 using Word = std::function<bool(const Scenario&, Strategy&)>;
 
-Word sharded(std::int32_t zero_stage) {
+Word sharded(std::int32_t zero_stage, std::int32_t zero_group = 0) {
   return [=](const Scenario&, Strategy& s) {
     s.zero_stage = zero_stage;
+    s.zero_group = zero_group;
     s.gradient_aggregation = {};
-    return s.data_parallel > 1;
+    return s.data_parallel > std::max(zero_group, 1);
+  };
+}
+
+Word summing(CollectiveAlgorithm algorithm) {
+  return [=](const Scenario&, Strategy& s) {
+    s.gradient_aggregation.algorithm = algorithm;
+    return s.data_parallel > 1 && s.zero_stage == 0;
   };
 }
 
@@ -38,17 +47,33 @@ Word offloading(Offload offload) {
   };
 }
 
-/// What a user can ask for beside what the search runs over, by the names of the strategy's fields.
+/// What a user can ask for beside what the search runs over (tp, pp, dp, ep, virtual_stages, microbatch,
+/// sequence_parallel, zero 0 and 1, recomputation alike in all layers, order, schedules of the software), by
+/// the names of the strategy's fields: with these every one of them takes more than one value. Compression is
+/// refused.
 std::vector<std::pair<std::string, Word>> words() {
   return {
       {"searched", [](const Scenario&, Strategy&) { return true; }},
-      {"zero=2", sharded(2)},
-      {"zero=3", sharded(3)},
-      {"zero_group=8",
+      {"schedule=zb-h1",
        [](const Scenario&, Strategy& s) {
-         s.zero_stage = 1;
-         s.zero_group = 8;
-         return s.data_parallel > 8;
+         const bool instead = s.schedule == ScheduleKind::kGPipe;
+         s.schedule = ScheduleKind::kZeroBubbleH1;
+         return instead;
+       }},
+      {"layers=uneven",
+       [](const Scenario& scenario, Strategy& s) {
+         if (s.pipeline_parallel == 1) {
+           return false;
+         }
+         s.layers_per_stage = layers_of_stages(scenario, s);
+         --s.layers_per_stage.front();
+         ++s.layers_per_stage[1];
+         return true;
+       }},
+      {"precision=fp8",
+       [](const Scenario&, Strategy& s) {
+         s.precision = Precision::kFp8;
+         return true;
        }},
       {"cp=2",
        [](const Scenario&, Strategy& s) {
@@ -56,17 +81,19 @@ std::vector<std::pair<std::string, Word>> words() {
          s.data_parallel /= 2;
          return s.data_parallel > 0;
        }},
+      {"zero=2", sharded(2)},
+      {"zero=3", sharded(3)},
+      {"zero=1 zero_group=8", sharded(1, 8)},
+      {"zero=2 zero_group=8", sharded(2, 8)},
+      {"zero=3 zero_group=8", sharded(3, 8)},
       {"bucket=25MB",
        [](const Scenario&, Strategy& s) {
          s.gradient_aggregation.overlap = true;
          s.gradient_aggregation.bucket = Bytes(25'000'000);
          return num_data_ranks(s) > 1;
        }},
-      {"aggregation=hierarchical",
-       [](const Scenario&, Strategy& s) {
-         s.gradient_aggregation.algorithm = CollectiveAlgorithm::kHierarchical;
-         return s.data_parallel > 1 && s.zero_stage == 0;
-       }},
+      {"aggregation=tree", summing(CollectiveAlgorithm::kTree)},
+      {"aggregation=hierarchical", summing(CollectiveAlgorithm::kHierarchical)},
       {"recompute=uniform:2",
        [](const Scenario&, Strategy& s) {
          s.recompute = {.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = 2};
@@ -79,6 +106,7 @@ std::vector<std::pair<std::string, Word>> words() {
        }},
       {"offload=activations", offloading(Offload::kActivations)},
       {"offload=optimizer", offloading(Offload::kOptimizer)},
+      {"offload=activations+optimizer", offloading(Offload::kActivationsAndOptimizer)},
   };
 }
 
@@ -135,19 +163,19 @@ void whole_space(benchmark::State& state, const Scenario& scenario) {
   struct Space {
     std::string name;
     const Scenario& (*scenario)();
-    std::string not_there;  // what its software cannot do
+    std::vector<std::string> not_there;  // what its software or hardware cannot do
   };
   const auto megatron_1t = []() -> const Scenario& {
     static const Scenario scenario = megatron_1t_scenario(kManyGpus, 0.125);
     return scenario;
   };
-  for (const Space& space :
-       {Space{"gpt175b-512", gpt3_scenario, "cp=2"}, Space{"megatron1t-16384", megatron_1t, "cp=2"},
-        Space{"mixtral8x7b-512", mixtral_scenario, ""}}) {
+  for (const Space& space : {Space{"gpt175b-512", gpt3_scenario, {"cp=2", "precision=fp8"}},
+                             Space{"megatron1t-16384", megatron_1t, {"cp=2"}},
+                             Space{"mixtral8x7b-512", mixtral_scenario, {"precision=fp8"}}}) {
     const std::string prefix = "ClosedForm/" + space.name + "/";
     const auto scenario = space.scenario;
     for (const auto& [name, word] : words()) {
-      if (name == space.not_there) {
+      if (std::find(space.not_there.begin(), space.not_there.end(), name) != space.not_there.end()) {
         continue;
       }
       benchmark::RegisterBenchmark((prefix + name).c_str(), [scenario, word = word](benchmark::State& state) {

@@ -57,16 +57,13 @@ double memory_tolerance(const Scenario& scenario, const Strategy& strategy, cons
   return strategy.schedule == ScheduleKind::kInterleaved ? tolerances.interleaved_memory : exact;
 }
 
-double time_tolerance(const Scenario& scenario, const Strategy& strategy, const Tolerances& tolerances) {
+double time_tolerance(const Strategy& strategy, const Tolerances& tolerances) {
   if (strategy.pipeline_parallel == 1) {
     return 1e-9;
   }
-  const bool zero_bubble = strategy.schedule == ScheduleKind::kZeroBubbleH1;
-  if (zero_bubble && num_microbatches(scenario, strategy) < strategy.pipeline_parallel) {
-    return 0.11;  // no stage is busy long enough to hide what unequal stages cost
-  }
-  return zero_bubble || strategy.schedule == ScheduleKind::kInterleaved ? tolerances.interleaved_time
-                                                                        : tolerances.time;
+  return strategy.schedule == ScheduleKind::kZeroBubbleH1 || strategy.schedule == ScheduleKind::kInterleaved
+             ? tolerances.interleaved_time
+             : tolerances.time;
 }
 
 /// Strategies of `scenario` from one test to the next: every `step`-th.
@@ -80,7 +77,7 @@ void expect_close(const Scenario& scenario, std::size_t step, const Tolerances& 
       continue;  // its gathers and reductions contend: tests/property/rungs
     }
     const Pair pair = predict(closed_form, scenario, cluster, strategies[i]);
-    expect_close_in_time(pair, time_tolerance(scenario, strategies[i], tolerances));
+    expect_close_in_time(pair, time_tolerance(strategies[i], tolerances));
     expect_close_in_memory(pair, memory_tolerance(scenario, strategies[i], tolerances));
     const ClosedForm::Outcome outcome = closed_form.outcome(strategies[i]);
     EXPECT_EQ(outcome.step_time, pair.closed.step_time);
@@ -92,17 +89,17 @@ void expect_close(const Scenario& scenario, std::size_t step, const Tolerances& 
 
 TEST(ClosedFormProperty, TinyModelsAgreeWithTheFoldedRung) {
   for (const Scenario& scenario : small_scenarios()) {
-    // Found: at most 0.8 %, where the ends of the pipeline weigh as much as its layers; interleaved 4.4 %,
-    // ZB-H1 2.1 %; in memory interleaved 9.1 %.
-    expect_close(scenario, 1, {.time = 0.01, .interleaved_time = 0.05, .interleaved_memory = 0.1});
+    // Found: at most 0.9 %, where the ends of the pipeline weigh as much as its layers; interleaved 2.2 %,
+    // ZB-H1 1.9 %; in memory interleaved 9.1 %.
+    expect_close(scenario, 1, {.time = 0.01, .interleaved_time = 0.025, .interleaved_memory = 0.1});
   }
 }
 
 TEST(ClosedFormProperty, Gpt3AgreesWithTheFoldedRung) {
   Scenario scenario = gpt3_scenario();
   scenario.global_batch = 256;
-  // Found: at most 0.01 %, with 96 layers over 64 stages; interleaved 1.1 %.
-  expect_close(scenario, 101, {.time = 0.001, .interleaved_time = 0.02, .interleaved_memory = 0.02});
+  // Found: at most 0.01 %, with 96 layers over 64 stages; interleaved 0.9 %.
+  expect_close(scenario, 101, {.time = 0.001, .interleaved_time = 0.01, .interleaved_memory = 0.02});
 }
 
 TEST(ClosedFormProperty, UnevenStagesAgreeWithTheFoldedRung) {
@@ -112,20 +109,36 @@ TEST(ClosedFormProperty, UnevenStagesAgreeWithTheFoldedRung) {
   scenario.model.num_layers = 16;
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   ClosedForm closed_form(scenario, cluster);
-  for (const auto& layers : std::vector<std::vector<std::int32_t>>{
-           {1, 1, 1, 13}, {13, 1, 1, 1}, {2, 6, 6, 2}, {7, 1, 1, 7}, {1, 2, 6, 7}}) {
-    for (const ScheduleKind schedule : {ScheduleKind::kGPipe, ScheduleKind::kOneFOneB}) {
-      for (const std::int64_t microbatch : {1, 8, 16}) {
-        Strategy strategy =
-            sample_strategy(scenario, {.tensor = 4, .pipeline = 4, .data = 2, .microbatch = microbatch});
-        strategy.layers_per_stage = layers;
-        strategy.schedule = schedule;
-        SCOPED_TRACE(short_name(strategy));
-        const Pair pair = predict(closed_form, scenario, cluster, strategy);
-        expect_close_in_time(pair, 0.01);
+  const auto expect_close_with = [&](const std::vector<std::int32_t>& layers, ScheduleKind schedule) {
+    for (const std::int64_t microbatch : {1, 8, 16}) {
+      Strategy strategy =
+          sample_strategy(scenario, {.tensor = 4, .pipeline = 4, .data = 2, .microbatch = microbatch});
+      strategy.layers_per_stage = layers;
+      strategy.schedule = schedule;
+      strategy.virtual_stages = schedule == ScheduleKind::kInterleaved ? 2 : 1;
+      if (find_rejection(scenario, strategy)) {  // stages interleave over whole groups of microbatches
+        continue;
+      }
+      SCOPED_TRACE(short_name(strategy));
+      const Pair pair = predict(closed_form, scenario, cluster, strategy);
+      expect_close_in_time(pair, 0.002);  // found 0.07 %
+      if (schedule != ScheduleKind::kInterleaved) {
         expect_close_in_memory(pair, 1e-4);
       }
     }
+  };
+  for (const auto& layers : std::vector<std::vector<std::int32_t>>{
+           {1, 1, 1, 13}, {13, 1, 1, 1}, {2, 6, 6, 2}, {7, 1, 1, 7}, {1, 2, 6, 7}}) {
+    for (const ScheduleKind schedule :
+         {ScheduleKind::kGPipe, ScheduleKind::kOneFOneB, ScheduleKind::kZeroBubbleH1}) {
+      expect_close_with(layers, schedule);
+    }
+  }
+  for (const auto& layers : std::vector<std::vector<std::int32_t>>{{1, 1, 1, 9, 1, 1, 1, 1},
+                                                                   {9, 1, 1, 1, 1, 1, 1, 1},
+                                                                   {3, 2, 2, 2, 2, 2, 2, 1},
+                                                                   {0, 1, 4, 3, 1, 5, 2, 0}}) {
+    expect_close_with(layers, ScheduleKind::kInterleaved);
   }
 }
 
@@ -147,7 +160,7 @@ TEST(ClosedFormProperty, LayersThatDifferInRecomputationAgreeWithTheFoldedRung) 
       strategy.recompute.per_layer = sets;
       SCOPED_TRACE(short_name(strategy));
       const Pair pair = predict(closed_form, scenario, cluster, strategy);
-      expect_close_in_time(pair, 0.01);
+      expect_close_in_time(pair, 0.001);  // found 0.02 %
       expect_close_in_memory(pair, 1e-4);
       EXPECT_NEAR(pair.closed.hfu_pct, pair.folded.hfu_pct, 0.01 * pair.folded.hfu_pct);
     }
@@ -173,7 +186,7 @@ void expect_close_with_offload(Scenario scenario, std::size_t step, double time,
       SCOPED_TRACE(short_name(strategy));
       const Pair pair = predict(closed_form, scenario, cluster, strategy);
       const bool interleaved = strategy.schedule == ScheduleKind::kInterleaved;
-      expect_close_in_time(pair, strategy.schedule == ScheduleKind::kZeroBubbleH1 ? 0.11 : time);
+      expect_close_in_time(pair, time);
       if (!interleaved) {
         expect_close_in_memory(pair, offloads_activations(offload) ? memory : 0.08);
         for (std::size_t s = 0; s < pair.closed.stage_memory.size(); ++s) {
@@ -190,7 +203,7 @@ void expect_close_with_offload(Scenario scenario, std::size_t step, double time,
 
 TEST(ClosedFormProperty, OffloadAgreesWithTheFoldedRung) {
   for (const Scenario& scenario : small_scenarios()) {
-    // Found: 6.2 % in time; in memory 33 %, of models whose head outweighs a layer.
+    // Found: 6.3 % in time; in memory 33 %, of models whose head outweighs a layer.
     expect_close_with_offload(scenario, 5, 0.07, 0.35);
   }
   Scenario scenario = gpt3_scenario();
@@ -231,8 +244,8 @@ TEST(ClosedFormProperty, LayersThatAreRecomputedTogetherAgreeWithTheFoldedRung) 
             ASSERT_FALSE(find_rejection(scenario, strategy));
             SCOPED_TRACE(short_name(strategy));
             const Pair pair = predict(closed_form, scenario, cluster, strategy);
-            const Tolerances found{.time = 0.01, .interleaved_time = 0.02, .interleaved_memory = 0.02};
-            expect_close_in_time(pair, time_tolerance(scenario, strategy, found));
+            const Tolerances found{.time = 0.001, .interleaved_time = 0.005, .interleaved_memory = 0.02};
+            expect_close_in_time(pair, time_tolerance(strategy, found));
             expect_close_in_memory(pair, memory_tolerance(scenario, strategy, found));
             EXPECT_NEAR(pair.closed.hfu_pct * pair.closed.step_time.value,
                         pair.folded.hfu_pct * pair.folded.step_time.value,

@@ -2,14 +2,27 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace portolan {
 namespace {
 
+struct StagePass {
+  ChunkPass pass;
+  Seconds send;
+};
+
 double time_s(const std::vector<StagePass>& stages, const PipelineShape& shape) {
-  return pipeline_time(stages, shape).value;
+  PipelinePasses passes;
+  for (const StagePass& stage : stages) {
+    passes.chunks.push_back(stage.pass);
+    passes.sends.push_back(stage.send);
+  }
+  const std::vector<Seconds> ends = pipeline_ends(passes, shape);
+  return std::max_element(ends.begin(), ends.end())->value;
 }
 StagePass pass(double forward, double backward, double send) {
-  return {Seconds(forward), Seconds(backward), Seconds(send)};
+  return {{Seconds(forward), Seconds(backward)}, Seconds(send)};
 }
 
 constexpr auto kGPipe = ScheduleKind::kGPipe;
@@ -47,6 +60,19 @@ TEST(PipelineTime, OfOneFOneBWithAHeavyFirstStage) {
   // back at 26 + (1 + 1) + (2 + 2). Stage 1's order is F0 F1 B0 B1 and stage 2's F0 B0 F1 B1; B0 of stage 2
   // is done at 13 + 1 + 1 + 2 = 17, so that B0 of stage 1 runs 27 to 29 and stage 0's from 29: 29 + 52.
   EXPECT_DOUBLE_EQ(time_s({pass(13, 26, 0), pass(1, 2, 0), pass(1, 2, 0)}, {kOneFOneB, 2, false}), 81);
+}
+
+TEST(PipelineTime, OfStagesThatInterleave) {
+  // Chunks f 1, b 2 but the first, f 4, b 8. F0.0 F1.0 on stage 0 until 8, so that F1.0 on stage 1 ends at 9;
+  // F1.1 there waits for stage 0: F0.1 8 to 9, F1.1 9 to 10. Stage 1: F0.1 9 to 10 and B0.1 until 12, F1.1
+  // and B1.1 until 15, B0.0 from 14 on stage 0's B0.1 12 to 14, hence 15 to 17, B1.0 17 to 19. Stage 0: B1.1
+  // 15 to 17, B0.0 17 to 25, B1.0 until 33.
+  const ChunkPass light{Seconds(1), Seconds(2)}, heavy{Seconds(4), Seconds(8)};
+  PipelinePasses passes{
+      .chunks = {heavy, light, light, light}, .sends = {Seconds(0), Seconds(0)}, .alike_between_ends = true};
+  const PipelineShape shape{ScheduleKind::kInterleaved, 2, false, 2};
+  EXPECT_DOUBLE_EQ(pipeline_ends(passes, shape).front().value, 33);
+  EXPECT_DOUBLE_EQ(pipeline_ends(passes, shape).back().value, 25);
 }
 
 }  // namespace
