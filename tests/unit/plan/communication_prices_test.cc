@@ -10,12 +10,22 @@ namespace {
 
 constexpr AxisSet kReplicas = {Axis::kExpert, Axis::kData};
 
-/// 8 GPUs on two nodes, cut in two along three axes, in two orders.
+/// 8 GPUs on two nodes, cut along up to three axes in several orders: some lay out the groups of an op alike.
 std::vector<Placement> placements() {
-  const std::array<std::int32_t, kNumAxes> degrees = {2, 1, 1, 2, 2};
-  return {{degrees, {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData, Axis::kPipeline}},
-          {degrees, {Axis::kData, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kTensor}},
-          {{1, 1, 1, 8, 1}, {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData, Axis::kPipeline}}};
+  std::vector<Placement> list;
+  for (const std::array<std::int32_t, kNumAxes>& degrees :
+       std::vector<std::array<std::int32_t, kNumAxes>>{{2, 1, 1, 2, 2},
+                                                       {1, 2, 2, 2, 1},
+                                                       {2, 1, 2, 1, 2},
+                                                       {4, 1, 1, 1, 2},
+                                                       {1, 1, 1, 4, 2},
+                                                       {1, 1, 1, 2, 4},
+                                                       {1, 1, 1, 8, 1}}) {
+    list.push_back({degrees, {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData, Axis::kPipeline}});
+    list.push_back({degrees, {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kData}});
+    list.push_back({degrees, {Axis::kData, Axis::kContext, Axis::kExpert, Axis::kPipeline, Axis::kTensor}});
+  }
+  return list;
 }
 
 std::vector<Op> ops(const Placement& placement) {
@@ -68,6 +78,17 @@ TEST(CommunicationPrices, AreTheTimesOfTheFlowsFirstAskedForAndRemembered) {
                 << collective_name(op.collective) << " " << static_cast<int>(op.group) << " "
                 << op.group_size;
           }
+        }
+        const std::vector<CommunicationLine>& sends = prices.sends(placement);
+        ASSERT_EQ(std::ssize(sends), placement.degree(Axis::kPipeline) - 1);
+        Op send;
+        send.kind = OpKind::kSend;
+        send.axes = {Axis::kPipeline};
+        send.peer_offset = 1;
+        send.bytes = Bytes(3'000'000);
+        for (std::size_t stage = 0; stage < sends.size(); ++stage) {
+          const double expected = flows.time_of(send, static_cast<std::int32_t>(stage)).value;
+          EXPECT_NEAR(sends[stage].of(send.bytes).value, expected, 1e-12 * expected);
         }
       }
     }
