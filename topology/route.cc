@@ -19,34 +19,28 @@ void append_nvlink(const ClusterLayout& layout, std::int64_t from, std::int64_t 
   links.push_back(layout.nvlink_down(to));
 }
 
-/// The number of a card among those of its rail picks the spine on the way to it.
-std::int64_t spine_to(const ClusterLayout& layout, std::int64_t nic, std::int64_t group) {
-  return group * layout.spines_per_group + nic / layout.leaves_per_pod % layout.spines_per_group;
-}
-
-/// Between spines of two groups. The number of the card picks the core switch too, and its rail, as the rails
-/// share the spines.
-void append_core_trunks(const ClusterLayout& layout, std::int64_t source_group,
-                        std::int64_t destination_group, std::int64_t destination_nic, LinkList& links) {
-  const std::int64_t turn = destination_nic / layout.leaves_per_pod / layout.spines_per_group;
-  const std::int64_t rail = layout.rail_of_nic(destination_nic);
-  const std::int64_t core = (turn * layout.leaves_per_pod + rail) % layout.num_cores;
-  links.push_back(layout.core_trunk_up(spine_to(layout, destination_nic, source_group), core));
-  links.push_back(layout.core_trunk_down(spine_to(layout, destination_nic, destination_group), core));
-}
-
-/// From leaf to leaf of two pods. The switches depend on the destination alone, as with forwarding tables.
+/// From leaf to leaf of two pods. The switches depend on the destination alone, as with forwarding tables:
+/// its card's number among those of its rail picks the spine; that number and the rail, as the rails share
+/// the spines, the core switch.
 void append_trunks(const ClusterLayout& layout, std::int64_t source_nic, std::int64_t destination_nic,
                    LinkList& links) {
   const std::int64_t source_leaf = layout.leaf_of_nic(source_nic);
   const std::int64_t destination_leaf = layout.leaf_of_nic(destination_nic);
   const std::int64_t source_group = layout.group_of_leaf(source_leaf);
   const std::int64_t destination_group = layout.group_of_leaf(destination_leaf);
-  links.push_back(layout.trunk_up(source_leaf, spine_to(layout, destination_nic, source_group)));
+  const std::int64_t number = destination_nic / layout.leaves_per_pod;
+  const std::int64_t place = number % layout.spines_per_group;
+  const std::int64_t first_spine = source_group * layout.spines_per_group + place;
+  const std::int64_t last_spine = destination_group * layout.spines_per_group + place;
+  links.push_back(layout.trunk_up(source_leaf, first_spine));
   if (source_group != destination_group) {
-    append_core_trunks(layout, source_group, destination_group, destination_nic, links);
+    const std::int64_t turn = number / layout.spines_per_group;
+    const std::int64_t rail = layout.rail_of_nic(destination_nic);
+    const std::int64_t core = (turn * layout.leaves_per_pod + rail) % layout.num_cores;
+    links.push_back(layout.core_trunk_up(first_spine, core));
+    links.push_back(layout.core_trunk_down(last_spine, core));
   }
-  links.push_back(layout.trunk_down(destination_leaf, spine_to(layout, destination_nic, destination_group)));
+  links.push_back(layout.trunk_down(destination_leaf, last_spine));
 }
 
 }  // namespace
