@@ -243,13 +243,14 @@ LinkList Cluster::links_between(DeviceIndex source, DeviceIndex destination) con
   return rail_route(graph_->layout, source, destination).links;
 }
 
-bool Cluster::is_core_trunk(LinkIndex link) const { return graph_->layout.is_core_trunk(link); }
+bool Cluster::is_core_trunk(LinkIndex link) const {
+  return graph_->layout.numbered(link).kind == ClusterLayout::LinkKind::kCoreTrunk;
+}
 
 Cluster::CoreTrunks Cluster::core_trunks_beside(LinkIndex trunk) const {
-  const auto place = static_cast<std::int32_t>(graph_->layout.core_of(trunk));
-  return {.first = trunk - 2 * place,
-          .count = static_cast<std::int32_t>(graph_->layout.num_cores),
-          .place = place};
+  const ClusterLayout& layout = graph_->layout;
+  const auto place = static_cast<std::int32_t>(layout.numbered(trunk).number % layout.num_cores);
+  return {.first = trunk - 2 * place, .count = static_cast<std::int32_t>(layout.num_cores), .place = place};
 }
 
 bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const {

@@ -127,7 +127,8 @@ class Cluster {
   /// Whether payloads among the devices from `first` to `last` find the same when each of them is moved by
   /// `shift` devices: as many links of the same bandwidths and latencies, shared by the same of them. And
   /// whether those of the two places share no link, where no node holds devices of both, nor, if first and
-  /// last are in different pods, any pod. False also where it might be but is not obvious.
+  /// last are in different pods, any pod, or in different groups, any group. False also where it might be but
+  /// is not obvious.
   bool is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const;
   /// The link that such payloads find in place of `link`. Precondition: they cross it, and are alike.
   LinkIndex moved(LinkIndex link, std::int64_t shift) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 namespace portolan {
 
@@ -52,26 +53,29 @@ std::optional<std::int32_t> ClusterLayout::rail_width() const {
   return leaves_per_pod == nics_per_node ? std::optional(narrow(gpus_per_nic())) : std::nullopt;
 }
 
+ClusterLayout::NumberedLink ClusterLayout::numbered(LinkIndex link) const {
+  const std::int64_t counts[] = {num_gpus(), num_nics(), num_trunks(), num_core_trunks()};
+  std::int64_t number = link / 2;
+  std::uint8_t kind = 0;
+  while (kind < std::size(counts) && number >= counts[kind]) {
+    number -= counts[kind++];
+  }
+  return {static_cast<LinkKind>(kind), number};
+}
+
 std::optional<ClusterLayout::RailOfLink> ClusterLayout::rail_of_link(LinkIndex link) const {
   const std::int64_t width = *rail_width();
-  const auto of_gpu = [&](std::int64_t gpu) { return RailOfLink{gpu % gpus_per_node, 2 * width}; };
-  std::int64_t pair = link / 2;  // a direction each
-  if (pair < num_gpus()) {
-    return of_gpu(pair);
+  const auto [kind, number] = numbered(link);
+  switch (kind) {
+    case LinkKind::kNic:
+      return RailOfLink{number % nics_per_node * width, 2};
+    case LinkKind::kTrunk:
+      return RailOfLink{number / spines_per_group % leaves_per_pod * width, 2 * spines_per_group};
+    case LinkKind::kCoreTrunk:
+      return std::nullopt;
+    default:
+      return RailOfLink{number % gpus_per_node, 2 * width};
   }
-  pair -= num_gpus();
-  if (pair < num_nics()) {
-    return RailOfLink{pair % nics_per_node * width, 2};
-  }
-  pair -= num_nics();
-  if (pair < num_trunks()) {
-    return RailOfLink{pair / spines_per_group % leaves_per_pod * width, 2 * spines_per_group};
-  }
-  pair -= num_trunks();
-  if (pair < num_core_trunks()) {
-    return std::nullopt;
-  }
-  return of_gpu(pair - num_core_trunks());
 }
 
 VertexIndex ClusterLayout::gpu_vertex(std::int64_t gpu) const { return narrow(gpu); }
@@ -112,36 +116,30 @@ LinkIndex ClusterLayout::core_trunk_up(std::int64_t spine, std::int64_t core) co
 LinkIndex ClusterLayout::core_trunk_down(std::int64_t spine, std::int64_t core) const {
   return core_trunk_up(spine, core) + 1;
 }
-LinkIndex ClusterLayout::moved_by_nodes(LinkIndex link, std::int64_t nodes) const {
-  const std::int64_t gpu_links_apart = 2 * nodes * gpus_per_node;
-  std::int64_t pair = link / 2;  // a direction each
-  if (pair < num_gpus()) {
-    return narrow(link + gpu_links_apart);
-  }
-  pair -= num_gpus();
-  if (pair < num_nics()) {
-    return narrow(link + 2 * nodes * nics_per_node);
-  }
-  pair -= num_nics();
-  const std::int64_t direction = link % 2;
-  if (pair < num_trunks()) {
-    const std::int64_t leaf = pair / spines_per_group + nodes / nodes_per_pod * leaves_per_pod;
-    const std::int64_t place = wrapped(pair + numbers_in(nodes), spines_per_group);
-    return narrow(2 * (num_gpus() + num_nics() + leaf * spines_per_group + place) + direction);
-  }
-  pair -= num_trunks();
-  if (pair < num_core_trunks()) {
-    const std::int64_t spines = nodes / (nodes_per_pod * pods_per_group) * spines_per_group;
-    const std::int64_t turns = numbers_in(nodes) / spines_per_group;
-    const std::int64_t core = core_of(link);
-    const std::int64_t moved = wrapped(core + turns * leaves_per_pod, num_cores);
-    return narrow(link + 2 * (spines * num_cores + moved - core));
-  }
-  return narrow(link + gpu_links_apart);
-}
 
-std::int64_t ClusterLayout::core_of(LinkIndex core_trunk) const {
-  return (core_trunk / 2 - num_gpus() - num_nics() - num_trunks()) % num_cores;
+LinkIndex ClusterLayout::moved_by_nodes(LinkIndex link, std::int64_t nodes) const {
+  const auto [kind, number] = numbered(link);
+  std::int64_t moved = number;
+  switch (kind) {
+    case LinkKind::kNic:
+      moved += nodes * nics_per_node;
+      break;
+    case LinkKind::kTrunk: {
+      const std::int64_t leaf = number / spines_per_group + nodes / nodes_per_pod * leaves_per_pod;
+      moved = leaf * spines_per_group + wrapped(number + numbers_in(nodes), spines_per_group);
+      break;
+    }
+    case LinkKind::kCoreTrunk: {
+      const std::int64_t spine =
+          number / num_cores + nodes / (nodes_per_pod * pods_per_group) * spines_per_group;
+      const std::int64_t turns = numbers_in(nodes) / spines_per_group;
+      moved = spine * num_cores + wrapped(number % num_cores + turns * leaves_per_pod, num_cores);
+      break;
+    }
+    default:
+      moved += nodes * gpus_per_node;
+  }
+  return narrow(link + 2 * (moved - number));
 }
 
 LinkIndex ClusterLayout::pcie_up(std::int64_t gpu) const {

@@ -94,11 +94,13 @@ struct ClusterLayout {
   /// What payloads cross instead of `link` that are moved by so many nodes: whole pods, if it is a trunk,
   /// whole groups with as many cards of a rail for each spine, if it is a core trunk.
   LinkIndex moved_by_nodes(LinkIndex link, std::int64_t nodes) const;
-  bool is_core_trunk(LinkIndex link) const {
-    const std::int64_t place = link / 2 - num_gpus() - num_nics() - num_trunks();
-    return place >= 0 && place < num_core_trunks();
-  }
-  std::int64_t core_of(LinkIndex core_trunk) const;
+  /// What a link is, and its number among those of its kind, two directions together.
+  enum class LinkKind : std::uint8_t { kNvLink, kNic, kTrunk, kCoreTrunk, kPcie };
+  struct NumberedLink {
+    LinkKind kind = LinkKind::kNvLink;
+    std::int64_t number = 0;
+  };
+  NumberedLink numbered(LinkIndex link) const;
   LinkIndex pcie_up(std::int64_t gpu) const;
   LinkIndex pcie_down(std::int64_t gpu) const;
 };
