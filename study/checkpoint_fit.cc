@@ -6,10 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <utility>
-#include <variant>
-
-#include "study/published_case.h"
+#include <iterator>
 
 namespace portolan {
 
@@ -53,44 +50,41 @@ Seconds best_pause(const std::vector<const SampledStep*>& steps) {
   return best;
 }
 
+/// With every step's profile pausing so long.
+TaskPredictor pausing(const TaskPredictor& predict, Seconds pause) {
+  return [&predict, pause](std::span<const PredictionTask> tasks) {
+    std::vector<Scenario> scenarios;
+    scenarios.reserve(tasks.size());
+    std::vector<PredictionTask> with_pause;
+    for (const PredictionTask& task : tasks) {
+      scenarios.push_back(task.scenario);
+      scenarios.back().software.checkpoint_pause.value = pause;
+      with_pause.push_back({scenarios.back(), task.strategy});
+    }
+    return predict(with_pause);
+  };
+}
+
 Result<std::vector<SampledStep>> sample(std::span<const TrainingRow> rows,
                                         const std::vector<std::string>& software, const CatalogPaths& paths,
                                         const TaskPredictor& predict) {
-  struct Open {
-    const TrainingRow* row;
-    PublishedCase published;
-  };
-  std::vector<Open> open;
-  for (const TrainingRow& row : rows) {
-    if (!row.step_time || std::find(software.begin(), software.end(), row.software) == software.end()) {
-      continue;
-    }
-    PORTOLAN_TRY(auto made, published_case(row, paths));
-    if (auto* published = std::get_if<PublishedCase>(&made);
-        published != nullptr && published->strategies.size() == 1) {
-      open.push_back({&row, std::move(*published)});
-    }
-  }
-  std::vector<Scenario> scenarios;
-  scenarios.reserve(open.size() * kNumSamples);
-  std::vector<PredictionTask> tasks;
-  for (const Open& one : open) {
-    for (std::int32_t i = 0; i < kNumSamples; ++i) {
-      scenarios.push_back(one.published.scenario);
-      scenarios.back().software.checkpoint_pause.value = kBetweenSamples * i;
-      tasks.push_back({scenarios.back(), one.published.strategies.front()});
-    }
-  }
-  const std::vector<Result<Estimate>> results = predict(tasks);
+  std::vector<TrainingRow> of_software;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(of_software), [&](const TrainingRow& row) {
+    return std::find(software.begin(), software.end(), row.software) != software.end();
+  });
   std::vector<SampledStep> steps;
-  for (std::size_t i = 0; i < open.size(); ++i) {
-    SampledStep step{
-        .source_family = open[i].row->source_family, .measured = *open[i].row->step_time, .predicted = {}};
-    for (std::size_t s = 0; s < kNumSamples && results[i * kNumSamples + s]; ++s) {
-      step.predicted.push_back(results[i * kNumSamples + s]->step_time);
-    }
-    if (step.predicted.size() == kNumSamples) {
-      steps.push_back(std::move(step));
+  for (std::int32_t i = 0; i < kNumSamples; ++i) {
+    PORTOLAN_TRY(const Validation sampled,
+                 validate_rows(of_software, paths, pausing(predict, kBetweenSamples * i)));
+    std::size_t step = 0;  // which rows can be predicted does not depend on the pause
+    for (const RowPrediction& row : sampled.rows) {
+      if (row.is_range) {
+        continue;
+      }
+      if (i == 0) {
+        steps.push_back({row.source_family, row.measured, {}});
+      }
+      steps[step++].predicted.push_back(row.predicted);
     }
   }
   return steps;
