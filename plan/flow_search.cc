@@ -35,9 +35,9 @@ class FlowSearch {
       OpFlows::Kind& kind = result_.kinds[k];
       kind.route = links_of(cluster_, kind.slowest);
       kind.rails = rails_;
-      kind.busiest.bytes =
-          (loads_.size() > 1 ? of_kinds_together_ : loads_[k]).at(rails_.told(cluster_, kind.busiest.link));
-      kind.own_on_busiest = loads_[k].at(rails_.told(cluster_, kind.busiest.link));
+      const LinkIndex told = rails_.told(cluster_, kind.busiest.link);
+      kind.busiest.bytes = of_all().at(told);
+      kind.own_on_busiest = loads_[k].at(told);
       loads_[k].for_each([&](LinkIndex link, double bytes) { kind.loads.push_back({link, bytes}); });
     }
     return std::move(result_);
@@ -68,8 +68,6 @@ class FlowSearch {
       for (const LinkIndex trunk : rails_.add_others_on_core(cluster_, of_kind)) {
         told_trunks.push_back(trunk);
       }
-    }
-    for (const PagedLoads& of_kind : loads_) {
       if (loads_.size() > 1) {
         of_kind.for_each([&](LinkIndex link, double bytes) { of_kinds_together_.add(link, bytes); });
       }
@@ -95,9 +93,10 @@ class FlowSearch {
     return place->second;
   }
 
+  const PagedLoads& of_all() const { return loads_.size() > 1 ? of_kinds_together_ : loads_.front(); }
+
   double seconds(LinkIndex link) const {
-    const PagedLoads& of_all = loads_.size() > 1 ? of_kinds_together_ : loads_.front();
-    return of_all.at(link) / cluster_.link_bandwidths()[static_cast<std::size_t>(link)].value;
+    return of_all().at(link) / cluster_.link_bandwidths()[static_cast<std::size_t>(link)].value;
   }
 
   /// The first member's group comes first.
@@ -127,10 +126,7 @@ class FlowSearch {
   /// The flow that is so many places further.
   void set_slowest(OpFlows::Kind& kind, const Candidate& candidate, std::int32_t places,
                    LinkIndex busiest) const {
-    kind.slowest = candidate.flow;
-    for (DeviceIndex* end : {&kind.slowest.source, &kind.slowest.destination}) {
-      *end += *end == kHostEnd ? 0 : places;
-    }
+    kind.slowest = moved(candidate.flow, places);
     kind.latency = candidate.latency;
     kind.busiest.link = busiest;
   }

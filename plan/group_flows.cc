@@ -167,9 +167,9 @@ std::vector<FlowSet> GroupFlows::groups_of(const Op& op, std::int32_t stage, con
 GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) const {
   LinkLoads loads;
   Seconds latency;
-  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), told_rails(op));
-  // Groups within nodes share no links: one tells for all.
   const ToldRails rails = told_rails(op);
+  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), rails);
+  // Groups within nodes share no links: one tells for all.
   const bool alike =
       op.kind == OpKind::kCollective && op.group != GroupKind::kFirstAndLastStage && stay_in_nodes(op, stage);
   for (const std::int32_t rank : ranks) {

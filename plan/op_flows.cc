@@ -53,9 +53,7 @@ OpFlows scaled(OpFlows flows, double times) {
 /// Between devices so much further that find the same.
 OpFlows moved(OpFlows flows, const Cluster& cluster, DeviceIndex shift) {
   for (OpFlows::Kind& kind : flows.kinds) {
-    for (DeviceIndex* end : {&kind.slowest.source, &kind.slowest.destination}) {
-      *end += *end == kHostEnd ? 0 : shift;
-    }
+    kind.slowest = moved(kind.slowest, shift);
     kind.route = links_of(cluster, kind.slowest);
     kind.busiest.link = cluster.moved(kind.busiest.link, shift);
     for (OpFlows::LinkBytes& load : kind.loads) {

@@ -19,6 +19,14 @@ struct Flow {
   bool operator==(const Flow&) const = default;
 };
 
+/// The same so many devices further; the host stays where it is.
+inline Flow moved(Flow flow, DeviceIndex shift) {
+  for (DeviceIndex* end : {&flow.source, &flow.destination}) {
+    *end += *end == kHostEnd ? 0 : shift;
+  }
+  return flow;
+}
+
 /// A communication as flows that start together, over when all have arrived, after `latency`.
 struct FlowSet {
   std::vector<Flow> flows;
