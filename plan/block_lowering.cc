@@ -304,7 +304,6 @@ std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& s
 void BlockLowering::recompute(TemplateAssembler& assembler, const Place& place) {
   const std::vector<bool> recomputed =
       kernels_to_recompute(block_, place.recompute, place.recompute_whole_group, !place.ends_group);
-  bool begun = false;
   for (std::size_t i = 0; i < recomputed.size(); ++i) {
     if (!recomputed[i]) {
       continue;
@@ -315,7 +314,6 @@ void BlockLowering::recompute(TemplateAssembler& assembler, const Place& place) 
       }
     }
     append(assembler, {Phase::kRecompute, place.layer}, block_.forward[i], backward_map_);
-    begun = begun || assembler.note_recomputation();
   }
   assembler.end_op();
 }

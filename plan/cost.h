@@ -38,10 +38,8 @@ class KernelCost {
   Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
     return std::max(host_launch_ * static_cast<double>(num_kernels) - device_time, Seconds(0));
   }
-  /// Of so many layers that recompute.
-  Seconds checkpoint_pause(std::int64_t num_layers) const {
-    return checkpoint_pause_ * static_cast<double>(num_layers);
-  }
+  /// Of a layer that recomputes.
+  Seconds checkpoint_pause() const { return checkpoint_pause_; }
 
  private:
   Seconds flash_time(const Kernel& kernel, const FlashAttention& flash) const;

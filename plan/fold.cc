@@ -178,7 +178,7 @@ Seconds compute_time(const Op& op, const KernelCost& cost) {
   if (op.phase != Phase::kOptimizer) {
     time += cost.host_excess(time, std::ssize(op.kernels));
   }
-  return time + cost.checkpoint_pause(op.recomputed_layers);
+  return time;
 }
 
 /// What the ops of one stage take: compute, and collectives within kernels that meet nothing.
@@ -188,10 +188,15 @@ class StagePrices {
       : stage_(stage) {
     for (const Template& t : stage.templates) {
       std::vector<Seconds>& times = of_op_.emplace_back();
+      std::int32_t recomputed = Op::kNoLayer;  // the last layer
       for (const Op& op : t.ops) {
         times.push_back(op.kind == OpKind::kCompute ? compute_time(op, kernel_cost)
                         : is_within_kernels(op)     ? collective_cost.time(op)
                                                     : Seconds(0));
+        if (op.kind == OpKind::kCompute && op.phase == Phase::kRecompute && op.layer != recomputed) {
+          recomputed = op.layer;
+          times.back() += kernel_cost.checkpoint_pause();
+        }
       }
     }
   }

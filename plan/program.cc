@@ -69,7 +69,6 @@ class CanonicalBytes {
     add(op.phase);
     add(op.occurrence);
     add(op.layer);
-    add(op.recomputed_layers);
     add(op.kernels);
     add(op.predecessors);
     add(op.collective);

@@ -79,7 +79,6 @@ struct Op {
   Occurrence occurrence = Occurrence::kEvery;  ///< others: communication of persistent buffers
   std::int32_t layer = kNoLayer;
   std::vector<Kernel> kernels;            ///< kCompute; operands index Stage::buffers
-  std::int32_t recomputed_layers = 0;     ///< kCompute: whose recomputation begins here
   std::vector<Predecessor> predecessors;  ///< an op that does not run in this slot is not waited for
 
   // Communication only.

@@ -27,8 +27,8 @@ struct UsualRun {
   bool operator==(const UsualRun&) const = default;
 };
 
-/// What a training framework fuses, overlaps, pads and keeps: documented features with sources, never a
-/// fitted number. One file in scenarios/software/.
+/// What a training framework fuses, overlaps, pads and keeps: documented features with sources, and one
+/// constant that several sources' steps share (checkpoint_pause). One file in scenarios/software/.
 struct SoftwareProfile {
   std::string name;
   Sourced<std::int64_t> vocab_padding{1, ""};  ///< vocabulary padded to a multiple of this x tensor_parallel

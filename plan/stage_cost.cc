@@ -60,7 +60,7 @@ class BlockPricing {
   Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
     return cost_.host_excess(device_time, num_kernels);
   }
-  Seconds checkpoint_pause() const { return cost_.checkpoint_pause(1); }
+  Seconds checkpoint_pause() const { return cost_.checkpoint_pause(); }
 
  private:
   static Op op_of(const Kernel& kernel) {

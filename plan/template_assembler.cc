@@ -85,13 +85,6 @@ void TemplateAssembler::add_kernel(const ComputePlace& place, Kernel kernel) {
   op.kernels.push_back(std::move(kernel));
 }
 
-bool TemplateAssembler::note_recomputation() {
-  if (open_) {
-    ++current().ops.back().recomputed_layers;
-  }
-  return open_;
-}
-
 void TemplateAssembler::end_op() { open_ = false; }
 
 std::int32_t TemplateAssembler::add_communication(Op op, const Wait& wait) {

@@ -33,8 +33,6 @@ class TemplateAssembler {
   };
   /// Kernels with equal `place` share an op until a communication op comes between. Operands index buffers.
   void add_kernel(const ComputePlace& place, Kernel kernel);
-  /// Counts a layer in the current compute op, in which its recomputation begins; false: none is open.
-  bool note_recomputation();
   /// Ends the current compute op: the next kernel begins one of its own.
   void end_op();
   /// Adds a communication op or a copy; with `for_compute` it waits for all that is computed before it and

@@ -117,7 +117,6 @@ Op read_op(const DocumentValue& item, const Scope& scope, std::size_t num_ops) {
   section.required("phase", op.phase);
   section.optional("occurrence", op.occurrence);
   section.optional("layer", op.layer, WholeRange{Op::kNoLayer, 1 << 24});
-  section.optional("recomputed_layers", op.recomputed_layers, WholeRange{0, 1 << 24});
   read_communication(section, scope, op);
   section.optional_list("predecessors", [&](const DocumentValue& predecessor) {
     op.predecessors.push_back(read_predecessor(predecessor, num_ops));

@@ -103,7 +103,6 @@ JsonValue write_op(const Op& op) {
       .set_always("phase", op.phase)
       .set("occurrence", op.occurrence, fresh.occurrence)
       .set("layer", op.layer, fresh.layer)
-      .set("recomputed_layers", op.recomputed_layers, fresh.recomputed_layers)
       .set("collective", op.collective, fresh.collective)
       .set("group", op.group, fresh.group)
       .set("group_size", op.group_size, fresh.group_size)
