@@ -170,15 +170,62 @@ class CollectiveFold {
   std::map<std::size_t, Seconds> ends_;  ///< of collectives beside compute
 };
 
-Seconds compute_time(const Op& op, const KernelCost& cost) {
+Seconds device_time(const Op& op, const KernelCost& cost) {
   Seconds time;
   for (const Kernel& kernel : op.kernels) {
     time += cost.time(kernel);
   }
-  if (op.phase != Phase::kOptimizer) {
-    time += cost.host_excess(time, std::ssize(op.kernels));
-  }
   return time;
+}
+
+/// Kernels that the host launches one after another: a layer's forward, or its recomputation and backward.
+bool are_of_one_pass(const Op& a, const Op& b) {
+  const auto side = [](Phase phase) { return phase == Phase::kRecompute ? Phase::kBackward : phase; };
+  return a.layer == b.layer && side(a.phase) == side(b.phase);
+}
+
+/// Whether the device waits for collective `o` before it computes on.
+bool stops_compute(const Template& t, std::size_t o) {
+  const auto next = std::find_if(t.ops.begin() + static_cast<std::ptrdiff_t>(o) + 1, t.ops.end(),
+                                 [](const Op& op) { return op.kind == OpKind::kCompute; });
+  return next != t.ops.end() &&
+         std::any_of(next->predecessors.begin(), next->predecessors.end(), [&](const Predecessor& p) {
+           return p.kind == Predecessor::Kind::kOp && p.op == static_cast<std::int32_t>(o);
+         });
+}
+
+/// Adds to the last op of each pass through a layer what the host takes longer than the device, which waits
+/// for collectives in between: within the pass the host launches ahead. `times`: of the template's ops.
+void wait_for_host(const Template& t, const KernelCost& cost, std::vector<Seconds>& times) {
+  const Op* pass = nullptr;  // its first op
+  std::size_t last = 0;
+  Seconds device;
+  std::int64_t num_kernels = 0;
+  const auto end_pass = [&] {
+    if (pass != nullptr) {
+      times[last] += cost.host_excess(device, num_kernels);
+    }
+    device = {};
+    num_kernels = 0;
+  };
+  for (std::size_t o = 0; o < t.ops.size(); ++o) {
+    const Op& op = t.ops[o];
+    if (op.phase == Phase::kOptimizer) {
+      continue;
+    }
+    if (op.kind == OpKind::kCompute) {
+      if (pass == nullptr || !are_of_one_pass(*pass, op)) {
+        end_pass();
+        pass = &op;
+      }
+      last = o;
+      num_kernels += std::ssize(op.kernels);
+      device += times[o];
+    } else if (is_within_kernels(op) && stops_compute(t, o)) {
+      device += times[o];
+    }
+  }
+  end_pass();
 }
 
 /// What the ops of one stage take: compute, and collectives within kernels that meet nothing.
@@ -188,14 +235,18 @@ class StagePrices {
       : stage_(stage) {
     for (const Template& t : stage.templates) {
       std::vector<Seconds>& times = of_op_.emplace_back();
-      std::int32_t recomputed = Op::kNoLayer;  // the last layer
       for (const Op& op : t.ops) {
-        times.push_back(op.kind == OpKind::kCompute ? compute_time(op, kernel_cost)
+        times.push_back(op.kind == OpKind::kCompute ? device_time(op, kernel_cost)
                         : is_within_kernels(op)     ? collective_cost.time(op)
                                                     : Seconds(0));
+      }
+      wait_for_host(t, kernel_cost, times);
+      std::int32_t recomputed = Op::kNoLayer;  // the last layer
+      for (std::size_t o = 0; o < t.ops.size(); ++o) {
+        const Op& op = t.ops[o];
         if (op.kind == OpKind::kCompute && op.phase == Phase::kRecompute && op.layer != recomputed) {
           recomputed = op.layer;
-          times.back() += kernel_cost.checkpoint_pause();
+          times[o] += kernel_cost.checkpoint_pause();
         }
       }
     }

@@ -4,6 +4,7 @@
 
 #include "plan/collectives/link_loads.h"
 #include "plan/links_asked.h"
+#include "plan/rank_place.h"
 
 namespace portolan {
 
@@ -184,8 +185,7 @@ class UseCount {
 }  // namespace
 
 bool is_within_kernels(const Op& op) {
-  return op.kind == OpKind::kCollective && op.group == GroupKind::kAxes &&
-         op.axes.within({Axis::kTensor, Axis::kContext, Axis::kExpert});
+  return op.kind == OpKind::kCollective && op.group == GroupKind::kAxes && op.axes.within(kAxesWithinKernels);
 }
 
 LinkUse::LinkUse(const Program& program, const Cluster& cluster, OpFlowsTable& flows,

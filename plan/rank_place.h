@@ -14,6 +14,8 @@ namespace portolan {
 
 /// Along these ranks hold the same part of the model: all of it that is no expert's, and experts' too.
 inline constexpr AxisSet kDataAxes = {Axis::kContext, Axis::kExpert, Axis::kData};
+/// Axes along which the kernels of one layer wait for each other.
+inline constexpr AxisSet kAxesWithinKernels = {Axis::kTensor, Axis::kContext, Axis::kExpert};
 inline constexpr AxisSet kExpertDataAxes = {Axis::kContext, Axis::kData};
 
 /// Where the ranks of a Program sit, or of the one that a Strategy is lowered to.

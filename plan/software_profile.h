@@ -48,8 +48,8 @@ struct SoftwareProfile {
   Sourced<bool> fused_logits_conversion{true, ""};  ///< products write fp32 logits, read their fp32 gradient
   /// Reads and writes of all logits in cross-entropy's forward.
   Sourced<std::int64_t> cross_entropy_passes{2, ""};
-  /// What the host takes to launch one kernel of a pass: compute takes the longer of device and host. Updates
-  /// of the optimizer launch many tensors at once and are left out.
+  /// What the host takes to launch one kernel: a pass through a layer takes the longer of device and host.
+  /// Updates of the optimizer launch many tensors at once and are left out.
   Sourced<Seconds> host_launch{Seconds(0), ""};
   /// Accumulated parameter gradients; 0: as wide as the parameters are in compute.
   Sourced<std::int64_t> gradient_bytes{4, ""};

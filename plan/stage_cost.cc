@@ -92,7 +92,6 @@ class BlockWalk {
     if (!is_communication(kernel.kind)) {
       for (const Operand& operand : kernel.operands) {
         if (const auto found = ready_.find(operand.tensor); found != ready_.end()) {
-          end_op(compute);
           wait_until(found->second, waiting);
           ready_.erase(found);
         }
@@ -103,7 +102,6 @@ class BlockWalk {
       ++num_kernels_;
       return;
     }
-    end_op(compute);
     const Axis axis = axis_of(kernel.kind);
     const Seconds begin = std::max(lanes_[axis], clock_);
     lanes_[axis] = begin + time;
@@ -113,6 +111,7 @@ class BlockWalk {
       wire_end_ = lanes_[axis];
     }
     if (!grouped.overlapped) {
+      device_ += kAxesWithinKernels.contains(axis) ? lanes_[axis] - clock_ : Seconds(0);
       wait_until({lanes_[axis], axis}, waiting);
       return;
     }
@@ -122,7 +121,7 @@ class BlockWalk {
   }
 
   /// Ends a run of kernels that the host launches one after another: what it takes longer than they do.
-  void end_op(Seconds& compute) {
+  void wait_for_host(Seconds& compute) {
     const Seconds excess = pricing_.host_excess(device_, num_kernels_);
     compute += excess;
     clock_ += excess;
@@ -158,7 +157,7 @@ class BlockWalk {
 
   const BlockPricing& pricing_;
   Seconds clock_;
-  Seconds device_;  ///< of the kernels since the last communication
+  Seconds device_;  ///< of the kernels since the host was waited for
   std::int64_t num_kernels_ = 0;
   AxisSeconds lanes_;             ///< when the last communication along each axis is over
   std::map<int, Arrival> ready_;  ///< of tensors in communication under way
@@ -179,7 +178,7 @@ BlockTime block_time_alone(const Block& block, const Recomputed& recomputed, boo
   for (const GroupedKernel& grouped : block.forward) {
     forward.run(grouped, time.forward, time.exposed_forward);
   }
-  forward.end_op(time.forward);
+  forward.wait_for_host(time.forward);
   time.wire_forward = forward.wire();
   BlockWalk backward(pricing), ahead(pricing);
   BlockWalk& again = recomputed.ahead ? ahead : backward;
@@ -188,7 +187,7 @@ BlockTime block_time_alone(const Block& block, const Recomputed& recomputed, boo
       again.run(block.forward[i], time.recompute, time.exposed_backward);
     }
   }
-  again.end_op(time.recompute);
+  ahead.wait_for_host(time.recompute);
   if (std::find(recomputed.kernels.begin(), recomputed.kernels.end(), true) != recomputed.kernels.end()) {
     again.pause(pricing.checkpoint_pause(), time.recompute);
   }
@@ -203,8 +202,8 @@ BlockTime block_time_alone(const Block& block, const Recomputed& recomputed, boo
       backward.run(block.backward[i], time.backward, time.exposed_backward);
     }
   }
-  backward.end_op(time.backward);
-  weight.end_op(time.weight);
+  backward.wait_for_host(time.backward);
+  weight.wait_for_host(time.weight);
   time.weight += weight_waits.total();
   time.wire_backward = backward.wire();
   time.wire_backward.used += ahead.wire().used;
