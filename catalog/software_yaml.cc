@@ -56,6 +56,7 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
     usual.optional("precision", software.usual.precision);
     usual.optional("zero_stage", software.usual.zero_stage, WholeRange{0, 3});
     usual.optional("recompute", software.usual.recompute);
+    usual.optional("selective_by_layers", software.usual.selective_by_layers);
   });
 }
 
@@ -65,6 +66,7 @@ JsonValue to_json(const UsualRun& usual, Notation notation) {
       .set("precision", usual.precision)
       .set("zero_stage", usual.zero_stage)
       .set("recompute", usual.recompute)
+      .set("selective_by_layers", usual.selective_by_layers)
       .take();
 }
 

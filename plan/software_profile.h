@@ -23,6 +23,8 @@ struct UsualRun {
   Sourced<Precision> precision{Precision::kBf16, ""};
   Sourced<std::int64_t> zero_stage{0, ""};
   Sourced<UsualRecompute> recompute{UsualRecompute::kNone, ""};
+  /// Its "selective" recomputes some layers whole, how many a setting says; else attention's core of each.
+  Sourced<bool> selective_by_layers{false, ""};
 
   bool operator==(const UsualRun&) const = default;
 };

@@ -190,11 +190,11 @@ class CaseBuilder {
     if (row_.offload) {
       skip("offload: what is offloaded, and how, is not said");
     }
-    set_recompute(c);
     return c;
   }
 
-  void set_recompute(StrategyConstraints& c) {
+  /// One, or all that the source leaves open.
+  std::vector<RecomputeChoice> known_recomputation() {
     std::string word = row_.recompute;
     if (word.empty()) {
       word = word_of(case_.scenario.software.usual.recompute.value);
@@ -202,9 +202,31 @@ class CaseBuilder {
     }
     const auto set = find_recompute(word);
     if (!set) {
-      return skip(fmt::format("recompute: \"{}\" is not modelled", word));
+      skip(fmt::format("recompute: \"{}\" is not modelled", word));
+      return {};
     }
-    c.recompute = Recompute{.all_layers = *set, .per_layer = {}};
+    if (*set != recompute_selective() || !case_.scenario.software.usual.selective_by_layers.value) {
+      return {Recompute{.all_layers = *set, .per_layer = {}}};
+    }
+    std::vector<RecomputeChoice> choices;
+    const std::int64_t layers = case_.scenario.model.num_layers / row_.pipeline_parallel.value_or(1);
+    const std::int64_t step = std::max<std::int64_t>(layers / 8, 1);
+    for (std::int64_t recomputed = 0; recomputed < layers; recomputed += step) {
+      choices.emplace_back(RecomputeBlock{static_cast<std::int32_t>(recomputed)});
+    }
+    choices.emplace_back(Recompute{.all_layers = recompute_full(), .per_layer = {}});
+    return choices;
+  }
+
+  /// `last`: set to why one of them is not legal.
+  void add_legal_strategies(const StrategyConstraints& constraints, std::string& last) {
+    for (const Strategy& strategy : enumerate_strategies(case_.scenario, constraints)) {
+      if (const auto rejection = find_rejection(case_.scenario, strategy)) {
+        last = rejection->message;
+      } else {
+        case_.strategies.push_back(strategy);
+      }
+    }
   }
 
   void set_strategies() {
@@ -212,6 +234,7 @@ class CaseBuilder {
       return;
     }
     StrategyConstraints c = known_fields();
+    const std::vector<RecomputeChoice> recomputation = known_recomputation();
     if (!reason_.empty()) {
       return;
     }
@@ -238,12 +261,9 @@ class CaseBuilder {
         c.microbatch_size = microbatch;
         c.virtual_stages = v;
         c.schedule = v > 1 ? ScheduleKind::kInterleaved : ScheduleKind::kOneFOneB;
-        for (const Strategy& strategy : enumerate_strategies(scenario, c)) {
-          if (const auto rejection = find_rejection(scenario, strategy)) {
-            last = rejection->message;
-          } else {
-            case_.strategies.push_back(strategy);
-          }
+        for (const RecomputeChoice& recompute : recomputation) {
+          c.recompute = recompute;
+          add_legal_strategies(c, last);
         }
       }
     }

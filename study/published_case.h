@@ -25,7 +25,7 @@ struct Assumption {
 struct PublishedCase {
   Scenario scenario;
   /// One where the source says how the step was divided; else one for each legal value of what it does not
-  /// say (microbatch, virtual stages): the prediction is a range.
+  /// say (microbatch, virtual stages, how many layers recompute): the prediction is a range.
   std::vector<Strategy> strategies;
   std::vector<Assumption> assumed;
 };

@@ -70,6 +70,26 @@ TEST(PublishedCase, AnUnknownSoftwareIsGeneric) {
   EXPECT_EQ(made.strategies.front().zero_group, 8);
 }
 
+// Where a framework's "selective" is a number of layers that the source does not say, it is any number of
+// them.
+TEST(PublishedCase, SelectiveByLayersIsARange) {
+  const auto recomputation = [](const std::string& software) {
+    std::vector<std::string> names;
+    for (const Strategy& strategy :
+         case_from("r,T,f,a100-80g-400g," + software +
+                   ",128,32,4096,32,11008,32000,4096,6.74,bf16,256,2,1,1,1,128,no,FSDP,selective,yes,9\n")
+             .strategies) {
+      names.push_back(recompute_name(strategy.recompute));
+    }
+    return names;
+  };
+  const std::vector<std::string> by_layers = recomputation("fsdp-2023");
+  ASSERT_EQ(by_layers.size(), 9U);
+  EXPECT_EQ(by_layers.front(), "none");
+  EXPECT_EQ(by_layers.back(), "full");
+  EXPECT_EQ(recomputation("megatron-2022"), std::vector<std::string>{"selective"});
+}
+
 TEST(PublishedCase, AnUnknownDivisionIsEveryLegalOne) {
   const PublishedCase made = case_from(
       "r,T,f,dgx-a100-80g-hdr,megatron-2021,16,8,1024,16,4096,51200,2048,,fp16,8,,8,2,,1,no,0,full,no,20\n");
