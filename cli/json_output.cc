@@ -23,6 +23,10 @@ Json estimate_array(const std::vector<Estimate>& estimates, std::size_t count) {
   return list;
 }
 
+Json interval_array(const std::optional<ValueInterval>& interval) {
+  return interval ? Json::array({interval->low, interval->high}) : Json(nullptr);
+}
+
 Json times(const std::vector<Seconds>& list) {
   Json out = Json::array();
   for (Seconds time : list) {
@@ -202,8 +206,12 @@ std::string validation_json(const Validation& validation) {
                       {"median_pct", optional_number(group.median_pct)},
                       {"max_pct", optional_number(group.max_pct)},
                       {"bias_pct", optional_number(group.bias_pct)},
-                      {"coverage90_pct", nullptr},
-                      {"half_width_pct", nullptr},
+                      {"apart", group.apart},
+                      {"coverage90_pct", optional_number(group.coverage.covered_pct)},
+                      {"half_width_pct", optional_number(group.coverage.half_width_pct)},
+                      {"new_source",
+                       {{"coverage90_pct", optional_number(group.new_source.covered_pct)},
+                        {"half_width_pct", optional_number(group.new_source.half_width_pct)}}},
                       {"noise_pct", optional_number(group.noise_pct)}});
   }
   Json rows = Json::array();
@@ -218,7 +226,10 @@ std::string validation_json(const Validation& validation) {
          {"predicted_s", row.predicted.value},
          {"range_s", row.is_range ? Json::array({row.predicted.value, row.slowest.value}) : Json(nullptr)},
          {"error_pct", row.error_pct()},
-         {"interval_s", nullptr},
+         {"apart", row.apart.empty() ? Json(nullptr) : Json(row.apart)},
+         {"interval_s", interval_array(row.interval(row.margin))},
+         {"interval_basis", row.margin ? Json(interval_basis_name(row.margin->basis)) : Json(nullptr)},
+         {"new_source_interval_s", interval_array(row.interval(row.new_source_margin))},
          {"strategy", row.strategy},
          {"assumed", std::move(assumed)}});
   }

@@ -75,6 +75,8 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   const auto start = std::chrono::steady_clock::now();
   PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, fidelity, out.has_value()));
+  PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
+  simulation.estimate = with_intervals(std::move(simulation.estimate), errors, plan.scenario);
   simulation.estimate.program_hash = plan.hash;
   if (const auto rejection = find_memory_rejection(plan.scenario, simulation.estimate)) {
     return infeasible(fmt::format("{}: {}", plan.scenario.name, rejection->message));
@@ -96,6 +98,7 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
                             short_name(plan.strategy), arguments.fidelity, plan.hash.substr(0, 12),
                             simulation.num_activities, 1000 * wall_s));
   session.print(breakdown_table(estimate, session.width()));
+  session.print(interval_text(estimate));
   session.print(fmt::format("MFU {:.1f}%, HFU {:.1f}%, {:.0f} tokens/s\n\n", estimate.mfu_pct,
                             estimate.hfu_pct, estimate.tokens_per_s));
   session.print(memory_table(estimate, session.width()));

@@ -69,6 +69,7 @@ Result<void> why(const Session& session, const WhyArguments& arguments) {
   const Evaluator evaluator = make_evaluator(scenario, cluster, num_allowed_cores());
   Strategy chosen;
   Verdict verdict = best_verdict(scenario, merge_constraints(scenario.constraints, fixed), evaluator, chosen);
+  PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
   Result<SearchResult> result = search(scenario, scenario.constraints, evaluator, {});
   if (verdict.kind == Verdict::Kind::kRanked) {
     const bool in_full = !result || result->not_in_full.empty();
@@ -80,6 +81,15 @@ Result<void> why(const Session& session, const WhyArguments& arguments) {
         result->ranking.front() = folded.estimate.value_or(result->ranking.front());
       }
     }
+  }
+  const auto give_interval = [&](Estimate& estimate) {
+    estimate = with_intervals(std::move(estimate), errors, scenario);
+  };
+  if (verdict.estimate) {
+    give_interval(*verdict.estimate);
+  }
+  if (result) {
+    give_interval(result->ranking.front());
   }
   const Estimate* winner = result ? &result->ranking.front() : nullptr;
   const std::vector<std::string> reasons = reasons_of(verdict, winner);

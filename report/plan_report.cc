@@ -121,6 +121,14 @@ std::string breakdown_table(const Estimate& estimate, std::size_t width) {
       width);
 }
 
+std::string interval_text(const Estimate& estimate) {
+  const auto& interval = estimate.step_time_interval;
+  return interval ? fmt::format("90% of steps expected from {} to {} ({})\n",
+                                format_seconds(Seconds(interval->low)),
+                                format_seconds(Seconds(interval->high)), estimate.interval_basis)
+                  : "";
+}
+
 std::string memory_table(const Estimate& estimate, std::size_t width) {
   std::vector<Column> columns{{.header = "stage"},     {.header = "reserved"},  {.header = "parameters"},
                               {.header = "gradients"}, {.header = "optimizer"}, {.header = "activations"}};

@@ -21,11 +21,15 @@ JsonValue breakdown_json(const Breakdown& breakdown) {
       .set("other", breakdown.other.value);
 }
 
+JsonValue interval_json(const std::optional<ValueInterval>& interval) {
+  return interval ? JsonValue::array().append(interval->low).append(interval->high) : JsonValue();
+}
+
 JsonValue memory_json(const StageMemory& memory) {
   return JsonValue::object()
       .set("allocated_bytes", memory.allocated.value)
       .set("reserved_bytes", memory.reserved.value)
-      .set("interval_bytes", {})
+      .set("interval_bytes", interval_json(memory.interval_bytes))
       .set("parameter_bytes", memory.parameters.value)
       .set("gradient_bytes", memory.gradients.value)
       .set("optimizer_state_bytes", memory.optimizer_states.value)
@@ -47,7 +51,8 @@ JsonValue to_json(const Estimate& estimate) {
   return JsonValue::object()
       .set("strategy", to_json(estimate.strategy))
       .set("step_time_s", estimate.step_time.value)
-      .set("step_time_interval_s", {})
+      .set("step_time_interval_s", interval_json(estimate.step_time_interval))
+      .set("interval_basis", estimate.interval_basis.empty() ? JsonValue() : JsonValue(estimate.interval_basis))
       .set("breakdown_s", breakdown_json(estimate.breakdown))
       .set("stage_memory", std::move(stages))
       .set("peak_memory_bytes", estimate.peak_memory.value)
