@@ -13,12 +13,15 @@ using Json = nlohmann::ordered_json;
 
 Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
-Json estimate_object(const Estimate& estimate) { return Json::parse(write_json_line(to_json(estimate))); }
+Json estimate_object(const Estimate& estimate, const PredictionMargins& margins) {
+  return Json::parse(write_json_line(to_json(estimate, margins)));
+}
 
-Json estimate_array(const std::vector<Estimate>& estimates, std::size_t count) {
+Json estimate_array(const std::vector<Estimate>& estimates, std::size_t count,
+                    const PredictionMargins& margins) {
   Json list = Json::array();
   for (std::size_t i = 0; i < std::min(count, estimates.size()); ++i) {
-    list.push_back(estimate_object(estimates[i]));
+    list.push_back(estimate_object(estimates[i], margins));
   }
   return list;
 }
@@ -54,18 +57,19 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
       {"wall_s", output.wall_s},
       {"evaluations_per_s",
        output.wall_s > 0 ? Json(static_cast<double>(result.num_enumerated) / output.wall_s) : Json(nullptr)},
-      {"best", estimate_object(result.ranking.front())},
-      {"ranking", estimate_array(result.ranking, output.top)},
-      {"pareto", estimate_array(result.pareto, result.pareto.size())}};
+      {"best", estimate_object(result.ranking.front(), output.margins)},
+      {"ranking", estimate_array(result.ranking, output.top, output.margins)},
+      {"pareto", estimate_array(result.pareto, result.pareto.size(), output.margins)}};
   return object.dump(2);
 }
 
 std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons,
-                         const Estimate* winner) {
-  const Json object = {{"verdict", verdict.rejection ? "rejected" : "feasible"},
-                       {"reasons", reasons},
-                       {"estimate", verdict.estimate ? estimate_object(*verdict.estimate) : Json(nullptr)},
-                       {"winner", winner != nullptr ? estimate_object(*winner) : Json(nullptr)}};
+                         const Estimate* winner, const PredictionMargins& margins) {
+  const Json object = {
+      {"verdict", verdict.rejection ? "rejected" : "feasible"},
+      {"reasons", reasons},
+      {"estimate", verdict.estimate ? estimate_object(*verdict.estimate, margins) : Json(nullptr)},
+      {"winner", winner != nullptr ? estimate_object(*winner, margins) : Json(nullptr)}};
   return object.dump(2);
 }
 
@@ -74,7 +78,7 @@ std::string simulation_json(const Simulation& simulation, const SimulationOutput
   for (const UnvalidatedFigure& figure : output.unvalidated) {
     unvalidated.push_back({{"figure", figure.figure}, {"source", figure.source}});
   }
-  const Json object = {{"estimate", estimate_object(simulation.estimate)},
+  const Json object = {{"estimate", estimate_object(simulation.estimate, output.margins)},
                        {"fidelity", output.fidelity},
                        {"activities", simulation.num_activities},
                        {"wall_s", output.wall_s},

@@ -82,19 +82,10 @@ Result<void> why(const Session& session, const WhyArguments& arguments) {
       }
     }
   }
-  const auto give_interval = [&](Estimate& estimate) {
-    estimate = with_intervals(std::move(estimate), errors, scenario);
-  };
-  if (verdict.estimate) {
-    give_interval(*verdict.estimate);
-  }
-  if (result) {
-    give_interval(result->ranking.front());
-  }
   const Estimate* winner = result ? &result->ranking.front() : nullptr;
   const std::vector<std::string> reasons = reasons_of(verdict, winner);
   if (session.json()) {
-    session.print_json(verdict_json(verdict, reasons, winner));
+    session.print_json(verdict_json(verdict, reasons, winner, margins_of(errors, scenario)));
     return {};
   }
   session.print(fmt::format("{}: {}\n", short_name(chosen), verdict.rejection ? "rejected" : "feasible"));

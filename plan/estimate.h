@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,22 +29,12 @@ struct Breakdown {
   bool operator==(const Breakdown&) const = default;
 };
 
-/// Where nine of ten measurements are expected; in the unit of what is predicted.
-struct ValueInterval {
-  double low = 0;
-  double high = 0;
-
-  bool contains(double value) const { return low <= value && value <= high; }
-  bool operator==(const ValueInterval&) const = default;
-};
-
 struct StageMemory {
   Bytes allocated;  ///< peak of live buffers on each rank of the stage
   Bytes reserved;   ///< with what the framework holds beside them
   /// Where the peak comes from, live bytes at the peak by kind.
   Bytes parameters, gradients, optimizer_states, activations, workspace, communication;
   Bytes host;  ///< peak of what each rank keeps in its node's host memory, in none of the others
-  std::optional<ValueInterval> interval_bytes = {};  ///< of `reserved` (plan/prediction_error.h)
 
   bool operator==(const StageMemory&) const = default;
 };
@@ -54,8 +43,6 @@ struct StageMemory {
 struct Estimate {
   Strategy strategy;
   Seconds step_time;
-  std::optional<ValueInterval> step_time_interval = {};  ///< seconds (plan/prediction_error.h)
-  std::string interval_basis = {};                       ///< interval_basis_name
   Breakdown breakdown;
   std::vector<StageMemory> stage_memory;
   Bytes peak_memory;   ///< largest reserved

@@ -108,18 +108,9 @@ std::optional<ErrorMargin> error_margin(const std::vector<SourceErrors>& errors,
   return ErrorMargin{std::max(all.quantile(kCoverage), known), IntervalBasis::kNewSource};
 }
 
-Estimate with_intervals(Estimate estimate, const PredictionErrors& errors, const Scenario& scenario) {
+PredictionMargins margins_of(const PredictionErrors& errors, const Scenario& scenario) {
   const ErrorClass of = error_class_of(scenario);
-  if (const auto margin = error_margin(errors.step_time, of)) {
-    estimate.step_time_interval = margin->around(estimate.step_time.value);
-    estimate.interval_basis = std::string(interval_basis_name(margin->basis));
-  }
-  if (const auto margin = error_margin(errors.memory, of)) {
-    for (StageMemory& stage : estimate.stage_memory) {
-      stage.interval_bytes = margin->around(static_cast<double>(stage.reserved.value));
-    }
-  }
-  return estimate;
+  return {.step_time = error_margin(errors.step_time, of), .memory = error_margin(errors.memory, of)};
 }
 
 }  // namespace portolan

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "plan/estimate.h"
 #include "plan/scenario.h"
 
 namespace portolan {
@@ -50,6 +49,15 @@ enum class IntervalBasis : std::uint8_t {
 };
 std::string_view interval_basis_name(IntervalBasis basis);
 
+/// In the unit of what is predicted.
+struct ValueInterval {
+  double low = 0;
+  double high = 0;
+
+  bool contains(double value) const { return low <= value && value <= high; }
+  bool operator==(const ValueInterval&) const = default;
+};
+
 /// Nine of ten measurements are expected within `predicted` times exp(-half_width) to exp(half_width).
 struct ErrorMargin {
   double half_width = 0;
@@ -67,7 +75,11 @@ struct ErrorMargin {
 std::optional<ErrorMargin> error_margin(const std::vector<SourceErrors>& errors, const ErrorClass& of,
                                         std::string_view without_family = "");
 
-/// `estimate` with the intervals of its step time and memory, where there are errors to tell.
-Estimate with_intervals(Estimate estimate, const PredictionErrors& errors, const Scenario& scenario);
+/// Of all predictions of one scenario; of memory, for what is reserved.
+struct PredictionMargins {
+  std::optional<ErrorMargin> step_time;
+  std::optional<ErrorMargin> memory;
+};
+PredictionMargins margins_of(const PredictionErrors& errors, const Scenario& scenario);
 
 }  // namespace portolan

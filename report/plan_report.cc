@@ -121,12 +121,13 @@ std::string breakdown_table(const Estimate& estimate, std::size_t width) {
       width);
 }
 
-std::string interval_text(const Estimate& estimate) {
-  const auto& interval = estimate.step_time_interval;
-  return interval ? fmt::format("90% of steps expected from {} to {} ({})\n",
-                                format_seconds(Seconds(interval->low)),
-                                format_seconds(Seconds(interval->high)), estimate.interval_basis)
-                  : "";
+std::string interval_line(const Estimate& estimate, const PredictionMargins& margins) {
+  if (!margins.step_time) {
+    return "";
+  }
+  const ValueInterval interval = margins.step_time->around(estimate.step_time.value);
+  return fmt::format("90% of steps expected from {} to {} ({})\n", format_seconds(Seconds(interval.low)),
+                     format_seconds(Seconds(interval.high)), interval_basis_name(margins.step_time->basis));
 }
 
 std::string memory_table(const Estimate& estimate, std::size_t width) {

@@ -81,15 +81,10 @@ TEST(PredictionError, IntervalsGoTheSameFactorUpAndDown) {
   Scenario scenario = gpt3_scenario();
   scenario.hardware.name = "one";
   scenario.software.name = "megatron-2022";
-  Estimate estimate;
-  estimate.step_time = Seconds(2);
-  estimate.stage_memory.resize(1);
-  estimate.stage_memory[0].reserved = Bytes(100);
-  estimate = with_intervals(estimate, {.step_time = kErrors, .memory = {kErrors[0]}}, scenario);
-  EXPECT_NEAR(estimate.step_time_interval->high, 2 * std::exp(0.09), 1e-12);
-  EXPECT_EQ(estimate.interval_basis, "same machine and software");
-  EXPECT_NEAR(estimate.stage_memory[0].interval_bytes->low, 100 * std::exp(-0.09), 1e-9);
-  EXPECT_EQ(with_intervals(estimate, {}, scenario), estimate);
+  const PredictionMargins margins = margins_of({.step_time = kErrors, .memory = {kErrors[3]}}, scenario);
+  EXPECT_EQ(margins.step_time->half_width, 0.09);
+  EXPECT_EQ(margins.memory->half_width, 0.5);
+  EXPECT_EQ(margins_of({}, scenario).step_time, std::nullopt);
 }
 
 }  // namespace
