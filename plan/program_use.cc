@@ -58,7 +58,9 @@ class UseOfProgram {
     if (op.kind == OpKind::kCompute) {
       for (const Kernel& kernel : op.kernels) {
         use_.kernels.insert(kernel.kind);
-        use_.fp8_products |= kernel.shape.factor_bytes == 1;
+        const bool fp8 = kernel.shape.factor_bytes == 1;
+        use_.fp8_products |= fp8;
+        use_.wide_products |= is_gemm(kernel.kind) && !fp8;
       }
       return;
     }

@@ -29,9 +29,10 @@ struct ProgramUse {
   bool sends = false;
   bool recomputes = false;
   bool fp8_products = false;
-  bool copies = false;  ///< to the host and back
-  CrossedLinks ring;    ///< of collectives that are not measured whole
-  CrossedLinks send;    ///< likewise, of sends
+  bool wide_products = false;     ///< of any kind, in the precision of compute
+  bool copies = false;            ///< to the host and back
+  CrossedLinks ring;              ///< of collectives that are not measured whole
+  CrossedLinks send;              ///< likewise, of sends
 };
 
 ProgramUse use_of(const Program& program, const Cluster& cluster);

@@ -128,6 +128,23 @@ void note_links(const Hardware& hardware, const ProgramUse& use, FigureList& lis
   list.note("inter_node_step", hardware.inter_node_step, use.ring.nic);
 }
 
+/// Products, of whose precision the device's figures are not: they are of 16-bit ones where it has a peak of
+/// these.
+void add_precisions(const DeviceSpec& device, Precision precision, const ProgramUse& use, FigureList& list) {
+  if (use.fp8_products) {
+    list.add("kernel.linear_forward and backward in fp8",
+             "the fp8 peak at the efficiency of wider products; none in fp8 was measured");
+  }
+  const bool measured_in_16_bits =
+      device.peak.contains(Precision::kFp16) || device.peak.contains(Precision::kBf16);
+  if (use.wide_products && measured_in_16_bits && compute_bytes(precision) == 4) {
+    const std::string name(precision_name(precision));
+    list.add("kernel.matrix products in " + name,
+             (device.gemm_points.empty() ? "the " + name + " peak at the efficiency" : "the rates") +
+                 " of 16-bit products; none in " + name + " was measured");
+  }
+}
+
 void add_what_was_not_measured(const Hardware& hardware, const ProgramUse& use, FigureList& list) {
   for (const CollectiveKind kind : use.collectives) {
     if (kind != CollectiveKind::kAllReduce && kind != CollectiveKind::kShift &&
@@ -151,10 +168,6 @@ void add_what_was_not_measured(const Hardware& hardware, const ProgramUse& use, 
     if (hardware.host_memory.value.value == 0) {
       list.add("host_memory", "unknown: what is kept there is not held against it");
     }
-  }
-  if (use.fp8_products) {
-    list.add("kernel.linear_forward and backward in fp8",
-             "the fp8 peak at the efficiency of wider products; none in fp8 was measured");
   }
   for (const KernelKind kind : use.kernels) {
     if (!is_gemm(kind) && !has_rate(hardware.device, kind)) {
@@ -221,6 +234,7 @@ std::vector<UnvalidatedFigure> unvalidated_figures(const Scenario& scenario, con
   note_device(scenario.hardware.device, strategy.precision, scenario.software.flash_version.value, use, list);
   note_counts(scenario.hardware, use, list);
   note_links(scenario.hardware, use, list);
+  add_precisions(scenario.hardware.device, strategy.precision, use, list);
   add_what_was_not_measured(scenario.hardware, use, list);
   note_software(scenario, strategy, use, list);
   return list.take();

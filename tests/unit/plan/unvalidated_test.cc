@@ -215,8 +215,47 @@ TEST(UnvalidatedFigures, AlgorithmsButRingsAreDerived) {
   EXPECT_EQ(names(scenario, strategy), with(ring, {"aggregation.hierarchical"}));
 }
 
+/// What is said of products in `precision` by a device with peaks of these.
+std::string said_of_products(Precision precision, const std::vector<Precision>& peaks, bool flash) {
+  Scenario scenario = tiny_scenario(1);
+  scenario.precision = precision;
+  scenario.software.flash_attention.value = flash;
+  const Sourced<FlopsPerSecond> peak = scenario.hardware.device.peak.begin()->second;
+  scenario.hardware.device.peak.clear();
+  for (const Precision has : peaks) {
+    scenario.hardware.device.peak[has] = peak;
+  }
+  std::string said;
+  for (const UnvalidatedFigure& figure : figures(scenario, sample_strategy(scenario, {}))) {
+    if (figure.figure.starts_with("kernel.matrix products") || figure.figure.starts_with("kernel.linear")) {
+      said += (said.empty() ? "" : "; ") + figure.figure + ": " + figure.source;
+    }
+  }
+  return said;
+}
+
+TEST(UnvalidatedFigures, ProductsInAnyOtherPrecisionThanWasMeasuredAreDerived) {
+  const std::vector<Precision> all = {Precision::kFp32, Precision::kTf32, Precision::kFp16, Precision::kBf16,
+                                      Precision::kFp8};
+  for (const bool flash : {false, true}) {
+    EXPECT_EQ(said_of_products(Precision::kTf32, all, flash),
+              "kernel.matrix products in tf32: the tf32 peak at the efficiency of 16-bit products; none in "
+              "tf32 was measured");
+    EXPECT_EQ(said_of_products(Precision::kFp32, all, flash),
+              "kernel.matrix products in fp32: the fp32 peak at the efficiency of 16-bit products; none in "
+              "fp32 was measured");
+    EXPECT_EQ(said_of_products(Precision::kFp16, all, flash), "");
+    EXPECT_EQ(said_of_products(Precision::kBf16, all, flash), "");
+    EXPECT_EQ(said_of_products(Precision::kFp32, {Precision::kFp32}, flash), "") << "its own figures";
+  }
+  EXPECT_EQ(said_of_products(Precision::kFp8, all, false),
+            "kernel.linear_forward and backward in fp8: the fp8 peak at the efficiency of wider products; "
+            "none in fp8 was measured");
+}
+
 TEST(UnvalidatedFigures, KernelsOfTheirOwnMeasurementAreLeftOut) {
   Scenario scenario = nothing_measured(1);
+  scenario.hardware.device.peak.erase(Precision::kBf16);  // else its products were measured in that
   const Strategy strategy = sample_strategy(scenario, {});
   std::set<std::string> kernels;
   for (const UnvalidatedFigure& figure : figures(scenario, strategy)) {
