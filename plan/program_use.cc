@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "plan/cost.h"
 #include "plan/group_flows.h"
 #include "plan/rank_place.h"
 #include "topology/cluster_layout.h"
@@ -61,6 +62,11 @@ class UseOfProgram {
         const bool fp8 = kernel.shape.factor_bytes == 1;
         use_.fp8_products |= fp8;
         use_.wide_products |= is_gemm(kernel.kind) && !fp8;
+        use_.grouped_products |=
+            gemm_layout(kernel.kind) != GemmLayout::kAttention && kernel.shape.gemm_batch > 1;
+        use_.narrow_values |=
+            is_flash_attention(kernel.kind) && kernel.shape.columns != kernel.shape.head_dim;
+        use_.routes |= kernel.kind == KernelKind::kRouterTopKForward;
       }
       return;
     }

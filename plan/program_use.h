@@ -30,6 +30,9 @@ struct ProgramUse {
   bool recomputes = false;
   bool fp8_products = false;
   bool wide_products = false;     ///< of any kind, in the precision of compute
+  bool grouped_products = false;  ///< of linear layers: one an expert
+  bool narrow_values = false;     ///< flash attention, of heads whose values are not as wide as their queries
+  bool routes = false;            ///< tokens to experts
   bool copies = false;            ///< to the host and back
   CrossedLinks ring;              ///< of collectives that are not measured whole
   CrossedLinks send;              ///< likewise, of sends

@@ -145,6 +145,33 @@ void add_precisions(const DeviceSpec& device, Precision precision, const Program
   }
 }
 
+/// What a model asks of kernels that others do not.
+void add_model(const Scenario& scenario, const Strategy& strategy, const ProgramUse& use, FigureList& list) {
+  const DeviceSpec& device = scenario.hardware.device;
+  const std::int64_t sequence = scenario.sequence_length;
+  if (scenario.model.sliding_window.value_or(sequence) < sequence) {
+    list.add("model.sliding_window",
+             block_options(scenario, strategy).flash_window > 0
+                 ? "its band at the rate of whole sequences; no flash kernel with a window was measured"
+                 : "attention as without it, which is more than a framework with windows computes");
+  }
+  if (use.narrow_values) {
+    list.add("kernel.flash_attention of latent attention",
+             "the rate of heads whose values are as wide as their queries; no other was measured");
+  }
+  const bool measured_groups = std::any_of(
+      device.gemm_points.begin(), device.gemm_points.end(),
+      [](const GemmPoint& point) { return point.layout != GemmLayout::kAttention && point.batch > 1; });
+  if (use.grouped_products && !measured_groups) {
+    list.add(
+        "kernel.linear_forward and backward of experts",
+        "one product an expert side by side, at the rate of single ones; no grouped product was measured");
+  }
+  if (use.routes) {
+    list.add("model.experts", "each gets as many tokens: an assumption; the fullest rank would take longer");
+  }
+}
+
 void add_what_was_not_measured(const Hardware& hardware, const ProgramUse& use, FigureList& list) {
   for (const CollectiveKind kind : use.collectives) {
     if (kind != CollectiveKind::kAllReduce && kind != CollectiveKind::kShift &&
@@ -235,6 +262,7 @@ std::vector<UnvalidatedFigure> unvalidated_figures(const Scenario& scenario, con
   note_counts(scenario.hardware, use, list);
   note_links(scenario.hardware, use, list);
   add_precisions(scenario.hardware.device, strategy.precision, use, list);
+  add_model(scenario, strategy, use, list);
   add_what_was_not_measured(scenario.hardware, use, list);
   note_software(scenario, strategy, use, list);
   return list.take();
