@@ -55,7 +55,13 @@ TEST(CommandLine, RefusesBadArguments) {
       {"plan gpt3-175b-512xa100 --out /tmp", 2, "--out: /tmp: is a folder (allowed: a file)"},
       {"plan gpt3-175b-512xa100 --out /dev/null", 2, "--out: /dev/null: is not a regular file"},
       {"plan gpt3-175b-512xa100 --out /nowhere/x.json", 2, "no such folder: /nowhere"},
-      {"simulate gpt3-175b-512xa100 --strategy compression=topk", 1, "\"topk\" is not available yet"},
+      {"simulate gpt3-175b-512xa100 --strategy compression=topk", 2, "\"topk\" is not available yet"},
+      {"simulate gpt3-175b-512xa100 --strategy recompute=optimal", 2, "\"optimal\" is not available yet"},
+      {"plan gpt3-175b-512xa100 --strategy schedule=dualpipe", 2, "\"dualpipe\" is not available yet"},
+      {"run nowhere.json --device cuda", 2, "--device: cuda is not available yet (allowed: host)"},
+      {"run nowhere.json --ranks-as processes", 2, "processes are not available yet (allowed: threads)"},
+      {"plan gpt3-175b-512xa100 --strategy zero=2,schedule=zb-h1", 1,
+       "ZeRO stage 2 with schedule zb-h1 is not available yet"},
       {"plan gpt3-175b-512xa100 --strategy tp=5", 1, "512 GPUs are not divisible by tp 5"},
   };
   for (const Refused& row : table) {
