@@ -62,6 +62,8 @@ TEST(CommandLine, RefusesBadArguments) {
       {"run nowhere.json --ranks-as processes", 2, "processes are not available yet (allowed: threads)"},
       {"plan gpt3-175b-512xa100 --strategy zero=2,schedule=zb-h1", 1,
        "ZeRO stage 2 with schedule zb-h1 is not available yet"},
+      {"simulate gpt3-175b-512xa100 --strategy layers=1:2", 1,
+       "closest: a list of 2 stages with 3 layers in all (needed: 2 stages, 96 layers, "},
       {"plan gpt3-175b-512xa100 --strategy tp=5", 1, "512 GPUs are not divisible by tp 5"},
   };
   for (const Refused& row : table) {
