@@ -67,6 +67,8 @@ TEST(CommandLine, RefusesBadArguments) {
       {"plan gpt3-175b-512xa100 --hardware ./dgx-h100", 2, "./dgx-h100: no such file"},
       {"simulate gpt3-175b-512xa100 --strategy layers=1:2", 1,
        "closest: a list of 2 stages with 3 layers in all (needed: 2 stages, 96 layers, "},
+      {"simulate gpt3-175b-512xa100 --strategy precision=fp8", 1,
+       "hardware dgx-a100-80g-hdr names no peak rate for fp8 (allowed: fp32, tf32, fp16, bf16)"},
       {"plan gpt3-175b-512xa100 --strategy tp=5", 1, "512 GPUs are not divisible by tp 5"},
   };
   for (const Refused& row : table) {
