@@ -10,7 +10,7 @@ namespace portolan {
 /// What went wrong, in the classes that the command line's exit codes tell apart.
 enum class ErrorKind {
   kInfeasible,  ///< the plan is illegal or does not fit, or a gate refused it: exit 1
-  kBadInput,    ///< malformed, unreadable or impossible input: exit 2
+  kBadInput,    ///< malformed, unreadable or impossible input, or a value that nothing can use (yet): exit 2
   kDevice,      ///< a device or a rank failed: exit 3
 };
 

@@ -11,7 +11,9 @@ namespace portolan {
 
 namespace {
 
-constexpr std::string_view kUnknownHint =
+constexpr std::string_view kUnknownHint = "fill it in, there or with hardware_overrides";
+/// Of a machine by itself.
+constexpr std::string_view kUnknownOfHostHint =
     "fill it in, there or with hardware_overrides (of the host device: run \"portolan calibrate --device "
     "host "
     "--out FILE\" and pass --hardware FILE)";
@@ -153,7 +155,8 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
 Result<Hardware> hardware_from(const DocumentNode& root) {
   Hardware hardware;
   PORTOLAN_CHECK_OK(read_document(
-      root, [&](DocumentSection& section) { read_cluster(section, hardware); }, kUnknownHint));
+      root, [&](DocumentSection& section) { read_cluster(section, hardware); },
+      find_entry(root, "nic") == nullptr ? kUnknownOfHostHint : kUnknownHint));
   if (const auto problem = find_problem(hardware)) {
     return problem_at(root, problem->key, problem->message);
   }

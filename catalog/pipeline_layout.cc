@@ -20,9 +20,6 @@ constexpr std::string_view kSymbols = "EtmL|";
 Error refused(std::string_view text, std::string_view message) {
   return bad_input(fmt::format("\"{}\" {}", printable(text), message));
 }
-Error unavailable(std::string_view text, std::string_view message) {
-  return infeasible(fmt::format("\"{}\" {}", printable(text), message));
-}
 
 /// Writes repetitions out.
 class LayoutExpansion {
@@ -108,7 +105,7 @@ bool looks_like_pipeline_layout(std::string_view text) {
 Result<std::vector<std::int32_t>> parse_pipeline_layout(std::string_view text) {
   PORTOLAN_TRY(const std::string symbols, LayoutExpansion(text).run());
   if (symbols.find('m') != std::string::npos) {
-    return unavailable(text, "has m, a multi-token prediction layer: not available yet (allowed: E, t, L)");
+    return refused(text, "has m, a multi-token prediction layer: not available yet (allowed: E, t, L)");
   }
   if (symbols.find('E') != 0 || std::count(symbols.begin(), symbols.end(), 'E') != 1) {
     return refused(text, "does not begin with E, the embedding, once");
@@ -126,7 +123,7 @@ Result<std::vector<std::int32_t>> parse_pipeline_layout(std::string_view text) {
   }
   for (std::size_t i = 1; i + 1 < layers.size(); ++i) {
     if (layers[i] == 0) {
-      return unavailable(
+      return refused(
           text,
           fmt::format("leaves stage {} of {} empty: not available yet (allowed: a layer or more in each "
                       "but the first and the last)",

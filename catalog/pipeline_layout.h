@@ -19,8 +19,8 @@ bool looks_like_pipeline_layout(std::string_view text);
 /// --pipeline-model-parallel-layout.
 ///
 /// The embedding must come first in the first stage and the loss last in the last one; either may be alone
-/// there, which is a stage of 0 layers. Errors, one line, without a place: kBadInput; kInfeasible where the
-/// layout is sound and this version has no plan for it (m, multi-token prediction; empty stages).
+/// there, which is a stage of 0 layers. Errors (kBadInput), one line, without a place: also where the layout
+/// is sound and this version has no plan for it (m, multi-token prediction; empty stages).
 Result<std::vector<std::int32_t>> parse_pipeline_layout(std::string_view text);
 
 }  // namespace portolan

@@ -40,9 +40,9 @@ Error refused(std::string_view value, std::string_view message) {
   return bad_input(fmt::format("\"{}\" {}", printable(value), message));
 }
 
-/// What a later version will know: a plan that this one cannot make, not a mistake.
+/// What a later version will know.
 Error unavailable(std::string_view value, std::string_view allowed) {
-  return infeasible(fmt::format("\"{}\" is not available yet (allowed: {})", printable(value), allowed));
+  return refused(value, fmt::format("is not available yet (allowed: {})", allowed));
 }
 
 Result<std::int64_t> parse_whole(std::string_view value, std::int64_t least, std::int64_t most) {
@@ -81,8 +81,7 @@ Result<Enum> parse_word(std::string_view value) {
 
 Result<ScheduleKind> parse_schedule(std::string_view value) {
   if (value == "zb-v" || value == "dualpipe") {
-    return refused(value,
-                   fmt::format("is not available yet (allowed: {})", list_words(words<ScheduleKind>())));
+    return unavailable(value, list_words(words<ScheduleKind>()));
   }
   return parse_word<ScheduleKind>(value);
 }

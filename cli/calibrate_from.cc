@@ -31,10 +31,7 @@ Result<Hardware> base_hardware(const Session& session, const std::string& hardwa
     return bad_input("--hardware is missing: --from fills in a hardware file that is there");
   }
   PORTOLAN_TRY(const CatalogPaths paths, session.catalog_paths());
-  if (is_path(hardware)) {
-    return read_hardware(hardware, paths);
-  }
-  PORTOLAN_TRY(const std::filesystem::path path, find_in_catalog(paths, "hardware", hardware));
+  PORTOLAN_TRY(const std::filesystem::path path, session.find_hardware(hardware));
   return read_hardware(path, paths);
 }
 

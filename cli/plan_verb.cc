@@ -122,8 +122,9 @@ void add_plan_verb(CLI::App& app, Session& session) {
   verb->footer("Example: portolan plan scenarios/gpt3-175b-512xa100.yaml --top 10 --out plan.json");
   verb->add_option("SCENARIO", arguments->scenario, "Scenario file, or the name of a shipped one")
       ->required();
-  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")
-      ->type_name("FILE");
+  verb->add_option("--hardware", arguments->hardware,
+                   "Hardware to use instead of the scenario's: a file or a name")
+      ->type_name("NAME|FILE");
   verb->add_option("--strategy", arguments->strategy,
                    "Fields to fix, such as tp=8,pp=4; the search chooses the others");
   verb->add_option("--objective", arguments->objective, "time, memory, energy or cost")->type_name("NAME");

@@ -36,13 +36,13 @@ struct RunArguments {
 
 Result<void> check_arguments(const RunArguments& arguments) {
   if (arguments.device == "cuda") {
-    return infeasible("--device: cuda is not available yet (allowed: host)");
+    return bad_input("--device: cuda is not available yet (allowed: host)");
   }
   if (arguments.device != "host") {
     return bad_input(fmt::format("--device: \"{}\" (allowed: host)", arguments.device));
   }
   if (arguments.ranks_as == "processes") {
-    return infeasible("--ranks-as: processes are not available yet (allowed: threads)");
+    return bad_input("--ranks-as: processes are not available yet (allowed: threads)");
   }
   if (arguments.ranks_as != "threads") {
     return bad_input(fmt::format("--ranks-as: \"{}\" (allowed: threads)", arguments.ranks_as));

@@ -122,9 +122,18 @@ Result<Scenario> Session::load_scenario(const std::string& scenario,
   }
   std::optional<fs::path> hardware_file;
   if (hardware) {
-    hardware_file = *hardware;
+    PORTOLAN_TRY(hardware_file, find_hardware(*hardware));
   }
   return read_scenario(file, paths, hardware_file);
+}
+
+Result<fs::path> Session::find_hardware(const std::string& hardware) const {
+  if (is_path(hardware) || fs::exists(hardware)) {
+    return fs::path(hardware);
+  }
+  PORTOLAN_TRY(const CatalogPaths paths, catalog_paths());
+  const Result<fs::path> found = find_in_catalog(paths, "hardware", hardware);
+  return found ? found : bad_input("--hardware: " + found.error().message);
 }
 
 bool Session::looks_like_plan(const std::string& file) {

@@ -46,7 +46,9 @@ class Session {
   Result<CatalogPaths> catalog_paths() const;
   /// What published measurements say of predictions' errors; none where no folder has a table of them.
   Result<PredictionErrors> prediction_errors() const;
-  /// A scenario by file, or by its name among the shipped ones; `hardware` replaces its hardware file.
+  /// What --hardware means: a file, or a name in the catalog.
+  Result<std::filesystem::path> find_hardware(const std::string& hardware) const;
+  /// A scenario by file, or by its name among the shipped ones; `hardware`, likewise, replaces its hardware.
   Result<Scenario> load_scenario(const std::string& scenario,
                                  const std::optional<std::string>& hardware) const;
   /// Whether `file` holds a plan (JSON) rather than a scenario (YAML).

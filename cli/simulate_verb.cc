@@ -121,8 +121,9 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->required();
   verb->add_option("--strategy", arguments->strategy,
                    "Fields of the strategy for a scenario; the search chooses the others");
-  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")
-      ->type_name("FILE");
+  verb->add_option("--hardware", arguments->hardware,
+                   "Hardware to use instead of the scenario's: a file or a name")
+      ->type_name("NAME|FILE");
   add_fidelity_option(*verb, arguments->fidelity);
   verb->add_option("--memory-timeline", arguments->memory_timeline,
                    "Write memory of each stage through the step as a table (CSV)")

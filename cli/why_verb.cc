@@ -108,8 +108,9 @@ void add_why_verb(CLI::App& app, Session& session) {
   verb->add_option("SCENARIO", arguments->scenario, "Scenario file, or the name of a shipped one")
       ->required();
   verb->add_option("--strategy", arguments->strategy, "The candidate, such as tp=8,pp=4,dp=16")->required();
-  verb->add_option("--hardware", arguments->hardware, "Hardware file to use instead of the scenario's")
-      ->type_name("FILE");
+  verb->add_option("--hardware", arguments->hardware,
+                   "Hardware to use instead of the scenario's: a file or a name")
+      ->type_name("NAME|FILE");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return why(session, *arguments); }); });
 }

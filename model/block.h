@@ -54,6 +54,9 @@ struct BlockOptions {
   bool flash_attention = false;
   /// That kernel leaves out the scores above the diagonal (Dao 2023, arXiv 2307.08691, section 3.1.1).
   bool flash_skips_masked = false;
+  /// And those that lie before a sliding window: keys that it computes for a query at most, itself included;
+  /// 0: all. Needs flash_skips_masked and whole sequences (context_parallel 1).
+  std::int64_t flash_window = 0;
 
   bool operator==(const BlockOptions&) const = default;
 
@@ -142,7 +145,8 @@ Block layer_block(const TransformerConfig& config, const BlockOptions& options,
 Block head_block(const TransformerConfig& config, const BlockOptions& options, double loss_scale);
 
 /// FLOPs that the model itself needs for one sequence, forward and backward, without recomputation: matrix
-/// products of layers and head, attention counted whole (not causal), of experts those that a token passes.
+/// products of layers and head, attention counted whole (not causal; with a sliding window, as many keys for
+/// each query as it holds), of experts those that a token passes.
 /// Source: Narayanan et al., SC'21, appendix, without the recomputation term: 72 s l h^2 (1 + s/6h + V/12hl)
 /// for GPT.
 Flops model_flops_per_sequence(const TransformerConfig& config, std::int64_t sequence_length);

@@ -166,11 +166,13 @@ std::vector<bool> weight_gradient_kernels(const Block& block) {
 
 namespace {
 
-Flops products_of(const Block& block) {
+/// `attended`: share of a sequence's keys that a query sees.
+Flops products_of(const Block& block, double attended = 1) {
   Flops sum;
   for (const auto* list : {&block.forward, &block.backward}) {
     for (const GroupedKernel& grouped : *list) {
-      sum += is_gemm(grouped.kernel.kind) ? grouped.kernel.flops : Flops(0);
+      const Kernel& kernel = grouped.kernel;
+      sum += kernel.flops * (!is_gemm(kernel.kind) ? 0 : is_attention_gemm(kernel.kind) ? attended : 1);
     }
   }
   return sum;
@@ -181,16 +183,18 @@ Flops products_of(const Block& block) {
 Flops model_flops_per_sequence(const TransformerConfig& config, std::int64_t sequence_length) {
   BlockOptions options;
   options.sequence_length = sequence_length;
+  const std::int64_t keys = std::min(config.sliding_window.value_or(sequence_length), sequence_length);
+  const double attended = static_cast<double>(keys) / static_cast<double>(sequence_length);
   Flops sum = products_of(head_block(config, options, 1.0));
   if (const std::int64_t layers = num_layers_of(config, LayerKind::kDense); layers > 0) {
-    sum += products_of(layer_block(config, options)) * static_cast<double>(layers);
+    sum += products_of(layer_block(config, options), attended) * static_cast<double>(layers);
   }
   if (const std::int64_t layers = num_layers_of(config, LayerKind::kExperts); layers > 0) {
     // As many sequences as experts: rows divide evenly, and nothing is rounded up or dropped.
     TransformerConfig dropless = config;
     dropless.experts->capacity_factor.reset();
     options.microbatch_size = config.experts->num_experts;
-    sum += products_of(layer_block(dropless, options, LayerKind::kExperts)) *
+    sum += products_of(layer_block(dropless, options, LayerKind::kExperts), attended) *
            (static_cast<double>(layers) / static_cast<double>(options.microbatch_size));
   }
   return sum;

@@ -31,8 +31,10 @@ struct FlashElements {
 };
 
 FlashElements elements_of(const KernelShape& shape) {
+  // Of each key that some query sees.
+  const std::int64_t keys = shape.window > 0 ? shape.sequence : shape.gemm_n;
   return {.query = shape.rows * shape.heads * shape.head_dim,
-          .key_value = shape.batch * shape.gemm_n * shape.kv_heads * (shape.head_dim + shape.columns),
+          .key_value = shape.batch * keys * shape.kv_heads * (shape.head_dim + shape.columns),
           .context = shape.rows * shape.heads * shape.columns,
           .lse = shape.rows * shape.heads};
 }
@@ -44,6 +46,7 @@ KernelShape flash_shape(const BlockBuilder& b, const FlashProducts& products, st
   shape.gemm_batch *= count;
   shape.gemm_m = shape.sequence;
   shape.gemm_n = attended_keys(b.options(), step);
+  shape.window = b.options().flash_window;
   shape.gemm_k = products.width(shape) / count;  // their mean, rounded down
   return shape;
 }

@@ -107,6 +107,7 @@ struct KernelShape {
   std::int64_t gemm_m = 0;
   std::int64_t gemm_n = 0;
   std::int64_t gemm_k = 0;
+  std::int64_t window = 0;        ///< of flash attention: keys computed for a query at most; 0: to the first
   std::int64_t factor_bytes = 0;  ///< element size of a product's factors: 1, fp8; 0: as wide as in compute
 
   bool operator==(const KernelShape&) const = default;

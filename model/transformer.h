@@ -74,8 +74,8 @@ struct TransformerConfig {
   std::int64_t position_offset = 0;
   /// Columns of each head that rotary positions turn (GPT-NeoX rotary_pct); none: all.
   std::optional<std::int64_t> rotary_dim = {};
-  /// Tokens that a query looks back on (Mistral). Kept, not priced: attention costs what it does without a
-  /// window, which is exact for sequences up to it and too much beyond.
+  /// Tokens that a query sees, itself and those before it (Mistral: Jiang et al. 2023, arXiv 2310.06825,
+  /// section 2), in every layer. What computes less with it is BlockOptions::flash_window.
   std::optional<std::int64_t> sliding_window = {};
   std::optional<MixtureOfExperts> experts = {};
   std::optional<LatentAttention> latent = {};

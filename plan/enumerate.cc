@@ -89,24 +89,36 @@ class Candidates {
   std::vector<Strategy> list_;
 };
 
+/// Pipeline degrees that a list of layers leaves: as many stages as it has, or a divisor with virtual stages.
+std::vector<std::int32_t> listed_degrees(const Scenario& scenario, const StrategyConstraints& c) {
+  const auto stages = static_cast<std::int32_t>(c.layers_per_stage->size());
+  std::vector<std::int32_t> degrees = divisors(stages);
+  std::erase_if(degrees, [&](std::int32_t degree) {
+    return degree < stages && (degree == 1 || scenario.num_gpus % degree != 0);
+  });
+  return degrees;
+}
+
 /// Degrees that make up the GPUs. One that was asked for and cannot be stays in once, so that there is a
 /// verdict on it.
 void vary_degrees(Candidates& candidates, const Scenario& scenario, const StrategyConstraints& c) {
   const std::vector<std::int32_t> degrees = divisors(scenario.num_gpus);
-  const auto cannot_be = [&](const std::optional<std::int32_t>& asked) {
-    return asked && scenario.num_gpus % std::max(*asked, 1) != 0;
-  };
+  const auto cannot_be = [&](std::int32_t degree) { return scenario.num_gpus % std::max(degree, 1) != 0; };
+  const bool pipeline_asked = c.pipeline_parallel || c.layers_per_stage;
   candidates.vary(&Strategy::tensor_parallel,
                   [&](const Strategy&) { return either(c.tensor_parallel, degrees); });
-  candidates.vary(&Strategy::pipeline_parallel,
-                  [&](const Strategy&) { return either(c.pipeline_parallel, degrees); });
+  candidates.vary(&Strategy::pipeline_parallel, [&](const Strategy&) {
+    return either(c.pipeline_parallel, c.layers_per_stage ? listed_degrees(scenario, c) : degrees);
+  });
   candidates.expand([&](Strategy s, std::vector<Strategy>& into) {
     const std::int64_t product =
         std::int64_t{s.tensor_parallel} * s.pipeline_parallel * std::max(s.context_parallel, 1);
     const bool whole = product > 0 && scenario.num_gpus % product == 0;
-    const bool tp_asked = cannot_be(c.tensor_parallel) && (s.pipeline_parallel == 1 || c.pipeline_parallel);
-    const bool pp_asked = cannot_be(c.pipeline_parallel) && (s.tensor_parallel == 1 || c.tensor_parallel);
-    if (whole || c.data_parallel || tp_asked || pp_asked || (c.tensor_parallel && c.pipeline_parallel)) {
+    const bool tp_asked =
+        c.tensor_parallel && cannot_be(s.tensor_parallel) && (s.pipeline_parallel == 1 || pipeline_asked);
+    const bool pp_asked =
+        pipeline_asked && cannot_be(s.pipeline_parallel) && (s.tensor_parallel == 1 || c.tensor_parallel);
+    if (whole || c.data_parallel || tp_asked || pp_asked || (c.tensor_parallel && pipeline_asked)) {
       const auto quotient = static_cast<std::int32_t>(whole ? scenario.num_gpus / product : 1);
       s.data_parallel = c.data_parallel.value_or(quotient);
       into.push_back(std::move(s));

@@ -94,8 +94,11 @@ double KernelCost::gemm_efficiency(KernelKind kind) const {
 }
 
 Seconds KernelCost::flash_time(const Kernel& kernel, const FlashAttention& flash) const {
-  const auto sequence = static_cast<double>(std::max<std::int64_t>(kernel.shape.sequence, 1));
-  const double of_mask = flash_skips_masked_ ? 1 + flash.mask_overhead.value / sequence : 1;
+  // A window has an edge like the diagonal: what both cost together in tokens, over the keys of each query.
+  const KernelShape& shape = kernel.shape;
+  const auto keys =
+      static_cast<double>(std::max<std::int64_t>(shape.window > 0 ? shape.gemm_n : shape.sequence, 1));
+  const double of_mask = flash_skips_masked_ ? 1 + flash.mask_overhead.value / keys : 1;
   return kernel.flops / (peak_ * flash.efficiency.value) * of_mask;
 }
 

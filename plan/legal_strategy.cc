@@ -68,6 +68,10 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
   const SoftwareProfile& software = scenario.software;
   const std::int64_t element = compute_bytes(strategy.precision);
   const bool reduces_each_backward = divides_gradients(strategy);
+  // Kernels of the second version have windows; in a ring of ranks nobody's do.
+  const bool has_windows = software.flash_attention.value && software.flash_skips_masked.value &&
+                           software.flash_version.value >= 2 && strategy.context_parallel == 1;
+  const std::int64_t window = scenario.model.sliding_window.value_or(scenario.sequence_length);
   return {.microbatch_size = strategy.microbatch_size,
           .sequence_length = scenario.sequence_length,
           .tensor_parallel = strategy.tensor_parallel,
@@ -93,7 +97,8 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
           .fused_logits_conversion = software.fused_logits_conversion.value,
           .cross_entropy_passes = software.cross_entropy_passes.value,
           .flash_attention = software.flash_attention.value,
-          .flash_skips_masked = software.flash_skips_masked.value};
+          .flash_skips_masked = software.flash_skips_masked.value,
+          .flash_window = has_windows && window < scenario.sequence_length ? window : 0};
 }
 
 }  // namespace portolan

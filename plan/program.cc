@@ -45,6 +45,9 @@ class CanonicalBytes {
                               s.head_dim, s.gemm_batch, s.gemm_m, s.gemm_n, s.gemm_k, s.factor_bytes}) {
       add(size);
     }
+    if (s.window > 0) {
+      add(s.window);
+    }
   }
   void add(const Kernel& kernel) {
     add(kernel.kind);

@@ -1,154 +1,15 @@
 #include "plan/unvalidated.h"
 
 #include <algorithm>
-#include <array>
-#include <set>
 #include <utility>
 
 #include "plan/cost.h"
-#include "plan/group_flows.h"
 #include "plan/legality.h"
-#include "plan/rank_place.h"
-#include "topology/cluster_layout.h"
+#include "plan/program_use.h"
 
 namespace portolan {
 
 namespace {
-
-/// Links that payloads cross, and what moves them.
-struct Traffic {
-  bool nvlink = false, pcie = false, nic = false, trunk = false, core_trunk = false;
-
-  void add(const Traffic& other) {
-    nvlink |= other.nvlink;
-    pcie |= other.pcie;
-    nic |= other.nic;
-    trunk |= other.trunk;
-    core_trunk |= other.core_trunk;
-  }
-};
-
-/// By the rail policy (Cluster::route).
-Traffic traffic_of(const FlowSet& set, const ClusterLayout& layout) {
-  Traffic traffic;
-  for (const Flow& flow : set.flows) {
-    const std::int64_t from = layout.node_of_gpu(flow.source);
-    const std::int64_t to = layout.node_of_gpu(flow.destination);
-    if (from == to) {
-      traffic.nvlink = true;
-      continue;
-    }
-    const std::int64_t from_pod = layout.pod_of_node(from);
-    const std::int64_t to_pod = layout.pod_of_node(to);
-    traffic.nic = true;
-    traffic.nvlink |= layout.rail_of_gpu(flow.source) != layout.rail_of_gpu(flow.destination);
-    traffic.pcie |= layout.pcie_switches_per_node > 0;
-    traffic.trunk |= from_pod != to_pod;
-    traffic.core_trunk |= layout.group_of_pod(from_pod) != layout.group_of_pod(to_pod);
-  }
-  return traffic;
-}
-
-/// What a Program asks of the machine.
-struct Use {
-  std::set<KernelKind> kernels;
-  std::set<CollectiveKind> collectives;
-  std::set<CollectiveAlgorithm> algorithms;  ///< of those that are not measured whole
-  bool sends = false;
-  bool recomputes = false;
-  bool fp8_products = false;
-  bool copies = false;  ///< to the host and back
-  Traffic ring;         ///< of collectives that are not measured whole
-  Traffic send;         ///< likewise, of sends
-};
-
-bool has_points(const Hardware& hardware, std::string_view collective) {
-  return std::any_of(hardware.collective_points.begin(), hardware.collective_points.end(),
-                     [&](const CollectivePoint& point) { return point.collective == collective; });
-}
-
-/// What points of it are called: a shift is a send to the next rank.
-std::string_view measured_name(CollectiveKind kind) {
-  return kind == CollectiveKind::kShift ? "send_receive" : collective_name(kind);
-}
-
-class UseOfProgram {
- public:
-  UseOfProgram(const Program& program, const Cluster& cluster)
-      : program_(program),
-        hardware_(cluster.hardware()),
-        layout_(cluster.hardware()),
-        flows_(placement_of(program), cluster) {}
-
-  Use find() {
-    for (std::size_t s = 0; s < program_.stages.size(); ++s) {
-      for (const Template& t : program_.stages[s].templates) {
-        for (const Op& op : t.ops) {
-          see(op, static_cast<std::int32_t>(s));
-        }
-      }
-    }
-    return use_;
-  }
-
- private:
-  void see(const Op& op, std::int32_t stage) {
-    use_.recomputes |= op.phase == Phase::kRecompute;
-    if (op.kind == OpKind::kCompute) {
-      for (const Kernel& kernel : op.kernels) {
-        use_.kernels.insert(kernel.kind);
-        use_.fp8_products |= kernel.shape.factor_bytes == 1;
-      }
-      return;
-    }
-    if (op.kind == OpKind::kCopy) {
-      use_.copies = true;
-      use_.send.pcie = true;
-      return;
-    }
-    const bool is_collective = op.kind == OpKind::kCollective;
-    if (is_known(op, stage)) {
-      return;
-    }
-    Traffic traffic;
-    for (const FlowSet& set : flows_.told_groups(op, stage)) {
-      traffic.add(traffic_of(set, layout_));
-    }
-    if (!traffic.nvlink && !traffic.nic) {
-      return;  // to itself
-    }
-    if (is_collective) {
-      use_.collectives.insert(op.collective);
-    } else {
-      use_.sends = true;
-    }
-    if (!has_points(hardware_, is_collective ? measured_name(op.collective) : "send_receive")) {
-      if (is_collective) {
-        use_.algorithms.insert(op.algorithm);
-      }
-      (is_collective ? use_.ring : use_.send).add(traffic);
-    }
-  }
-
-  /// Whether an op with the same flows, but for their sizes, was seen on the stage.
-  bool is_known(const Op& op, std::int32_t stage) {
-    const auto alike = [&](const std::pair<std::int32_t, const Op*>& known) {
-      return known.first == stage && flow_alike(*known.second, op);
-    };
-    if (std::any_of(known_.begin(), known_.end(), alike)) {
-      return true;
-    }
-    known_.emplace_back(stage, &op);
-    return false;
-  }
-
-  const Program& program_;
-  const Hardware& hardware_;
-  ClusterLayout layout_;
-  GroupFlows flows_;
-  Use use_;
-  std::vector<std::pair<std::int32_t, const Op*>> known_;  ///< by stage: a handful of each
-};
 
 /// Collects what is marked.
 class FigureList {
@@ -179,8 +40,8 @@ bool has_rate(const DeviceSpec& device, KernelKind kind) {
                      [&](const KernelRate& rate) { return rate.kernel == kernel_name(kind); });
 }
 
-void note_device(const DeviceSpec& device, Precision precision, std::int64_t flash_version, const Use& use,
-                 FigureList& list) {
+void note_device(const DeviceSpec& device, Precision precision, std::int64_t flash_version,
+                 const ProgramUse& use, FigureList& list) {
   const FlashAttention* flash_kernels = find_flash_attention(device, flash_version);
   bool large = false, attention = false, flash = false, tiled = false, by_bytes = false;
   for (const KernelKind kind : use.kernels) {
@@ -229,8 +90,8 @@ void note_device(const DeviceSpec& device, Precision precision, std::int64_t fla
 }
 
 /// What is assumed of the network's cards and switches.
-void note_counts(const Hardware& hardware, const Use& use, FigureList& list) {
-  Traffic traffic = use.ring;
+void note_counts(const Hardware& hardware, const ProgramUse& use, FigureList& list) {
+  CrossedLinks traffic = use.ring;
   traffic.add(use.send);
   const auto note = [&](const char* key, bool used) {
     const auto known = hardware.count_sources.find(key);
@@ -248,26 +109,70 @@ void note_counts(const Hardware& hardware, const Use& use, FigureList& list) {
   note("links_per_core_trunk", traffic.core_trunk);
 }
 
-void note_links(const Hardware& hardware, const Use& use, FigureList& list) {
-  const auto link = [&](const std::string& name, const LinkSpec& spec, bool Traffic::*crossed) {
+void note_links(const Hardware& hardware, const ProgramUse& use, FigureList& list) {
+  const auto link = [&](const std::string& name, const LinkSpec& spec, bool CrossedLinks::*crossed) {
     const bool used = use.ring.*crossed || use.send.*crossed;
     list.note(name + ".bandwidth", spec.bandwidth, used);
     list.note(name + ".latency", spec.latency, use.send.*crossed);
     list.note(name + ".efficiency", spec.efficiency, used);
   };
-  link("nvlink", hardware.nvlink, &Traffic::nvlink);
+  link("nvlink", hardware.nvlink, &CrossedLinks::nvlink);
   if (hardware.pcie) {
-    link("pcie", *hardware.pcie, &Traffic::pcie);
+    link("pcie", *hardware.pcie, &CrossedLinks::pcie);
   }
-  link("nic", hardware.nic, &Traffic::nic);
-  link("trunk", hardware.trunk, &Traffic::trunk);
-  link("core_trunk", hardware.core_trunk, &Traffic::core_trunk);
+  link("nic", hardware.nic, &CrossedLinks::nic);
+  link("trunk", hardware.trunk, &CrossedLinks::trunk);
+  link("core_trunk", hardware.core_trunk, &CrossedLinks::core_trunk);
   list.note("host_memory", hardware.host_memory, use.copies);
   list.note("intra_node_step", hardware.intra_node_step, use.ring.nvlink);
   list.note("inter_node_step", hardware.inter_node_step, use.ring.nic);
 }
 
-void add_what_was_not_measured(const Hardware& hardware, const Use& use, FigureList& list) {
+/// Products, of whose precision the device's figures are not: they are of 16-bit ones where it has a peak of
+/// these.
+void add_precisions(const DeviceSpec& device, Precision precision, const ProgramUse& use, FigureList& list) {
+  if (use.fp8_products) {
+    list.add("kernel.linear_forward and backward in fp8",
+             "the fp8 peak at the efficiency of wider products; none in fp8 was measured");
+  }
+  const bool measured_in_16_bits =
+      device.peak.contains(Precision::kFp16) || device.peak.contains(Precision::kBf16);
+  if (use.wide_products && measured_in_16_bits && compute_bytes(precision) == 4) {
+    const std::string name(precision_name(precision));
+    list.add("kernel.matrix products in " + name,
+             (device.gemm_points.empty() ? "the " + name + " peak at the efficiency" : "the rates") +
+                 " of 16-bit products; none in " + name + " was measured");
+  }
+}
+
+/// What a model asks of kernels that others do not.
+void add_model(const Scenario& scenario, const Strategy& strategy, const ProgramUse& use, FigureList& list) {
+  const DeviceSpec& device = scenario.hardware.device;
+  const std::int64_t sequence = scenario.sequence_length;
+  if (scenario.model.sliding_window.value_or(sequence) < sequence) {
+    list.add("model.sliding_window",
+             block_options(scenario, strategy).flash_window > 0
+                 ? "its band at the rate of whole sequences; no flash kernel with a window was measured"
+                 : "attention as without it, which is more than a framework with windows computes");
+  }
+  if (use.narrow_values) {
+    list.add("kernel.flash_attention of latent attention",
+             "the rate of heads whose values are as wide as their queries; no other was measured");
+  }
+  const bool measured_groups = std::any_of(
+      device.gemm_points.begin(), device.gemm_points.end(),
+      [](const GemmPoint& point) { return point.layout != GemmLayout::kAttention && point.batch > 1; });
+  if (use.grouped_products && !measured_groups) {
+    list.add(
+        "kernel.linear_forward and backward of experts",
+        "one product an expert side by side, at the rate of single ones; no grouped product was measured");
+  }
+  if (use.routes) {
+    list.add("model.experts", "each gets as many tokens: an assumption; the fullest rank would take longer");
+  }
+}
+
+void add_what_was_not_measured(const Hardware& hardware, const ProgramUse& use, FigureList& list) {
   for (const CollectiveKind kind : use.collectives) {
     if (kind != CollectiveKind::kAllReduce && kind != CollectiveKind::kShift &&
         !has_points(hardware, measured_name(kind))) {
@@ -291,10 +196,6 @@ void add_what_was_not_measured(const Hardware& hardware, const Use& use, FigureL
       list.add("host_memory", "unknown: what is kept there is not held against it");
     }
   }
-  if (use.fp8_products) {
-    list.add("kernel.linear_forward and backward in fp8",
-             "the fp8 peak at the efficiency of wider products; none in fp8 was measured");
-  }
   for (const KernelKind kind : use.kernels) {
     if (!is_gemm(kind) && !has_rate(hardware.device, kind)) {
       list.add(std::string("kernel.") + std::string(kernel_name(kind)),
@@ -303,7 +204,8 @@ void add_what_was_not_measured(const Hardware& hardware, const Use& use, FigureL
   }
 }
 
-void note_software(const Scenario& scenario, const Strategy& strategy, const Use& use, FigureList& list) {
+void note_software(const Scenario& scenario, const Strategy& strategy, const ProgramUse& use,
+                   FigureList& list) {
   const SoftwareProfile& s = scenario.software;
   const TransformerConfig& model = scenario.model;
   const bool scores = use.kernels.contains(KernelKind::kAttentionSoftmaxForward);
@@ -354,11 +256,13 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Use
 
 std::vector<UnvalidatedFigure> unvalidated_figures(const Scenario& scenario, const Strategy& strategy,
                                                    const Program& program, const Cluster& cluster) {
-  const Use use = UseOfProgram(program, cluster).find();
+  const ProgramUse use = use_of(program, cluster);
   FigureList list;
   note_device(scenario.hardware.device, strategy.precision, scenario.software.flash_version.value, use, list);
   note_counts(scenario.hardware, use, list);
   note_links(scenario.hardware, use, list);
+  add_precisions(scenario.hardware.device, strategy.precision, use, list);
+  add_model(scenario, strategy, use, list);
   add_what_was_not_measured(scenario.hardware, use, list);
   note_software(scenario, strategy, use, list);
   return list.take();

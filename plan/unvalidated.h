@@ -29,6 +29,10 @@ struct UnvalidatedFigure {
 ///   it. What a framework is able to do decides what the search tries, not what a plan costs.
 /// - Copies to and from hosts, which no hardware file has measured, and the hosts' memory where it is
 /// unknown.
+/// - Products in fp8, and in fp32 and tf32 where the device has a peak of a 16-bit precision: its figures of
+///   products, points and flash kernels are then of that.
+/// - Attention of a model with a sliding window shorter than the sequence; flash attention of latent heads;
+///   experts' grouped products without points of their own, and that experts are loaded evenly.
 /// - Collectives and sends without collective_points of their own, other than the all-reduce, of which the
 ///   efficiencies of links are; memory-bound kernels without kernel_rates of their own, priced by bytes.
 /// Precondition: `program` is what `scenario` and `strategy` lower to, on `cluster`.

@@ -58,11 +58,7 @@ std::int64_t read_first_dense_layers(DocumentSection& section) {
 void read_qwen3_moe(DocumentSection& section, TransformerConfig& config) {
   read_llama_keys(section, {.max_positions = 32768, .num_kv_heads = 4}, config);
   config.query_key_norm = true;
-  bool window = false;
-  section.optional("use_sliding_window", window);
-  if (window) {
-    config.sliding_window = optional_size(section, "sliding_window").value_or(4096);
-  }
+  config.sliding_window = qwen_window(section, config);
   MixtureOfExperts& experts = config.experts.emplace();
   experts.num_experts = 128;
   experts.experts_per_token = 8;

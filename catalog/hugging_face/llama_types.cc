@@ -22,11 +22,7 @@ void read_mistral(DocumentSection& section, TransformerConfig& config) {
 void read_qwen2(DocumentSection& section, TransformerConfig& config) {
   read_llama_keys(section, {.max_positions = 32768, .num_kv_heads = 32}, config);
   config.qkv_bias = true;
-  bool window = false;
-  section.optional("use_sliding_window", window);
-  if (window) {
-    config.sliding_window = optional_size(section, "sliding_window").value_or(4096);
-  }
+  config.sliding_window = qwen_window(section, config);
 }
 
 }  // namespace

@@ -59,6 +59,23 @@ std::optional<std::int64_t> optional_size(DocumentSection& section, std::string_
   return section.optional(key, size, range) ? std::optional(size) : std::nullopt;
 }
 
+std::optional<std::int64_t> qwen_window(DocumentSection& section, const TransformerConfig& config) {
+  bool window = false;
+  std::int64_t first_layer = 28;
+  section.optional("use_sliding_window", window);
+  section.optional("max_window_layers", first_layer, kCount);
+  if (!window || first_layer >= config.num_layers) {
+    return std::nullopt;
+  }
+  if (first_layer > 0) {
+    const std::string allowed = fmt::format(
+        "is not supported with use_sliding_window (allowed: 0, or {} and above)", config.num_layers);
+    section.optional_value("max_window_layers",
+                           [&](const DocumentValue& value) { value.refuse_value(allowed); });
+  }
+  return optional_size(section, "sliding_window").value_or(4096);
+}
+
 std::span<const std::string_view> gelus() { return kGelus; }
 
 void read_llama_keys(DocumentSection& section, const LlamaDefaults& defaults, TransformerConfig& config) {

@@ -46,6 +46,9 @@ void require_number(DocumentSection& section, std::string_view key, std::int64_t
 /// Null or absent: none.
 std::optional<std::int64_t> optional_size(DocumentSection& section, std::string_view key,
                                           WholeRange range = kSize);
+/// The sliding window of Qwen's types, whose layers have it from `max_window_layers` on: refused where only
+/// some have. Precondition: config.num_layers is read.
+std::optional<std::int64_t> qwen_window(DocumentSection& section, const TransformerConfig& config);
 /// The GELUs, which cost alike.
 std::span<const std::string_view> gelus();
 

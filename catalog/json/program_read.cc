@@ -47,6 +47,7 @@ void read_shape(DocumentSection& section, KernelShape& shape) {
   section.optional("gemm_n", shape.gemm_n, kSize);
   section.optional("gemm_k", shape.gemm_k, kSize);
   section.optional("factor_bytes", shape.factor_bytes, kSize);
+  section.optional("window", shape.window, kSize);
 }
 
 Kernel read_kernel(const DocumentValue& item, const Scope& scope) {

@@ -68,6 +68,7 @@ JsonValue write_kernel(const Kernel& kernel) {
       .set("gemm_n", shape.gemm_n, none)
       .set("gemm_k", shape.gemm_k, none)
       .set("factor_bytes", shape.factor_bytes, none)
+      .set("window", shape.window, none)
       .set("flops", kernel.flops.value, 0.0)
       .set("bytes", kernel.bytes.value, none)
       .set_list("operands", std::move(operands))

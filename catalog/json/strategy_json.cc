@@ -74,7 +74,7 @@ JsonValue axis_list(const std::array<Axis, kNumAxes>& order) {
 void read_none(DocumentSection& section, std::string_view key, std::string& target) {
   section.optional_value(key, [&](const DocumentValue& value) {
     if (value.read(target) && target != "none") {
-      value.refuse(infeasible(fmt::format("\"{}\" is not available yet (allowed: none)", printable(target))));
+      value.refuse_value("is not available yet (allowed: none)");
     }
   });
 }

@@ -1,15 +1,26 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string_view>
+#include <vector>
 
 #include "plan/rules/rules.h"
 
 namespace portolan {
 
 Found find_peak_problem(const Scenario& scenario, const Strategy& s) {
+  const auto& peaks = scenario.hardware.device.peak;
   for (const Precision precision : {s.precision, wide_precision(s.precision)}) {
-    if (!scenario.hardware.device.peak.contains(precision)) {
+    if (!peaks.contains(precision)) {
+      std::vector<std::string_view> names;
+      for (const auto& [known, rate] : peaks) {
+        if (peaks.contains(wide_precision(known))) {
+          names.push_back(precision_name(known));
+        }
+      }
       return reject(RejectReason::kNotAvailable,
-                    fmt::format("hardware {} names no peak rate for {}", scenario.hardware.name,
-                                precision_name(precision)));
+                    fmt::format("hardware {} names no peak rate for {} (allowed: {})", scenario.hardware.name,
+                                precision_name(precision), fmt::join(names, ", ")));
     }
   }
   return std::nullopt;

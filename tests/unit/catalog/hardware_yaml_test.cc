@@ -138,12 +138,7 @@ TEST(HardwareYaml, SaysWhereAndWhatIsWrongInOneLine) {
       {"  memory_efficiency: 0.8", "  memory_efficiency: 1.5",
        "h.yaml:11: device.memory_efficiency: 1.5 is not allowed (must be above 0, at most 1)"},
       {"  memory_efficiency: 0.8", "  memory_efficiency: unknown",
-       "h.yaml:11: device.memory_efficiency: unknown: fill it in, there or with hardware_overrides (of the "
-       "host device: run "
-       "\"portolan calibrate --device host "
-       "--out FILE\" "
-       "and pass "
-       "--hardware FILE)"},
+       "h.yaml:11: device.memory_efficiency: unknown: fill it in, there or with hardware_overrides"},
       {"{value: 80 GiB, source: \"datasheet\"}", "{value: 80 GiB, sauce: \"datasheet\"}",
        "h.yaml:6: device.memory.sauce: is not a key of a figure (allowed: value, source, unvalidated)"},
       {"source: \"datasheet\"}", "source: \"datasheet\", unvalidated: maybe}",

@@ -96,9 +96,6 @@ TEST(HuggingFaceTypes, KeysChangeWhatTheyName) {
             160);
   EXPECT_FALSE(
       read(changed("mistral-7b", "\"rope_theta\"", "\"head_dim\": 128, \"rope_theta\"")).explicit_head_dim);
-  EXPECT_EQ(read(changed("qwen2-72b", "\"use_sliding_window\": false", "\"use_sliding_window\": true"))
-                .sliding_window,
-            131072);
   const TransformerConfig sparse =
       read(changed("qwen3-235b-a22b", "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 2"));
   EXPECT_EQ(num_layers_of(sparse, LayerKind::kExperts), 47);
@@ -114,6 +111,27 @@ TEST(HuggingFaceTypes, KeysChangeWhatTheyName) {
       read(changed("deepseek-v3", "\"num_nextn_predict_layers\": 1", "\"num_nextn_predict_layers\": 0")),
       read(published_json("deepseek-v3")))
       << "layers that predict further tokens are left out";
+}
+
+// Qwen's layers have a window from max_window_layers on: all of 80, or none.
+TEST(HuggingFaceTypes, AWindowIsOfAllLayersOrRefused) {
+  const auto windowed = [](std::int64_t first_layer) {
+    std::string text = changed("qwen2-72b", "\"use_sliding_window\": false", "\"use_sliding_window\": true");
+    const std::string published = "\"max_window_layers\": 80";
+    const std::string wanted = "\"max_window_layers\": " + std::to_string(first_layer);
+    text.replace(text.find(published), published.size(), wanted);
+    return read_hugging_face_text(text, "c.json");
+  };
+  EXPECT_EQ(windowed(0)->sliding_window, 131072);
+  EXPECT_FALSE(windowed(80)->sliding_window);
+  EXPECT_FALSE(
+      read(changed("qwen2-72b", "\"max_window_layers\": 80", "\"max_window_layers\": 0")).sliding_window)
+      << "not used";
+  const auto some = windowed(79);
+  ASSERT_FALSE(some);
+  EXPECT_EQ(some.error().message,
+            "c.json:8: max_window_layers: \"79\" is not supported with use_sliding_window (allowed: 0, or 80 "
+            "and above)");
 }
 
 struct WrongField {

@@ -68,11 +68,11 @@ TEST(PipelineLayout, SaysWhatIsWrongInOneLine) {
   }
 }
 
-TEST(PipelineLayout, WhatIsNotThereYetIsNoMistakeInTheInput) {
+TEST(PipelineLayout, SaysWhatIsNotThereYet) {
   for (const std::string text : {"Et|tmL", "E||t|L"}) {
     const auto read = parse_pipeline_layout(text);
     ASSERT_FALSE(read) << text;
-    EXPECT_EQ(read.error().kind, ErrorKind::kInfeasible);
+    EXPECT_EQ(read.error().kind, ErrorKind::kBadInput);
     EXPECT_NE(read.error().message.find("not available yet"), std::string::npos) << read.error().message;
   }
 }

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <set>
+#include <string>
+
 #include "sample_scenario.h"
 
 namespace portolan {
@@ -12,6 +16,36 @@ TEST(SoftwareYaml, WritesWhatItReads) {
   const Result<SoftwareProfile> again = read_software_text(text, "again.yaml");
   ASSERT_TRUE(again) << again.error().message << "\n" << text;
   EXPECT_EQ(*again, sample_software());
+}
+
+/// Keys of a table in docs/scenario-files.md: what stands in quotes in the first column.
+std::set<std::string> documented_keys(const std::string& heading) {
+  std::ifstream file(PORTOLAN_SOURCE_DIR "/docs/scenario-files.md");
+  std::set<std::string> keys;
+  bool within = false;
+  for (std::string line; std::getline(file, line);) {
+    within = line.starts_with("#") ? line == heading : within;
+    if (within && line.starts_with("| `")) {
+      keys.insert(line.substr(3, line.find('`', 3) - 3));
+    }
+  }
+  return keys;
+}
+
+TEST(SoftwareYaml, EveryKeyIsDocumented) {
+  std::set<std::string> keys;
+  const JsonValue written = to_json(sample_software(), Notation::kUnits);
+  for (const auto& [key, value] : *written.as_object()) {
+    if (key != "usual") {
+      keys.insert(key);
+      continue;
+    }
+    for (const auto& [inner, figure] : *value.as_object()) {
+      keys.insert("usual." + inner);
+    }
+  }
+  EXPECT_GT(keys.size(), 40U);
+  EXPECT_EQ(documented_keys("## Software"), keys);
 }
 
 TEST(SoftwareYaml, RefusesWidthsThatNoNumberHas) {

@@ -115,6 +115,42 @@ TEST(FlashAttention, AttendedPairsAreCountedToTheDiagonal) {
   }
 }
 
+TEST(FlashAttention, PairsOutsideAWindowAreLeftOut) {
+  for (std::int64_t tokens = 1; tokens <= 12; ++tokens) {
+    for (std::int64_t window = 1; window <= 13; ++window) {
+      std::int64_t pairs = 0;
+      for (std::int64_t query = 0; query < tokens; ++query) {
+        for (std::int64_t key = 0; key <= query; ++key) {
+          pairs += query - key < window ? 1 : 0;
+        }
+      }
+      BlockOptions options = flash_options(true);
+      options.sequence_length = tokens;
+      options.flash_window = window;
+      EXPECT_EQ(attended_pairs(options, 0), pairs) << tokens << " tokens, window " << window;
+    }
+  }
+}
+
+// 2 tokens of 4: 3 pairs of the first two queries, 2 of each other: 7 where the triangle has 10.
+TEST(FlashAttention, AWindowSavesProductsAndNoBytes) {
+  BlockOptions options = flash_options(true);
+  const Block causal = layer_block(small_gpt(), options);
+  options.flash_window = 2;
+  const Block windowed = layer_block(small_gpt(), options);
+  const auto compare = [](const Kernel& kernel, const Kernel& whole) {
+    EXPECT_DOUBLE_EQ(kernel.flops.value, whole.flops.value * 0.7);
+    EXPECT_EQ(kernel.bytes, whole.bytes);
+    EXPECT_EQ(kernel.shape.window, 2);
+    EXPECT_EQ(kernel.shape.gemm_n, 2);
+  };
+  compare(only(windowed.forward, KernelKind::kFlashAttentionForward).kernel,
+          only(causal.forward, KernelKind::kFlashAttentionForward).kernel);
+  compare(only(windowed.backward, KernelKind::kFlashAttentionBackward).kernel,
+          only(causal.backward, KernelKind::kFlashAttentionBackward).kernel);
+  EXPECT_EQ(windowed.tensors, causal.tensors);
+}
+
 TEST(FlashAttention, MovesQueriesKeysValuesContextAndOneNumberARowAndHead) {
   const Block layer = layer_block(small_gpt(), flash_options());
   // qkv 8x48x2, context 8x16x2, lse 8x4x4; backward each of the former with its gradient.

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "model/block.h"
 #include "sample_models.h"
 
@@ -40,6 +42,20 @@ TEST(ModelFlops, OfLlamaCountGroupedQueriesAndTheGatedMlp) {
   const double h2 = 8192, f2 = 28672;
   const double layer2 = s * (2 * h2 * (h2 + h2 / 4) + 2 * h2 * h2 + 4 * s * h2 + 6 * h2 * f2);
   EXPECT_DOUBLE_EQ(model_flops_per_sequence(large, 2).value, 3 * (80 * layer2 + s * 2 * h2 * 32000));
+}
+
+TEST(ModelFlops, OfASlidingWindowCountTheKeysInIt) {
+  // Mistral 7B (arXiv 2310.06825, table 1): per layer and token 2 h (h + h / 2) + 2 h^2 + 6 h f, and 4 h for
+  // each key seen.
+  TransformerConfig config = llama({.layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 8, .ffn = 14336});
+  config.sliding_window = 4096;
+  const double h = 4096, f = 14336;
+  for (const double s : {1024.0, 4096.0, 32768.0}) {
+    const double layer = s * (5 * h * h + 4 * std::min(s, 4096.0) * h + 6 * h * f);
+    const double expected = 3 * (32 * layer + s * 2 * h * 32000);
+    EXPECT_NEAR(model_flops_per_sequence(config, static_cast<std::int64_t>(s)).value, expected,
+                1e-12 * expected);
+  }
 }
 
 TEST(ModelFlops, OfExpertsCountThoseThatATokenPasses) {

@@ -62,6 +62,10 @@ TEST(KernelCost, OfFlashAttentionIsAtTheShareOfItsVersionWhereTheDeviceHasOne) {
   EXPECT_DOUBLE_EQ(time(), 51e-6);
   software.flash_skips_masked.value = true;  // 500 tokens more than 2000
   EXPECT_DOUBLE_EQ(time(), 63.5e-6);
+  masked.shape.window = masked.shape.gemm_n = 1000;  // 500 more than the 1000 of each query
+  EXPECT_DOUBLE_EQ(time(), 76e-6);
+  masked = flash;
+  masked.shape.sequence = 2000;
   software.flash_version.value = 1;  // which the device says nothing of
   EXPECT_DOUBLE_EQ(time(), 100e-6);
   hardware.device.flash_attention.clear();

@@ -88,7 +88,7 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        }},
       {R::kNotAvailable, "offload activations+optimizer needs the figures of PCIe (hardware small has none)",
        [](Scenario&, Strategy& s) { s.offload = Offload::kActivationsAndOptimizer; }},
-      {R::kNotAvailable, "hardware small names no peak rate for fp8",
+      {R::kNotAvailable, "hardware small names no peak rate for fp8 (allowed: fp32, bf16)",
        [](Scenario& c, Strategy& s) {
          c.hardware.device.peak.erase(Precision::kFp8);
          s.precision = Precision::kFp8;

@@ -56,6 +56,8 @@ TEST(ProgramHash, ChangesWithEveryField) {
       [](Program& p) { p.stages[0].templates[1].ops[0].phase = Phase::kRecompute; },
       [](Program& p) { p.stages[0].templates[1].ops[0].layer = 7; },
       [](Program& p) { p.stages[0].templates[1].ops[0].kernels[0].kind = KernelKind::kAdamW; },
+      [](Program& p) { ++p.stages[0].templates[1].ops[0].kernels[0].shape.gemm_k; },
+      [](Program& p) { p.stages[0].templates[1].ops[0].kernels[0].shape.window = 1; },
       [](Program& p) { p.stages[0].templates[1].ops[0].kernels[0].flops += Flops(1); },
       [](Program& p) { p.stages[0].templates[1].ops[0].kernels[0].bytes += Bytes(1); },
       [](Program& p) { p.stages[0].templates[1].ops[0].kernels[0].scalar = 0.25; },

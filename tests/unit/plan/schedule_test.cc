@@ -12,8 +12,7 @@ struct Row {
 };
 
 TEST(Schedule, OrdersOfSmallPipelines) {
-  constexpr auto kGPipe = ScheduleKind::kGPipe;
-  constexpr auto kOneFOneB = ScheduleKind::kOneFOneB;
+  using enum ScheduleKind;
   const std::vector<Row> table = {
       {kGPipe, {0, 1, 1}, "F0 B0"},
       {kGPipe, {0, 2, 3}, "F0 F1 F2 B0 B1 B2"},

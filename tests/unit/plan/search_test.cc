@@ -165,6 +165,24 @@ TEST(Enumerate, AListOfLayersSaysHowManyVirtualStages) {
   }
 }
 
+TEST(Enumerate, AListOfLayersSaysHowManyStages) {
+  const Scenario scenario = tiny_scenario(8);
+  const auto degrees = [&](const std::vector<std::int32_t>& layers) {
+    StrategyConstraints c;
+    c.layers_per_stage = layers;
+    std::set<std::string> found;
+    for (const Strategy& s : enumerate_strategies(scenario, c)) {
+      found.insert(std::to_string(s.pipeline_parallel) + " x " + std::to_string(s.virtual_stages));
+    }
+    return found;
+  };
+  using Found = std::set<std::string>;
+  EXPECT_EQ(degrees({1, 3}), (Found{"2 x 1"}));
+  EXPECT_EQ(degrees({1, 1, 1, 1}), (Found{"4 x 1", "2 x 2", "2 x 1"}));
+  EXPECT_EQ(degrees({1, 2, 1}), (Found{"3 x 1"})) << "for a verdict";
+  EXPECT_EQ(degrees({4}), (Found{"1 x 1"}));
+}
+
 TEST(Enumerate, KeepsAFixedCombinationThatCannotBe) {
   // So that the answer says why, instead of "no candidates".
   StrategyConstraints c;

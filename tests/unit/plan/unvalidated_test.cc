@@ -215,8 +215,114 @@ TEST(UnvalidatedFigures, AlgorithmsButRingsAreDerived) {
   EXPECT_EQ(names(scenario, strategy), with(ring, {"aggregation.hierarchical"}));
 }
 
+/// What is said of products in `precision` by a device with peaks of these.
+std::string said_of_products(Precision precision, const std::vector<Precision>& peaks, bool flash) {
+  Scenario scenario = tiny_scenario(1);
+  scenario.precision = precision;
+  scenario.software.flash_attention.value = flash;
+  const Sourced<FlopsPerSecond> peak = scenario.hardware.device.peak.begin()->second;
+  scenario.hardware.device.peak.clear();
+  for (const Precision has : peaks) {
+    scenario.hardware.device.peak[has] = peak;
+  }
+  std::string said;
+  for (const UnvalidatedFigure& figure : figures(scenario, sample_strategy(scenario, {}))) {
+    if (figure.figure.starts_with("kernel.matrix products") || figure.figure.starts_with("kernel.linear")) {
+      said += (said.empty() ? "" : "; ") + figure.figure + ": " + figure.source;
+    }
+  }
+  return said;
+}
+
+TEST(UnvalidatedFigures, ProductsInAnyOtherPrecisionThanWasMeasuredAreDerived) {
+  const std::vector<Precision> all = {Precision::kFp32, Precision::kTf32, Precision::kFp16, Precision::kBf16,
+                                      Precision::kFp8};
+  for (const bool flash : {false, true}) {
+    EXPECT_EQ(said_of_products(Precision::kTf32, all, flash),
+              "kernel.matrix products in tf32: the tf32 peak at the efficiency of 16-bit products; none in "
+              "tf32 was measured");
+    EXPECT_EQ(said_of_products(Precision::kFp32, all, flash),
+              "kernel.matrix products in fp32: the fp32 peak at the efficiency of 16-bit products; none in "
+              "fp32 was measured");
+    EXPECT_EQ(said_of_products(Precision::kFp16, all, flash), "");
+    EXPECT_EQ(said_of_products(Precision::kBf16, all, flash), "");
+    EXPECT_EQ(said_of_products(Precision::kFp32, {Precision::kFp32}, flash), "") << "its own figures";
+  }
+  EXPECT_EQ(said_of_products(Precision::kFp8, all, false),
+            "kernel.linear_forward and backward in fp8: the fp8 peak at the efficiency of wider products; "
+            "none in fp8 was measured");
+}
+
+/// Sources of what is said of `figure`.
+std::vector<std::string> said_of(const Scenario& scenario, const Strategy& strategy,
+                                 std::string_view figure) {
+  std::vector<std::string> sources;
+  for (const UnvalidatedFigure& one : figures(scenario, strategy)) {
+    if (one.figure == figure) {
+      sources.push_back(one.source);
+    }
+  }
+  return sources;
+}
+using Sources = std::vector<std::string>;
+
+TEST(UnvalidatedFigures, AWindowIsListedWhereItIsShorterThanTheSequence) {
+  Scenario scenario = tiny_scenario(2);
+  scenario.model = tiny_llama();
+  Strategy strategy = sample_strategy(scenario, {.data = 2});
+  const auto said = [&] { return said_of(scenario, strategy, "model.sliding_window"); };
+  EXPECT_EQ(said(), Sources{});
+  scenario.model.sliding_window = scenario.sequence_length;
+  EXPECT_EQ(said(), Sources{}) << "all of it";
+  scenario.model.sliding_window = scenario.sequence_length - 1;
+  const Sources without = {"attention as without it, which is more than a framework with windows computes"};
+  EXPECT_EQ(said(), without) << "scores in memory";
+  scenario.software.flash_attention.value = true;
+  EXPECT_EQ(said(), without) << "no mask is skipped";
+  scenario.software.flash_skips_masked.value = true;
+  EXPECT_EQ(said(),
+            Sources{"its band at the rate of whole sequences; no flash kernel with a window was measured"});
+  scenario.software.flash_version.value = 1;
+  EXPECT_EQ(said(), without) << "the first version has no windows";
+  scenario.software.flash_version.value = 2;
+  strategy = sample_strategy(scenario, {});
+  strategy.context_parallel = 2;
+  EXPECT_EQ(said(), without) << "a ring";
+}
+
+TEST(UnvalidatedFigures, FlashAttentionOfLatentHeadsIsDerived) {
+  Scenario scenario = tiny_scenario(1);
+  const std::string figure = "kernel.flash_attention of latent attention";
+  scenario.software.flash_attention.value = true;
+  EXPECT_EQ(said_of(scenario, sample_strategy(scenario, {}), figure), Sources{});
+  scenario.model = tiny_latent();
+  EXPECT_EQ(said_of(scenario, sample_strategy(scenario, {}), figure),
+            Sources{"the rate of heads whose values are as wide as their queries; no other was measured"});
+  scenario.software.flash_attention.value = false;
+  EXPECT_EQ(said_of(scenario, sample_strategy(scenario, {}), figure), Sources{});
+}
+
+TEST(UnvalidatedFigures, GroupedProductsAndEvenLoadsOfExpertsAreAssumed) {
+  Scenario scenario = tiny_scenario(1);
+  scenario.model = tiny_llama();
+  const std::string grouped = "kernel.linear_forward and backward of experts";
+  EXPECT_EQ(said_of(scenario, sample_strategy(scenario, {}), grouped), Sources{});
+  EXPECT_EQ(said_of(scenario, sample_strategy(scenario, {}), "model.experts"), Sources{});
+  scenario.model.experts = {.num_experts = 4, .experts_per_token = 2, .expert_ffn_size = 16};
+  EXPECT_EQ(said_of(scenario, sample_strategy(scenario, {}), grouped),
+            Sources{"one product an expert side by side, at the rate of single ones; no grouped product was "
+                    "measured"});
+  const Sources assumed = {"each gets as many tokens: an assumption; the fullest rank would take longer"};
+  EXPECT_EQ(said_of(scenario, sample_strategy(scenario, {}), "model.experts"), assumed);
+  scenario.hardware.device.gemm_points = {
+      {.layout = GemmLayout::kForward, .batch = 4, .m = 8, .n = 8, .k = 8, .rate = FlopsPerSecond(1e12)}};
+  EXPECT_EQ(said_of(scenario, sample_strategy(scenario, {}), grouped), Sources{});
+  EXPECT_EQ(said_of(scenario, sample_strategy(scenario, {}), "model.experts"), assumed);
+}
+
 TEST(UnvalidatedFigures, KernelsOfTheirOwnMeasurementAreLeftOut) {
   Scenario scenario = nothing_measured(1);
+  scenario.hardware.device.peak.erase(Precision::kBf16);  // else its products were measured in that
   const Strategy strategy = sample_strategy(scenario, {});
   std::set<std::string> kernels;
   for (const UnvalidatedFigure& figure : figures(scenario, strategy)) {

@@ -165,10 +165,7 @@ TEST(ClusterImport, LeavesUnknownWhatNobodySays) {
           "device.kernel_launch", "nvlink.bandwidth", "nvlink.latency", "nvlink.efficiency", "nic.bandwidth",
           "nic.latency", "nic.efficiency", "intra_node_step", "inter_node_step"}));
   EXPECT_EQ(error_of(read_hardware_text(write_imported(*hardware), "c.yaml")),
-            "c.yaml:10: gpus_per_node: unknown: fill it in, there or with hardware_overrides (of the host "
-            "device: run "
-            "\"portolan calibrate --device host --out FILE\" "
-            "and pass --hardware FILE)");
+            "c.yaml:10: gpus_per_node: unknown: fill it in, there or with hardware_overrides");
 }
 
 TEST(ClusterImport, RefusesContradictionsInOneLine) {
