@@ -4,7 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "plan/attribution.h"
+#include "plan/measured_log.h"
 #include "plan/run_record.h"
+#include "plan/simulate.h"
 
 namespace portolan {
 
@@ -17,8 +20,14 @@ struct StepDivergence {
   double noise_pct = 0;  ///< median absolute deviation of the steps over their median
 };
 
+/// Of the median of `measured`.
+StepDivergence step_divergence(Seconds predicted, const std::vector<Seconds>& measured);
+/// None where nothing was measured.
+std::optional<double> divergence_pct(double predicted, double measured);
+
 struct MemoryDivergence {
   std::int32_t rank = 0;
+  std::string what;  ///< "live", "allocated", "reserved"
   Bytes predicted;
   Bytes measured;
   std::optional<double> divergence_pct;
@@ -26,20 +35,40 @@ struct MemoryDivergence {
 
 struct KindDivergence {
   std::string kind;
+  std::string axis = {};   ///< of communication; empty: not told
+  std::string phase = {};  ///< empty: not told
   Seconds predicted;
-  Seconds measured;
+  Seconds measured;                      ///< median step
   std::optional<double> divergence_pct;  ///< none where nothing was measured
+  std::optional<Seconds> noise = {};     ///< standard error of `measured`; none: not known
+  bool includes_waiting = false;         ///< measured with waiting for peers: says nothing of the kind
 };
+/// Those that were measured in several steps; the larger time first, what took none left out.
+std::vector<KindDivergence> kind_divergences(const std::vector<KindSamples>& kinds);
 
 struct Divergence {
   StepDivergence step;
   std::vector<MemoryDivergence> memory;
   std::vector<KindDivergence> by_kind;
+  std::vector<Attribution> attribution = {};  ///< the kinds that explain it, the largest first
+  std::vector<std::string> notes = {};        ///< what was read and what was left out, for people
   bool valid = false;
   std::string invalid_reason;
 };
 
 /// Reads nothing but the record: its prediction was made before its run.
 Divergence divergence_of(const RunRecord& record);
+
+/// A prediction of a plan, and what of the plan says what it predicts.
+struct PlanPrediction {
+  const Scenario& scenario;
+  const Strategy& strategy;
+  const Program& program;
+  const Simulation& simulation;  ///< with its timeline where kinds are compared
+};
+
+/// Against a framework's log: the steady steps, memory of the ranks that it has, and its timers.
+/// Errors (kBadInput): the log has a rank that the plan has not.
+Result<Divergence> divergence_from_log(const PlanPrediction& prediction, const MeasuredLog& log);
 
 }  // namespace portolan
