@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/measured/kineto_trace.h"
 #include "catalog/measured/text_stream.h"
 #include "catalog/measured/training_log.h"
 #include "cli/evaluation.h"
@@ -38,6 +39,31 @@ Result<Divergence> compare_with_log(const MeasuredComparison& comparison, const 
   const bool has_timeline = comparison.fidelity != Fidelity::kClosedForm;
   PORTOLAN_TRY(const Simulation simulation, predict(plan, cluster, comparison.fidelity, has_timeline));
   return divergence_from_log({plan.scenario, plan.strategy, plan.program, simulation}, *log);
+}
+
+Result<Divergence> compare_with_trace(const MeasuredComparison& comparison, const std::string& file,
+                                      std::int64_t steps_without_marks) {
+  const Plan& plan = comparison.plan;
+  if (comparison.fidelity == Fidelity::kClosedForm) {
+    return bad_input(
+        "--fidelity: the closed form has no times of kinds (allowed with --trace: folded, replicas, full, "
+        "explicit)");
+  }
+  if (steps_without_marks < 1 || steps_without_marks > 1'000'000) {
+    return bad_input(fmt::format("--steps: {} (allowed: 1 to 1000000)", steps_without_marks));
+  }
+  PORTOLAN_CHECK_OK(check_rank(plan, comparison.rank));
+  PORTOLAN_TRY(const auto stream, TextStream::open(file));
+  const Result<MeasuredTrace> trace =
+      read_kineto_trace(*stream, file, {.steps_without_marks = steps_without_marks});
+  PORTOLAN_CHECK_OK(stream->check());
+  if (!trace) {
+    return trace.error();
+  }
+  PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
+  PORTOLAN_TRY(const Simulation simulation, predict(plan, cluster, comparison.fidelity, true));
+  return divergence_from_trace({plan.scenario, plan.strategy, plan.program, simulation}, *trace,
+                               comparison.rank);
 }
 
 }  // namespace portolan

@@ -22,4 +22,10 @@ struct MeasuredComparison {
 /// predict() and divergence_from_log().
 Result<Divergence> compare_with_log(const MeasuredComparison& comparison, const std::string& file);
 
+/// ... from a trace of torch.profiler. `steps_without_marks`: how many it has where it does not mark them.
+/// Errors: those of read_kineto_trace(), predict() and divergence_from_trace(); the closed form has no
+/// timeline.
+Result<Divergence> compare_with_trace(const MeasuredComparison& comparison, const std::string& file,
+                                      std::int64_t steps_without_marks);
+
 }  // namespace portolan

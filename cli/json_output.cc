@@ -132,6 +132,10 @@ std::string divergence_json(const Divergence& divergence, const std::string& pro
                            {"noise_s", a.noise.value},
                            {"share_pct", optional_number(a.share_pct)}});
   }
+  Json unknown = Json::array();
+  for (const UnknownKernel& u : divergence.unknown) {
+    unknown.push_back({{"name", u.name}, {"launches", u.count}, {"time_s", u.time.value}});
+  }
   const StepDivergence& step = divergence.step;
   const Json object = {{"step_time",
                         {{"predicted_s", step.predicted.value},
@@ -142,6 +146,7 @@ std::string divergence_json(const Divergence& divergence, const std::string& pro
                        {"memory", memory},
                        {"by_kind", kinds},
                        {"attribution", attribution},
+                       {"unknown_kernels", unknown},
                        {"notes", divergence.notes},
                        {"invalid_reason", divergence.valid ? Json(nullptr) : Json(divergence.invalid_reason)},
                        {"program_hash", program_hash}};

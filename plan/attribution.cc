@@ -1,7 +1,9 @@
 #include "plan/attribution.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "plan/run_record.h"
 
@@ -12,6 +14,7 @@ namespace {
 constexpr double kErrors = 5;
 constexpr double kLeastShareOfKind = 0.02;
 constexpr double kLeastShareOfStep = 0.0002;
+constexpr std::size_t kMostPaired = 400;
 
 /// Kinds of one name and axis.
 struct KindGroup {
@@ -43,32 +46,61 @@ std::vector<KindGroup> groups_of(const std::vector<KindSamples>& kinds) {
   return groups;
 }
 
-/// The middle of several shares, 0 of none.
-double middle_share(std::vector<double> shares) {
-  if (shares.empty()) {
+double middle_of(std::vector<double> values) {
+  if (values.empty()) {
     return 0;
   }
-  std::nth_element(shares.begin(), shares.begin() + static_cast<std::ptrdiff_t>(shares.size() / 2),
-                   shares.end());
-  return shares[shares.size() / 2];
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Qn of Rousseeuw and Croux (JASA 88, 1993): a robust standard deviation from the distances between samples,
+/// twice as efficient as the median absolute deviation, which is taken for many; factors for few samples as
+/// they give them (1992).
+Seconds robust_deviation(const std::vector<Seconds>& samples) {
+  constexpr std::array<double, 8> kFewSamples = {0.399, 0.994, 0.512, 0.844, 0.611, 0.857, 0.669, 0.872};
+  const std::size_t n = samples.size();
+  if (n < 2) {
+    return {};
+  }
+  if (n > kMostPaired) {
+    return 1.4826 * median_absolute_deviation(samples);
+  }
+  std::vector<double> distances;
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = i + 1; j < n; ++j) {
+      distances.push_back(std::abs(samples[i].value - samples[j].value));
+    }
+  }
+  const std::size_t half = n / 2 + 1;
+  const auto kth = distances.begin() + static_cast<std::ptrdiff_t>(half * (half - 1) / 2 - 1);
+  std::nth_element(distances.begin(), kth, distances.end());
+  const double count = static_cast<double>(n);
+  const double factor = n - 2 < kFewSamples.size() ? kFewSamples[n - 2]
+                        : n % 2 == 1               ? count / (count + 1.4)
+                                                   : count / (count + 3.8);
+  return Seconds(2.2219 * factor * *kth);
 }
 
 /// Judges excesses of one comparison.
 class Judge {
  public:
   Judge(const std::vector<KindGroup>& groups, Seconds predicted_step) : predicted_step_(predicted_step) {
+    find_common_factor(groups);
     std::vector<double> errors;
     for (const KindGroup& group : groups) {
-      const Seconds middle = median(group.measured);
-      if (middle > Seconds(0)) {
-        errors.push_back(error_of_median(group.measured).value_or(Seconds(0)) / middle);
+      if (const Seconds middle = median(group.measured); middle > Seconds(0)) {
+        errors.push_back(own_error(group.measured) / middle);
       }
     }
-    least_relative_error_ = middle_share(std::move(errors));
+    least_relative_error_ = middle_of(std::move(errors));
   }
 
   Seconds error(const std::vector<Seconds>& measured) const {
-    return std::max(error_of_median(measured).value_or(Seconds(0)), least_relative_error_ * median(measured));
+    const Seconds middle = median(measured);
+    const Seconds own = std::max(own_error(measured), least_relative_error_ * middle);
+    return Seconds(std::hypot(own.value, (common_error_ * middle).value));
   }
   bool is_beyond_noise(Seconds excess, Seconds predicted, const std::vector<Seconds>& measured) const {
     const Seconds size(std::abs(excess.value));
@@ -78,20 +110,77 @@ class Judge {
   }
 
  private:
+  /// By how much each step was longer than the median one for all kinds alike.
+  void find_common_factor(const std::vector<KindGroup>& groups) {
+    const std::size_t steps = groups.empty() ? 0 : groups.front().measured.size();
+    std::vector<std::pair<const KindGroup*, Seconds>> shared;
+    for (const KindGroup& group : groups) {
+      const Seconds middle = median(group.measured);
+      if (group.kind != kWaitKind && middle > Seconds(0) && group.measured.size() == steps) {
+        shared.emplace_back(&group, middle);
+      }
+    }
+    if (shared.size() < kLeastKindsInCommon) {
+      return;
+    }
+    std::vector<Seconds> factors;
+    for (std::size_t s = 0; s < steps; ++s) {
+      std::vector<double> ratios;
+      for (const auto& [group, middle] : shared) {
+        ratios.push_back(group->measured[s] / middle);
+      }
+      common_.push_back(std::max(middle_of(std::move(ratios)), 0.01));
+      factors.emplace_back(common_.back());
+    }
+    common_error_ = error_of_median(factors).value_or(Seconds(0)).value;
+  }
+
+  /// Beside what all kinds have in common.
+  Seconds own_error(std::vector<Seconds> measured) const {
+    for (std::size_t s = 0; s < measured.size() && measured.size() == common_.size(); ++s) {
+      measured[s] = measured[s] / common_[s];
+    }
+    return error_of_median(measured).value_or(Seconds(0));
+  }
+
+  static constexpr std::size_t kLeastKindsInCommon = 3;
   Seconds predicted_step_;
+  std::vector<double> common_;  ///< by step; empty: nothing in common
+  double common_error_ = 0;     ///< relative, of the median
   double least_relative_error_ = 0;
 };
 
-std::string phases_beyond_noise(const KindGroup& group, const Judge& judge, Seconds excess) {
-  std::string phases;
+/// What of a group is beyond noise.
+struct Finding {
+  Seconds excess;
+  Seconds predicted;
+  std::string phases;  ///< those that are by themselves
+  bool is_beyond_noise = false;
+};
+
+Finding find_excess(const KindGroup& group, const Judge& judge, Seconds explained_wait) {
+  Finding finding{
+      .excess = median(group.measured) - group.predicted, .predicted = group.predicted, .phases = ""};
+  // Communication beside compute may lengthen the wait by less than itself, never by more.
+  finding.excess -= finding.excess > Seconds(0) ? std::clamp(explained_wait, Seconds(0), finding.excess)
+                                                : std::clamp(explained_wait, finding.excess, Seconds(0));
+  finding.is_beyond_noise = judge.is_beyond_noise(finding.excess, group.predicted, group.measured);
+  Seconds excess_of_phases, predicted_of_phases;
   for (const KindSamples* part : group.parts) {
     const Seconds own = median(part->measured) - part->predicted;
-    if (!part->phase.empty() && own.value * excess.value > 0 &&
-        judge.is_beyond_noise(own, part->predicted, part->measured)) {
-      phases += (phases.empty() ? "" : ", ") + part->phase;
+    const bool is_alike = !finding.is_beyond_noise || own.value * finding.excess.value > 0;
+    if (!part->phase.empty() && is_alike && judge.is_beyond_noise(own, part->predicted, part->measured)) {
+      finding.phases += (finding.phases.empty() ? "" : ", ") + part->phase;
+      excess_of_phases += own;
+      predicted_of_phases += part->predicted;
     }
   }
-  return phases;
+  if (!finding.is_beyond_noise && !finding.phases.empty()) {
+    finding.excess = excess_of_phases;
+    finding.predicted = predicted_of_phases;
+    finding.is_beyond_noise = true;
+  }
+  return finding;
 }
 
 }  // namespace
@@ -100,8 +189,7 @@ std::optional<Seconds> error_of_median(const std::vector<Seconds>& samples) {
   if (samples.size() < 2) {
     return std::nullopt;
   }
-  return 1.2533 * 1.4826 * median_absolute_deviation(samples) /
-         std::sqrt(static_cast<double>(samples.size()));
+  return 1.2533 * robust_deviation(samples) / std::sqrt(static_cast<double>(samples.size()));
 }
 
 std::vector<Attribution> attribute_divergence(const std::vector<KindSamples>& kinds, Seconds predicted_step,
@@ -111,31 +199,27 @@ std::vector<Attribution> attribute_divergence(const std::vector<KindSamples>& ki
   // Last, when it is known how much of it other kinds explain.
   std::stable_partition(groups.begin(), groups.end(), [](const KindGroup& g) { return g.kind != kWaitKind; });
   const Judge judge(groups, predicted_step);
+  const Seconds step_excess = measured_step - predicted_step;
   Seconds explained;
   for (const KindGroup& group : groups) {
     if (group.measured.size() < kLeastStepsToAttribute) {
       continue;
     }
-    const bool is_wait = group.kind == kWaitKind;
-    const Seconds explained_wait = is_wait ? explained : Seconds(0);
-    Seconds excess = median(group.measured) - group.predicted;
-    // Communication beside compute may lengthen the wait by less than itself, never by more.
-    excess -= excess > Seconds(0) ? std::clamp(explained_wait, Seconds(0), excess)
-                                  : std::clamp(explained_wait, excess, Seconds(0));
-    if (!judge.is_beyond_noise(excess, group.predicted, group.measured)) {
+    const Finding finding = find_excess(group, judge, group.kind == kWaitKind ? explained : Seconds(0));
+    if (!finding.is_beyond_noise) {
       continue;
     }
-    explained += group.axis.empty() ? Seconds(0) : excess;
-    const Seconds step_excess = measured_step - predicted_step;
-    named.push_back(
-        {.kind = group.kind,
-         .axis = group.axis,
-         .phases = phases_beyond_noise(group, judge, excess),
-         .excess = excess,
-         .noise = judge.error(group.measured),
-         .excess_pct =
-             group.predicted > Seconds(0) ? std::optional(100 * (excess / group.predicted)) : std::nullopt,
-         .share_pct = step_excess.value != 0 ? std::optional(100 * (excess / step_excess)) : std::nullopt});
+    explained += group.axis.empty() ? Seconds(0) : finding.excess;
+    named.push_back({.kind = group.kind,
+                     .axis = group.axis,
+                     .phases = finding.phases,
+                     .excess = finding.excess,
+                     .noise = judge.error(group.measured),
+                     .excess_pct = finding.predicted > Seconds(0)
+                                       ? std::optional(100 * (finding.excess / finding.predicted))
+                                       : std::nullopt,
+                     .share_pct = step_excess.value != 0 ? std::optional(100 * (finding.excess / step_excess))
+                                                         : std::nullopt});
   }
   std::stable_sort(named.begin(), named.end(), [](const Attribution& a, const Attribution& b) {
     return std::abs(a.excess.value) > std::abs(b.excess.value);

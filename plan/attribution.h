@@ -13,8 +13,8 @@ struct KindSamples {
   std::string kind;
   std::string axis;   ///< of communication: along which ranks differ; empty: not told, or compute
   std::string phase;  ///< empty: not told
-  Seconds predicted;
-  std::vector<Seconds> measured;  ///< by step
+  Seconds predicted = {};
+  std::vector<Seconds> measured = {};  ///< by step
   /// Measured times contain waiting for peers, or the times of other kinds: they say nothing of this one.
   bool includes_waiting = false;
 };
@@ -38,15 +38,17 @@ inline constexpr std::size_t kLeastStepsToAttribute = 3;
 /// Kinds (those of one axis together, all phases) that explain a divergence, the largest first; empty where
 /// no kind is beyond noise, or where there are too few steps.
 ///
-/// The excess of a kind is the median of its steps less the prediction; its standard error is 1.2533 s /
-/// sqrt(n) (that of a median of n normal samples), s being 1.4826 times the median absolute deviation, but
-/// relatively no less than that of the median kind, for few samples may agree by chance. A kind is named
-/// where its excess is above 5 (1 + 2 / n) standard errors, 2 % of its prediction and 0.02 % of the step.
-/// "wait" is what others leave: what named communication takes longer is taken out of it first.
+/// The excess of a kind is the median of its steps less the prediction. Its standard error has two parts:
+/// that of the kind by itself (error_of_median) after each step's times are divided by what all kinds have in
+/// common, and that of the common factor. The first is relatively no less than that of the median kind, for
+/// few samples may agree by chance. A kind is named where its excess, or that of one of its phases, is above
+/// 5 (1 + 2 / n) standard errors of n steps, 2 % of its prediction and 0.02 % of the step. "wait" is what
+/// others leave: what named communication takes longer is taken out of it first.
 std::vector<Attribution> attribute_divergence(const std::vector<KindSamples>& kinds, Seconds predicted_step,
                                               Seconds measured_step);
 
-/// Standard error of the median, without the floor: none for fewer than two samples.
+/// Standard error of the median of normal samples, 1.2533 s / sqrt(n), s being Qn, a robust standard
+/// deviation. None for fewer than two samples.
 std::optional<Seconds> error_of_median(const std::vector<Seconds>& samples);
 
 /// The kind of time in which a rank computes nothing.

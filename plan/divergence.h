@@ -6,6 +6,7 @@
 
 #include "plan/attribution.h"
 #include "plan/measured_log.h"
+#include "plan/measured_trace.h"
 #include "plan/run_record.h"
 #include "plan/simulate.h"
 
@@ -52,6 +53,7 @@ struct Divergence {
   std::vector<KindDivergence> by_kind;
   std::vector<Attribution> attribution = {};  ///< the kinds that explain it, the largest first
   std::vector<std::string> notes = {};        ///< what was read and what was left out, for people
+  std::vector<UnknownKernel> unknown = {};    ///< of a trace
   bool valid = false;
   std::string invalid_reason;
 };
@@ -70,5 +72,13 @@ struct PlanPrediction {
 /// Against a framework's log: the steady steps, memory of the ranks that it has, and its timers.
 /// Errors (kBadInput): the log has a rank that the plan has not.
 Result<Divergence> divergence_from_log(const PlanPrediction& prediction, const MeasuredLog& log);
+
+/// Against a trace of one rank: by kind, axis and phase, as far as the trace tells them; what it does not
+/// tell is summed up on both sides. "wait" is the time in which the rank computes nothing: with the kinds
+/// that compute it makes up the step. `rank`: whose the trace is taken to be; none: what it says, else rank
+/// 0. Precondition: the simulation has a timeline. Errors (kBadInput): the trace is of another number of
+/// ranks.
+Result<Divergence> divergence_from_trace(const PlanPrediction& prediction, const MeasuredTrace& trace,
+                                         std::optional<std::int32_t> rank);
 
 }  // namespace portolan

@@ -117,6 +117,33 @@ std::string attribution_table(const Divergence& divergence, std::size_t width) {
       rows, width);
 }
 
+/// The longest; the rest is counted.
+std::string unknown_kernels_table(const Divergence& divergence, std::size_t width) {
+  constexpr std::size_t kMostShown = 10;
+  Seconds rest;
+  std::vector<std::vector<std::string>> rows;
+  const auto share = [&](Seconds time) {
+    const Seconds step = divergence.step.measured;
+    return step > Seconds(0) ? fmt::format("{:.2f}%", 100 * (time / step)) : "-";
+  };
+  for (std::size_t i = 0; i < divergence.unknown.size(); ++i) {
+    const UnknownKernel& kernel = divergence.unknown[i];
+    if (i < kMostShown) {
+      rows.push_back(
+          {kernel.name, std::to_string(kernel.count), format_seconds(kernel.time), share(kernel.time)});
+    } else {
+      rest += kernel.time;
+    }
+  }
+  if (divergence.unknown.size() > kMostShown) {
+    rows.push_back({fmt::format("{} others", divergence.unknown.size() - kMostShown), "",
+                    format_seconds(rest), share(rest)});
+  }
+  return render_table({text_column("kernels that no rule knows"), number_column("launches"),
+                       number_column("a step"), number_column("of it")},
+                      rows, width);
+}
+
 /// `text` in lines of at most `width`, broken at spaces.
 std::string paragraph(std::string text, std::size_t width) {
   for (std::size_t begin = 0; text.size() - begin > width;) {
@@ -145,6 +172,9 @@ std::string divergence_report(const Divergence& divergence, std::size_t width) {
   }
   if (!divergence.attribution.empty()) {
     out += '\n' + attribution_table(divergence, width);
+  }
+  if (!divergence.unknown.empty()) {
+    out += '\n' + unknown_kernels_table(divergence, width);
   }
   return divergence.memory.empty() ? out : out + '\n' + memory_divergence_table(divergence, width);
 }

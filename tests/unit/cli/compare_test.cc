@@ -86,7 +86,7 @@ TEST(CompareLog, RefusedInOneLine) {
     std::string arguments;
     std::string message;
   } table[] = {
-      {plan, "is a plan (needed with it: --log FILE)"},
+      {plan, "is a plan (needed with it: --log FILE or --trace FILE)"},
       {plan + " --log " + scratch.write("empty", ""), "no line with the time of a training step"},
       {plan + " --log " + scratch.file("none"), "no such file"},
       {plan + " --log " + log, "the log has a rank 9 (the plan has 8 ranks, from 0)"},
