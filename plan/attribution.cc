@@ -46,6 +46,8 @@ std::vector<KindGroup> groups_of(const std::vector<KindSamples>& kinds) {
   return groups;
 }
 
+Seconds excess_of(const KindSamples& kind) { return median(kind.measured) - kind.predicted; }
+
 double middle_of(std::vector<double> values) {
   if (values.empty()) {
     return 0;
@@ -150,37 +152,54 @@ class Judge {
   double least_relative_error_ = 0;
 };
 
-/// What of a group is beyond noise.
+/// What of a group is beyond noise: all of it, else those of its phases that are so in one direction.
 struct Finding {
   Seconds excess;
   Seconds predicted;
-  std::string phases;  ///< those that are by themselves
+  Seconds noise;
+  std::string phases;  ///< those that are beyond noise by themselves
   bool is_beyond_noise = false;
+
+  void add_phase(const KindSamples& part) { phases += (phases.empty() ? "" : ", ") + part.phase; }
 };
 
-Finding find_excess(const KindGroup& group, const Judge& judge, Seconds explained_wait) {
-  Finding finding{
-      .excess = median(group.measured) - group.predicted, .predicted = group.predicted, .phases = ""};
-  // Communication beside compute may lengthen the wait by less than itself, never by more.
-  finding.excess -= finding.excess > Seconds(0) ? std::clamp(explained_wait, Seconds(0), finding.excess)
-                                                : std::clamp(explained_wait, finding.excess, Seconds(0));
-  finding.is_beyond_noise = judge.is_beyond_noise(finding.excess, group.predicted, group.measured);
-  Seconds excess_of_phases, predicted_of_phases;
+std::vector<const KindSamples*> phases_beyond_noise(const KindGroup& group, const Judge& judge) {
+  std::vector<const KindSamples*> found;
   for (const KindSamples* part : group.parts) {
-    const Seconds own = median(part->measured) - part->predicted;
-    const bool is_alike = !finding.is_beyond_noise || own.value * finding.excess.value > 0;
-    if (!part->phase.empty() && is_alike && judge.is_beyond_noise(own, part->predicted, part->measured)) {
-      finding.phases += (finding.phases.empty() ? "" : ", ") + part->phase;
-      excess_of_phases += own;
-      predicted_of_phases += part->predicted;
+    if (!part->phase.empty() && judge.is_beyond_noise(excess_of(*part), part->predicted, part->measured)) {
+      found.push_back(part);
     }
   }
-  if (!finding.is_beyond_noise && !finding.phases.empty()) {
-    finding.excess = excess_of_phases;
-    finding.predicted = predicted_of_phases;
-    finding.is_beyond_noise = true;
+  std::stable_sort(found.begin(), found.end(), [](const KindSamples* x, const KindSamples* y) {
+    return std::abs(excess_of(*x).value) > std::abs(excess_of(*y).value);
+  });
+  return found;
+}
+
+Finding find_excess(const KindGroup& group, const Judge& judge, Seconds explained_wait) {
+  Seconds excess = median(group.measured) - group.predicted;
+  // Communication beside compute may lengthen the wait by less than itself, never by more.
+  excess -= excess > Seconds(0) ? std::clamp(explained_wait, Seconds(0), excess)
+                                : std::clamp(explained_wait, excess, Seconds(0));
+  Finding whole{.excess = excess,
+                .predicted = group.predicted,
+                .noise = judge.error(group.measured),
+                .phases = "",
+                .is_beyond_noise = judge.is_beyond_noise(excess, group.predicted, group.measured)};
+  Finding in_phases{.excess = {}, .predicted = {}, .noise = {}, .phases = ""};
+  const std::vector<const KindSamples*> phases = phases_beyond_noise(group, judge);
+  const Seconds direction = whole.is_beyond_noise || phases.empty() ? excess : excess_of(*phases.front());
+  for (const KindSamples* part : phases) {
+    if (const Seconds own = excess_of(*part); own.value * direction.value > 0) {
+      in_phases.excess += own;
+      in_phases.predicted += part->predicted;
+      in_phases.noise = Seconds(std::hypot(in_phases.noise.value, judge.error(part->measured).value));
+      in_phases.add_phase(*part);
+      whole.add_phase(*part);
+      in_phases.is_beyond_noise = true;
+    }
   }
-  return finding;
+  return whole.is_beyond_noise ? whole : in_phases;
 }
 
 }  // namespace
@@ -214,7 +233,7 @@ std::vector<Attribution> attribute_divergence(const std::vector<KindSamples>& ki
                      .axis = group.axis,
                      .phases = finding.phases,
                      .excess = finding.excess,
-                     .noise = judge.error(group.measured),
+                     .noise = finding.noise,
                      .excess_pct = finding.predicted > Seconds(0)
                                        ? std::optional(100 * (finding.excess / finding.predicted))
                                        : std::nullopt,

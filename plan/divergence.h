@@ -75,9 +75,9 @@ Result<Divergence> divergence_from_log(const PlanPrediction& prediction, const M
 
 /// Against a trace of one rank: by kind, axis and phase, as far as the trace tells them; what it does not
 /// tell is summed up on both sides. "wait" is the time in which the rank computes nothing: with the kinds
-/// that compute it makes up the step. `rank`: whose the trace is taken to be; none: what it says, else rank
-/// 0. Precondition: the simulation has a timeline. Errors (kBadInput): the trace is of another number of
-/// ranks.
+/// that compute it makes up the step. `rank`: whose the trace is where it does not say; none: rank 0.
+/// Precondition: the simulation has a timeline. Errors (kBadInput): the trace says another rank, or is of
+/// another number of ranks.
 Result<Divergence> divergence_from_trace(const PlanPrediction& prediction, const MeasuredTrace& trace,
                                          std::optional<std::int32_t> rank);
 

@@ -108,7 +108,10 @@ Result<std::int32_t> rank_of(const PlanPrediction& prediction, const MeasuredTra
     return bad_input(
         fmt::format("the trace is of a run of {} ranks (the plan has {})", *trace.num_ranks, ranks));
   }
-  const std::int32_t rank = asked ? *asked : trace.rank.value_or(0);
+  if (asked && trace.rank && *asked != *trace.rank) {
+    return bad_input(fmt::format("--rank: {} (the trace says that it is of rank {})", *asked, *trace.rank));
+  }
+  const std::int32_t rank = trace.rank ? *trace.rank : asked.value_or(0);
   if (rank < 0 || rank >= ranks) {
     return bad_input(fmt::format("the trace is of rank {} (the plan has {} ranks, from 0)", rank, ranks));
   }

@@ -1,9 +1,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 
+#include "base/file.h"
+#include "catalog/plan_json.h"
+#include "plan/simulate.h"
+#include "tests/property/compare/kineto_writer.h"
 #include "tests/unit/cli/command.h"
+#include "tests/unit/plan/plain_runner.h"
 
 namespace portolan {
 namespace {
@@ -95,6 +101,86 @@ TEST(CompareLog, RefusedInOneLine) {
   };
   for (const auto& row : table) {
     const CommandResult result = portolan_command("compare " + row.arguments);
+    EXPECT_EQ(result.exit_code, 2) << row.arguments;
+    EXPECT_NE(result.err.find(row.message), std::string::npos) << result.err;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
+}
+
+/// Writes the trace of rank 0 of a made-up run of the plan.
+std::string trace_in(const ScratchFolder& scratch, const std::string& plan_file, const MadeUpRun& run) {
+  const auto plan = read_plan(*read_file(plan_file), plan_file);
+  const auto cluster = Cluster::build(plan->scenario.hardware);
+  const auto simulation = simulate_program({.scenario = plan->scenario,
+                                            .strategy = plan->strategy,
+                                            .program = plan->program,
+                                            .cluster = *cluster,
+                                            .with_timeline = true},
+                                           run_without_contention);
+  const KernelCost cost(plan->scenario.hardware, plan->strategy.precision, plan->scenario.software);
+  return scratch.write(
+      "trace.json", write_kineto_trace(plan->program, cost, simulation->timeline, 0, run, RandomStream(5)));
+}
+
+TEST(CompareTrace, FindsThePlantedKind) {
+  const ScratchFolder scratch;
+  const std::string plan = plan_in(scratch);
+  MadeUpRun run;
+  run.slowdown = [](TimeKind kind, const Op&) { return kind == TimeKind::kGemm ? 1.1 : 1.0; };
+  const std::string trace = trace_in(scratch, plan, run);
+  const CommandResult result = portolan_command("compare --json " + plan + " --trace " + trace);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto json = result.json();
+  EXPECT_EQ(json["step_time"]["valid"], true) << json["invalid_reason"];
+  for (const auto& named : json["attribution"]) {
+    EXPECT_EQ(named["kind"], "gemm");
+  }
+  ASSERT_FALSE(json["attribution"].empty());
+  EXPECT_NEAR(json["attribution"][0]["excess_pct"].get<double>(), 10, 2);
+  EXPECT_TRUE(json["unknown_kernels"].empty());
+  // Packed, it says the same.
+  ASSERT_EQ(std::system(("gzip " + trace).c_str()), 0);
+  const CommandResult packed = portolan_command("compare --json " + plan + " --trace " + trace + ".gz");
+  EXPECT_EQ(packed.json()["attribution"], json["attribution"]) << packed.err;
+}
+
+TEST(CompareTrace, ATableForPeopleOfAnyWidth) {
+  const ScratchFolder scratch;
+  const std::string plan = plan_in(scratch);
+  const std::string trace = trace_in(scratch, plan, {.num_steps = 3});
+  const CommandResult result = portolan_command("compare " + plan + " --trace " + trace + " --rank 0");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("trace of rank 0: 3 steps"), std::string::npos) << result.out;
+  std::size_t begin = result.out.find('\n') + 1;  // names of files may be long
+  while (begin < result.out.size()) {
+    const std::size_t end = result.out.find('\n', begin);
+    EXPECT_LE(end - begin, 80U) << result.out.substr(begin, end - begin);
+    begin = end + 1;
+  }
+}
+
+TEST(CompareTrace, RefusedInOneLine) {
+  const ScratchFolder scratch;
+  const std::string plan = plan_in(scratch);
+  const std::string trace = trace_in(scratch, plan, {.num_steps = 1});
+  const std::string other = scratch.write(
+      "other.json",
+      R"({"distributedInfo": {"rank": 0, "world_size": 64}, "traceEvents": [{"ph": "X", "cat": "kernel",
+      "name": "gemm", "ts": 1, "dur": 2}]})");
+  const struct {
+    std::string arguments;
+    std::string message;
+  } table[] = {
+      {" --trace " + trace + " --log " + trace, "--log, --trace: one measurement at a time"},
+      {" --trace " + trace + " --fidelity closed-form", "--fidelity: the closed form has no times of kinds"},
+      {" --trace " + trace + " --steps 0", "--steps: 0 (allowed: 1 to 1000000)"},
+      {" --rank 3 --trace " + trace, "--rank: 3 (the trace says that it is of rank 0)"},
+      {" --trace " + other, "the trace is of a run of 64 ranks (the plan has 8)"},
+      {" --trace " + scratch.write("cut.json", "{\"traceEvents\": [{"), "cut.json: is no trace (JSON of"},
+      {" --trace " + scratch.file("none"), "no such file"},
+  };
+  for (const auto& row : table) {
+    const CommandResult result = portolan_command("compare " + plan + row.arguments);
     EXPECT_EQ(result.exit_code, 2) << row.arguments;
     EXPECT_NE(result.err.find(row.message), std::string::npos) << result.err;
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;

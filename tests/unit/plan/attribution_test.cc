@@ -50,6 +50,18 @@ TEST(Attribution, PhasesOfAKindAreOneKind) {
   EXPECT_NEAR(named[0].excess.value, 0.9, 1e-12);
 }
 
+TEST(Attribution, APhaseIsNamedWhereTheKindAsAWholeIsNot) {
+  // Of the kind together 0.01 of 6 are too much.
+  const auto named =
+      attribute_divergence({sample("gemm", 3, 2.5, "forward"), sample("gemm", 3, 3.51, "backward"),
+                            sample("norm", 1, 1, "forward")},
+                           Seconds(10), Seconds(10.01));
+  ASSERT_EQ(named.size(), 1U);
+  EXPECT_EQ(named[0].phases, "backward");
+  EXPECT_NEAR(named[0].excess.value, 0.51, 1e-12);
+  EXPECT_NEAR(*named[0].excess_pct, 17, 1e-9);
+}
+
 TEST(Attribution, FasterThanPredictedIsNamedToo) {
   const auto named = attribute_divergence({sample("gemm", 3, 2)}, Seconds(10), Seconds(9));
   ASSERT_EQ(named.size(), 1U);
