@@ -215,7 +215,7 @@ class KinetoWriter {
     const double host_start = start_us - 500;
     host_us_ = host_start + 1;
     double late = 0;
-    step_factor_ = 1 + run_.step_noise * random_.next_normal();
+    step_factor_ = (step == run_.disturbed_step ? 1.5 : 1) * (1 + run_.step_noise * random_.next_normal());
     for (const Placed& one : ops) {
       const double at = start_us + one.times.start_us + late;
       if (one.op->kind == OpKind::kCompute) {

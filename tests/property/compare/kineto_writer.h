@@ -18,6 +18,7 @@ struct MadeUpRun {
   int num_steps = 8;
   double kernel_noise = 0.015;  ///< standard deviation of each kernel's factor
   double step_noise = 0.005;    ///< of a factor on all kernels of a step
+  int disturbed_step = -1;      ///< whose kernels all take 1.5 times as long; none: -1
   /// Factor on a kernel's or communication's time.
   std::function<double(TimeKind kind, const Op& op)> slowdown = [](TimeKind, const Op&) { return 1.0; };
   bool with_launches = true;    ///< what asked for each kernel is in the trace

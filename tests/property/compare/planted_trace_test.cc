@@ -101,6 +101,18 @@ TEST(PlantedTrace, TheSlowKindIsNamedAndNoOther) {
   EXPECT_GE(planted.size(), 8U);
 }
 
+TEST(PlantedTrace, OneDisturbedStepChangesNothing) {
+  const PredictedPlan& plan = plans()[0];
+  MadeUpRun run;
+  run.disturbed_step = 4;
+  MadeUpRun slow = run;
+  slow.slowdown = [](TimeKind of, const Op&) { return of == TimeKind::kElementwise ? 1.1 : 1.0; };
+  for (std::uint64_t seed = 1; seed <= kNumSeeds; ++seed) {
+    EXPECT_EQ(names_of(*compared(plan, 0, run, seed)), "") << seed;
+    EXPECT_EQ(names_of(*compared(plan, 0, slow, seed)), "elementwise") << seed;
+  }
+}
+
 TEST(PlantedTrace, ThePhaseIsNamed) {
   const PredictedPlan& plan = plans()[1];
   MadeUpRun run;
