@@ -109,10 +109,12 @@ std::string run_json(const RunRecord& record) {
   return object.dump(2);
 }
 
-std::string divergence_json(const Divergence& divergence, const RunRecord& record) {
+std::string divergence_json(const Divergence& divergence, const std::string& program_hash) {
+  const auto word = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
   Json memory = Json::array();
   for (const MemoryDivergence& m : divergence.memory) {
     memory.push_back({{"rank", m.rank},
+                      {"what", m.what},
                       {"predicted_bytes", m.predicted.value},
                       {"measured_bytes", m.measured.value},
                       {"divergence_pct", optional_number(m.divergence_pct)}});
@@ -120,9 +122,27 @@ std::string divergence_json(const Divergence& divergence, const RunRecord& recor
   Json kinds = Json::array();
   for (const KindDivergence& k : divergence.by_kind) {
     kinds.push_back({{"kind", k.kind},
+                     {"axis", word(k.axis)},
+                     {"phase", word(k.phase)},
                      {"predicted_s", k.predicted.value},
                      {"measured_s", k.measured.value},
-                     {"divergence_pct", optional_number(k.divergence_pct)}});
+                     {"divergence_pct", optional_number(k.divergence_pct)},
+                     {"noise_s", k.noise ? Json(k.noise->value) : Json(nullptr)},
+                     {"includes_waiting", k.includes_waiting}});
+  }
+  Json attribution = Json::array();
+  for (const Attribution& a : divergence.attribution) {
+    attribution.push_back({{"kind", a.kind},
+                           {"axis", word(a.axis)},
+                           {"phases", word(a.phases)},
+                           {"excess_s", a.excess.value},
+                           {"excess_pct", optional_number(a.excess_pct)},
+                           {"noise_s", a.noise.value},
+                           {"share_pct", optional_number(a.share_pct)}});
+  }
+  Json unknown = Json::array();
+  for (const UnknownKernel& u : divergence.unknown) {
+    unknown.push_back({{"name", u.name}, {"launches", u.count}, {"time_s", u.time.value}});
   }
   const StepDivergence& step = divergence.step;
   const Json object = {{"step_time",
@@ -133,8 +153,11 @@ std::string divergence_json(const Divergence& divergence, const RunRecord& recor
                          {"valid", divergence.valid}}},
                        {"memory", memory},
                        {"by_kind", kinds},
+                       {"attribution", attribution},
+                       {"unknown_kernels", unknown},
+                       {"notes", divergence.notes},
                        {"invalid_reason", divergence.valid ? Json(nullptr) : Json(divergence.invalid_reason)},
-                       {"program_hash", record.program_hash}};
+                       {"program_hash", program_hash}};
   return object.dump(2);
 }
 

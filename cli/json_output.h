@@ -34,7 +34,7 @@ struct SimulationOutput {
 };
 std::string simulation_json(const Simulation& simulation, const SimulationOutput& output);
 std::string run_json(const RunRecord& record);
-std::string divergence_json(const Divergence& divergence, const RunRecord& record);
+std::string divergence_json(const Divergence& divergence, const std::string& program_hash);
 
 std::string validation_json(const Validation& validation);
 
