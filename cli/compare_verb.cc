@@ -72,9 +72,9 @@ void add_compare_verb(CLI::App& app, Session& session) {
   CLI::App* verb =
       app.add_subcommand("compare", "Predicted against measured: step time, kinds of kernels, memory");
   verb->footer(
-      "Examples: portolan compare run.h5\n"
-      "          portolan compare plan.json --log train.log   (Megatron-LM, NeMo, DeepSpeed, torchtitan)\n"
-      "          portolan compare plan.json --trace rank0.json.gz");
+      "Example: portolan compare run.h5\n"
+      "         portolan compare plan.json --log train.log   (Megatron-LM, NeMo, DeepSpeed, torchtitan)\n"
+      "         portolan compare plan.json --trace rank0.json.gz");
   verb->add_option("RUN|PLAN", arguments->file,
                    "Run file that portolan run wrote; or a plan, with what another framework measured of it")
       ->required();

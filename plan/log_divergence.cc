@@ -32,7 +32,7 @@ std::string excluded_note(const MeasuredLog& log, const SteadySteps& steady) {
                      log.steps.size(), steady.num_excluded(), reasons);
 }
 
-std::string invalid_reason_of(const MeasuredLog& log, const SteadySteps& steady) {
+std::string log_invalid_reason(const MeasuredLog& log, const SteadySteps& steady) {
   if (steady.used.size() < kLeastSteadySteps) {
     return fmt::format("{} steady steps say little of noise (needed: {} or more)", steady.used.size(),
                        kLeastSteadySteps);
@@ -79,7 +79,8 @@ std::vector<KindSamples> timer_samples(const PlanPrediction& prediction, const M
   return kinds;
 }
 
-Result<void> add_memory(const PlanPrediction& prediction, const MeasuredLog& log, Divergence& divergence) {
+Result<void> add_logged_memory(const PlanPrediction& prediction, const MeasuredLog& log,
+                               Divergence& divergence) {
   const std::int32_t ranks = prediction.program.num_ranks();
   for (const LoggedMemory& memory : log.memory) {
     if (memory.rank >= ranks) {
@@ -117,7 +118,7 @@ Result<Divergence> divergence_from_log(const PlanPrediction& prediction, const M
     times.push_back(log.steps[static_cast<std::size_t>(index)].time);
   }
   divergence.step = step_divergence(prediction.simulation.estimate.step_time, times);
-  PORTOLAN_CHECK_OK(add_memory(prediction, log, divergence));
+  PORTOLAN_CHECK_OK(add_logged_memory(prediction, log, divergence));
   const std::vector<KindSamples> kinds = timer_samples(prediction, log, steady);
   divergence.by_kind = kind_divergences(kinds);
   divergence.attribution = attribute_divergence(kinds, divergence.step.predicted, divergence.step.measured);
@@ -129,7 +130,7 @@ Result<Divergence> divergence_from_log(const PlanPrediction& prediction, const M
   if (log.num_cut_off > 0) {
     divergence.notes.push_back("the log ends within a line, which was left out");
   }
-  divergence.invalid_reason = invalid_reason_of(log, steady);
+  divergence.invalid_reason = log_invalid_reason(log, steady);
   divergence.valid = divergence.invalid_reason.empty();
   return divergence;
 }

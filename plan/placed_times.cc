@@ -32,7 +32,7 @@ constexpr std::array<GroupWord, 11> kGroupWords = {{{"tensor", Axis::kTensor},
                                                     {"_dp", Axis::kData},
                                                     {"_fsdp", Axis::kData}}};
 
-std::string_view phase_of(Phase phase, bool is_communication) {
+std::string_view placed_phase(Phase phase, bool is_communication) {
   switch (phase) {
     case Phase::kForward:
     case Phase::kParameterGather:
@@ -177,7 +177,7 @@ std::vector<PlacedTime> predicted_placed_times(const Program& program, const Ker
     for (std::size_t o = 0; o < t.ops.size(); ++o) {
       const Op& op = t.ops[o];
       for (const Kernel& kernel : op.kernels) {
-        sum.add(time_kind_of(kernel.kind), "", phase_of(op.phase, false), cost.time(kernel));
+        sum.add(time_kind_of(kernel.kind), "", placed_phase(op.phase, false), cost.time(kernel));
       }
       // The receiver copies: a send costs its rank nothing.
       if (op.kind == OpKind::kCompute || op.kind == OpKind::kSend) {
@@ -187,7 +187,8 @@ std::vector<PlacedTime> predicted_placed_times(const Program& program, const Ker
           ids.id(stage_index, slot.template_index, static_cast<std::int32_t>(o), slot.microbatch));
       if (duration != durations.end()) {
         const std::string& axis = axes[index][o];
-        sum.add(time_kind_of(op), axis, has_no_phase(axis) ? "" : phase_of(op.phase, true), duration->second);
+        sum.add(time_kind_of(op), axis, has_no_phase(axis) ? "" : placed_phase(op.phase, true),
+                duration->second);
       }
     }
   }

@@ -68,8 +68,8 @@ class Coarsening {
   std::set<TimeKind> without_axis_;
 };
 
-std::vector<KindSamples> join(const std::vector<PlacedTime>& predicted,
-                              const std::vector<MeasuredPlace>& measured, const MeasuredTrace& trace) {
+std::vector<KindSamples> join_places(const std::vector<PlacedTime>& predicted,
+                                     const std::vector<MeasuredPlace>& measured, const MeasuredTrace& trace) {
   const Coarsening coarsening(measured, trace.has_phases);
   std::vector<KindSamples> joined;
   const auto at = [&](TimeKind kind, const std::string& told_axis,
@@ -101,8 +101,8 @@ std::vector<KindSamples> join(const std::vector<PlacedTime>& predicted,
   return joined;
 }
 
-Result<std::int32_t> rank_of(const PlanPrediction& prediction, const MeasuredTrace& trace,
-                             std::optional<std::int32_t> asked) {
+Result<std::int32_t> traced_rank(const PlanPrediction& prediction, const MeasuredTrace& trace,
+                                 std::optional<std::int32_t> asked) {
   const std::int32_t ranks = prediction.program.num_ranks();
   if (trace.num_ranks && *trace.num_ranks != ranks) {
     return bad_input(
@@ -131,8 +131,8 @@ Result<std::int32_t> predicted_rank(const PlanPrediction& prediction, std::int32
   return bad_input(fmt::format("the prediction has no rank of stage {}", stage));
 }
 
-void add_memory(const PlanPrediction& prediction, const MeasuredTrace& trace, std::int32_t rank,
-                Divergence& divergence) {
+void add_traced_memory(const PlanPrediction& prediction, const MeasuredTrace& trace, std::int32_t rank,
+                       Divergence& divergence) {
   const std::int32_t stage = stage_of(prediction.program, rank);
   const StageMemory& predicted = prediction.simulation.estimate.stage_memory[static_cast<std::size_t>(stage)];
   const auto add = [&](const char* what, const std::optional<Bytes>& measured, Bytes expected) {
@@ -180,7 +180,7 @@ void add_notes(const MeasuredTrace& trace, std::int32_t rank, Divergence& diverg
   }
 }
 
-std::string invalid_reason_of(const MeasuredTrace& trace) {
+std::string trace_invalid_reason(const MeasuredTrace& trace) {
   if (trace.step_times.size() < kLeastStepsToAttribute || !trace.has_steps) {
     return fmt::format("{} marked steps say nothing of noise (needed: {} or more)",
                        trace.has_steps ? trace.step_times.size() : 0, kLeastStepsToAttribute);
@@ -196,13 +196,13 @@ std::string invalid_reason_of(const MeasuredTrace& trace) {
 
 Result<Divergence> divergence_from_trace(const PlanPrediction& prediction, const MeasuredTrace& trace,
                                          std::optional<std::int32_t> asked_rank) {
-  PORTOLAN_TRY(const std::int32_t rank, rank_of(prediction, trace, asked_rank));
+  PORTOLAN_TRY(const std::int32_t rank, traced_rank(prediction, trace, asked_rank));
   PORTOLAN_TRY(const std::int32_t as_rank, predicted_rank(prediction, rank));
   const KernelCost cost(prediction.scenario.hardware, prediction.strategy.precision,
                         prediction.scenario.software);
   const std::vector<PlacedTime> predicted =
       predicted_placed_times(prediction.program, cost, prediction.simulation.timeline, as_rank);
-  std::vector<KindSamples> kinds = join(predicted, measured_places(prediction.program, trace), trace);
+  std::vector<KindSamples> kinds = join_places(predicted, measured_places(prediction.program, trace), trace);
   Seconds computing;
   for (const PlacedTime& time : predicted) {
     computing += is_communication(time.kind) || time.kind == TimeKind::kCopy ? Seconds(0) : time.time;
@@ -217,9 +217,9 @@ Result<Divergence> divergence_from_trace(const PlanPrediction& prediction, const
   divergence.by_kind = kind_divergences(kinds);
   divergence.attribution = attribute_divergence(kinds, divergence.step.predicted, divergence.step.measured);
   divergence.unknown = trace.unknown;
-  add_memory(prediction, trace, rank, divergence);
+  add_traced_memory(prediction, trace, rank, divergence);
   add_notes(trace, rank, divergence);
-  divergence.invalid_reason = invalid_reason_of(trace);
+  divergence.invalid_reason = trace_invalid_reason(trace);
   divergence.valid = divergence.invalid_reason.empty();
   return divergence;
 }

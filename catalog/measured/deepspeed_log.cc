@@ -64,10 +64,8 @@ void read_memory(const LogLine& line, StepCollector& collector) {
     if (peak.state == State::kAbsent || !(unit.starts_with("GB") || unit.starts_with(" GB"))) {
       continue;
     }
-    if (collector.check(peak)) {
-      const std::optional<Bytes> bytes = logged_bytes(peak.value, kGibi);
-      collector.add_memory(0, of.is_reserved ? std::nullopt : bytes, of.is_reserved ? bytes : std::nullopt);
-    }
+    const std::optional<Bytes> bytes = collector.check_bytes(peak, kGibi);
+    collector.add_memory(0, of.is_reserved ? std::nullopt : bytes, of.is_reserved ? bytes : std::nullopt);
   }
 }
 

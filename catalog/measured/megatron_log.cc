@@ -58,12 +58,11 @@ void read_memory(const LogLine& line, StepCollector& collector) {
     const bool is_cut_off = is_last && line.is_cut_off;
     const auto peak = [&](std::string_view label) -> std::optional<Bytes> {
       const LoggedNumber number = number_after(record, label, is_cut_off);
-      return number.state != State::kAbsent && collector.check(number) ? logged_bytes(number.value, kMebi)
-                                                                       : std::nullopt;
+      return number.state == State::kAbsent ? std::nullopt : collector.check_bytes(number, kMebi);
     };
     const std::optional<Bytes> allocated = peak("max allocated");
     const std::optional<Bytes> reserved = peak("max reserved");
-    if (rank && (allocated || reserved)) {
+    if (rank) {
       collector.add_memory(*rank, allocated, reserved);
     }
     at = next;

@@ -59,6 +59,9 @@ void StepCollector::add_timer(std::string_view name, bool is_of_slowest, Seconds
 
 void StepCollector::add_memory(std::int32_t rank, std::optional<Bytes> allocated,
                                std::optional<Bytes> reserved) {
+  if (!allocated && !reserved) {
+    return;
+  }
   LoggedMemory& memory =
       memory_.try_emplace(rank, LoggedMemory{.rank = rank, .allocated = {}, .reserved = {}}).first->second;
   if (allocated) {
@@ -75,9 +78,13 @@ bool StepCollector::check(const LoggedNumber& number) {
   return number.good();
 }
 
-std::optional<Bytes> logged_bytes(double value, std::int64_t unit) {
-  const double bytes = value * static_cast<double>(unit);
+std::optional<Bytes> StepCollector::check_bytes(const LoggedNumber& number, std::int64_t unit) {
+  if (!check(number)) {
+    return std::nullopt;
+  }
+  const double bytes = number.value * static_cast<double>(unit);
   if (!(bytes >= 0) || bytes > 0x1p50) {
+    ++num_malformed_;
     return std::nullopt;
   }
   return Bytes(std::llround(bytes));

@@ -43,6 +43,8 @@ class StepCollector {
   void pause() { paused_ = true; }
   /// Counts what is no number; true where it is one.
   bool check(const LoggedNumber& number);
+  /// Bytes written as `number` of `unit` bytes each; none, and counted, where they cannot be.
+  std::optional<Bytes> check_bytes(const LoggedNumber& number, std::int64_t unit);
 
   const std::vector<LoggedStep>& steps() const { return steps_; }
   const std::vector<LoggedTimer>& timers() const { return timers_; }
@@ -68,8 +70,6 @@ class StepCollector {
   std::map<std::int32_t, LoggedMemory> memory_;
 };
 
-/// Bytes that a log writes as `value` of `unit` bytes each. None: negative, or more than 2^50.
-std::optional<Bytes> logged_bytes(double value, std::int64_t unit);
 /// Whether a step can take so long: more than nothing, at most a week.
 bool is_step_time(double seconds);
 

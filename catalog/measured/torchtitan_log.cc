@@ -23,9 +23,9 @@ void read_torchtitan_line(const LogLine& line, const StepSize& size, std::int32_
   }
   const std::optional<std::int32_t> rank = rank_before(line.text, at);
   const LoggedNumber memory = number_after(line.text, " memory:", line.is_cut_off, at);
-  if (memory.state != State::kAbsent && collector.check(memory) &&
-      line.text.substr(memory.end).starts_with("GiB")) {
-    collector.add_memory(rank.value_or(rank_without_prefix), std::nullopt, logged_bytes(memory.value, kGibi));
+  if (memory.state != State::kAbsent && line.text.substr(memory.end).starts_with("GiB")) {
+    collector.add_memory(rank.value_or(rank_without_prefix), std::nullopt,
+                         collector.check_bytes(memory, kGibi));
   }
   const LoggedNumber step = number_after(line.text, "step", line.is_cut_off, at);
   if (!collector.check(rate) || !collector.check(step)) {

@@ -72,7 +72,8 @@ TEST(TrainingLog, RanksShareALine) {
       "| "
       "reserved: 2.5 | max reserved: 3.0 [2025] iteration 1/ 5 | elapsed time per iteration (ms): 689.4 | x "
       "|\n"
-      "[Rank 2] (after 9 iterations) memory (MB) | allocated: 1.0 | max allocated: 12000.0 | max reserved: 13300.0\n");
+      "[Rank 2] (after 9 iterations) memory (MB) | allocated: 1.0 | max allocated: 12000.0 | max reserved: "
+      "13300.0\n");
   ASSERT_TRUE(log) << log.error().message;
   EXPECT_EQ(times_of(*log), (std::vector<double>{0.6894}));
   ASSERT_EQ(log->memory.size(), 3U);
