@@ -139,6 +139,8 @@ void read_device(DocumentSection& section, DeviceSpec& device) {
   section.optional("kernel_launch", device.kernel_launch);  // default 0 s
   section.optional_section(
       "gemm_tiles", [&](DocumentSection& inner) { read_gemm_tiles(inner, device.gemm_tiles.emplace()); });
+  section.optional("multiprocessors", device.multiprocessors,
+                   WholeRange{0, 1'000'000});  // default 0: unknown
   section.optional_list("gemm_points",
                         [&](const DocumentValue& item) { read_gemm_point(item, device.gemm_points); });
   section.optional_list("kernel_rates",
@@ -156,7 +158,8 @@ JsonValue to_json(const DeviceSpec& device, Notation notation) {
       .set("attention_gemm_efficiency", device.attention_gemm_efficiency)
       .set_json("flash_attention", write_list(device.flash_attention, &write_flash_attention, notation))
       .set("memory_efficiency", device.memory_efficiency)
-      .set("kernel_launch", device.kernel_launch);
+      .set("kernel_launch", device.kernel_launch)
+      .set("multiprocessors", device.multiprocessors);
   if (device.gemm_tiles) {
     object.set_json("gemm_tiles", write_gemm_tiles(*device.gemm_tiles, notation));
   }

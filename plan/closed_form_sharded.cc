@@ -74,8 +74,16 @@ ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const Mach
   for (const ShardedBlocks& blocks : backward) {
     accumulation += blocks.accumulate * blocks.count;
   }
-  return {.forward = sharded_pass_time(forward, prefetch) - compute(forward),
-          .backward = sharded_pass_time(backward, prefetch) - compute(backward),
+  // What gathers and reductions take of the device while blocks compute.
+  const double share = kernel_cost(s).share_of_collectives();
+  const auto pass_time = [&](std::vector<ShardedBlocks> list) {
+    for (ShardedBlocks& blocks : list) {
+      blocks.compute += (blocks.reduce + (prefetch > 0 ? blocks.gather : Seconds(0))) * share;
+    }
+    return sharded_pass_time(list, prefetch);
+  };
+  return {.forward = pass_time(forward) - compute(forward),
+          .backward = pass_time(backward) - compute(backward),
           .accumulation = accumulation};
 }
 

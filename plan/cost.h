@@ -38,6 +38,9 @@ class KernelCost {
   Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
     return std::max(host_launch_ * static_cast<double>(num_kernels) - device_time, Seconds(0));
   }
+  /// What compute beside a collective takes longer, of the collective's time: the channels of a collective
+  /// take a multiprocessor each while it runs. 0 where either number is unknown.
+  double share_of_collectives() const { return share_of_collectives_; }
   /// Of a layer that recomputes.
   Seconds checkpoint_pause() const { return checkpoint_pause_; }
 
@@ -52,6 +55,7 @@ class KernelCost {
   FlopsPerSecond fp8_peak_;
   Seconds host_launch_;
   Seconds checkpoint_pause_;
+  double share_of_collectives_ = 0;
   std::optional<FlashAttention> flash_;
   bool flash_skips_masked_;
   std::vector<std::vector<KernelRate>> rates_;  ///< by kernel kind, ascending size

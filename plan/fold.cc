@@ -228,6 +228,26 @@ void wait_for_host(const Template& t, const KernelCost& cost, std::vector<Second
   end_pass();
 }
 
+/// Adds to compute what a collective beside it takes of the device: to the op that follows the collective.
+/// Those of some passes only, sums of buckets, are left out: an op costs the same in all.
+void share_device(const Template& t, const KernelCost& cost, CollectiveCost& collective_cost,
+                  std::vector<Seconds>& times) {
+  if (cost.share_of_collectives() == 0) {
+    return;
+  }
+  Seconds taken;
+  for (std::size_t o = 0; o < t.ops.size(); ++o) {
+    const Op& op = t.ops[o];
+    if (op.kind == OpKind::kCompute) {
+      times[o] += taken;
+      taken = Seconds(0);
+    } else if (op.kind == OpKind::kCollective && op.occurrence == Occurrence::kEvery &&
+               !stops_compute(t, o)) {
+      taken += collective_cost.time(op) * cost.share_of_collectives();
+    }
+  }
+}
+
 /// What the ops of one stage take: compute, and collectives within kernels that meet nothing.
 class StagePrices {
  public:
@@ -241,6 +261,7 @@ class StagePrices {
                                                     : Seconds(0));
       }
       wait_for_host(t, kernel_cost, times);
+      share_device(t, kernel_cost, collective_cost, times);
       std::int32_t recomputed = Op::kNoLayer;  // the last layer
       for (std::size_t o = 0; o < t.ops.size(); ++o) {
         const Op& op = t.ops[o];

@@ -69,6 +69,11 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision, const Soft
       checkpoint_pause_(software.checkpoint_pause.value),
       flash_skips_masked_(software.flash_skips_masked.value),
       rates_(kNumKernelKinds) {
+  if (device_.multiprocessors.value > 0) {
+    share_of_collectives_ = std::min(static_cast<double>(software.communicator_channels.value) /
+                                         static_cast<double>(device_.multiprocessors.value),
+                                     1.0);
+  }
   if (const FlashAttention* flash = find_flash_attention(device_, software.flash_version.value)) {
     flash_ = *flash;
   }

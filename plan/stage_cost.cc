@@ -60,6 +60,7 @@ class BlockPricing {
   Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
     return cost_.host_excess(device_time, num_kernels);
   }
+  double share_of_collectives() const { return cost_.share_of_collectives(); }
   Seconds checkpoint_pause() const { return cost_.checkpoint_pause(); }
 
  private:
@@ -96,8 +97,9 @@ class BlockWalk {
           ready_.erase(found);
         }
       }
-      compute += time;
-      clock_ += time;
+      compute += time + taken_;
+      clock_ += time + taken_;
+      taken_ = Seconds(0);
       device_ += time;
       ++num_kernels_;
       return;
@@ -115,6 +117,7 @@ class BlockWalk {
       wait_until({lanes_[axis], axis}, waiting);
       return;
     }
+    taken_ += time * pricing_.share_of_collectives();
     for (const Operand& operand : kernel.operands) {
       ready_[operand.tensor] = {lanes_[axis], axis};
     }
@@ -159,6 +162,7 @@ class BlockWalk {
   Seconds clock_;
   Seconds device_;  ///< of the kernels since the host was waited for
   std::int64_t num_kernels_ = 0;
+  Seconds taken_;                 ///< of compute yet to come, by collectives beside it
   AxisSeconds lanes_;             ///< when the last communication along each axis is over
   std::map<int, Arrival> ready_;  ///< of tensors in communication under way
   WireTime wire_;

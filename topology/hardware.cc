@@ -224,6 +224,7 @@ void check_device(const DeviceSpec& device, ProblemFinder& finder) {
   check_gemm_points(device.gemm_points, finder);
   check_kernel_rates(device.kernel_rates, finder);
   finder.not_negative("device.power_busy", device.power_busy.value.value, " W");
+  finder.count_at_least(0, "device.multiprocessors", device.multiprocessors.value);
   finder.not_negative("device.power_idle", device.power_idle.value.value, " W");
 }
 

@@ -95,6 +95,8 @@ struct DeviceSpec {
   std::vector<FlashAttention> flash_attention;  ///< each version once; others: attention_gemm_efficiency
   Sourced<double> memory_efficiency;            ///< achieved share of memory_bandwidth, memory-bound kernels
   Sourced<Seconds> kernel_launch;               ///< added to each kernel
+  /// Collectives beside compute take some of them (SoftwareProfile::communicator_channels). 0: unknown.
+  Sourced<std::int64_t> multiprocessors{0, ""};
   std::optional<GemmTiles> gemm_tiles;   ///< when present, used instead of the efficiencies of products
   std::vector<GemmPoint> gemm_points;    ///< when present, used instead of tiles and efficiencies
   std::vector<KernelRate> kernel_rates;  ///< when present for a kernel, used instead of memory_efficiency

@@ -85,6 +85,9 @@ std::vector<Toggle> toggles() {
   one_channel.software.communicator_channels.value = 1;
   Scenario small_channels = gpt;
   small_channels.software.channel_memory.value = Bytes(kMebi);
+  Scenario sharing = gpt;
+  sharing.hardware.device.multiprocessors.value = 100;
+  sharing.software.channel_memory.value = Bytes(kMebi);
   const Strategy one_stage = sample_strategy(gpt, {.tensor = 8, .data = 4});
   const Strategy two_stages = sample_strategy(gpt, {.tensor = 8, .pipeline = 2, .data = 2});
   // In 1F1B receives hide what sends hold up: all forwards in a row show it.
@@ -157,6 +160,8 @@ std::vector<Toggle> toggles() {
        kUp},
       {"communicator_channels: 16", small_channels, one_stage,
        [](S& s) { s.communicator_channels.value = 16; }, kNone, kUp},
+      {"communicator_channels: 16 (of 100 multiprocessors)", sharing, one_stage,
+       [](S& s) { s.communicator_channels.value = 16; }, kUp, kUp},
       {"channel_memory: 4 MiB", one_channel, one_stage,
        [](S& s) { s.channel_memory.value = Bytes(4 * kMebi); }, kNone, kUp},
       {"framework_memory: 2 GiB", gpt, one_stage, [](S& s) { s.framework_memory.value = Bytes(2 * kGibi); },
@@ -286,6 +291,53 @@ TEST(SoftwareFeature, AHostThatIsSlowerThanTheDeviceSetsThePace) {
     EXPECT_DOUBLE_EQ(forward_of_a_layer(), device_s);
     scenario.software.host_launch.value = Seconds(device_s / 13 * 1.01);
     EXPECT_NEAR(forward_of_a_layer(), device_s * 1.01, 1e-12);
+  }
+}
+
+// Collectives beside compute slow it down by the multiprocessors that their channels take, in proportion;
+// those that compute waits for do not.
+TEST(SoftwareFeature, CollectivesBesideComputeTakeMultiprocessors) {
+  Scenario scenario = gpt_of_eight_layers();
+  scenario.hardware.device.multiprocessors.value = 100;
+  const auto compute_with = [&](const Strategy& strategy, std::int64_t channels) {
+    scenario.software.communicator_channels.value = channels;
+    return outcome_of(scenario, strategy).estimate.breakdown.compute.value;
+  };
+  const Strategy tensor = sample_strategy(scenario, {.tensor = 8, .data = 4});
+  Strategy sharded = sample_strategy(scenario, {.data = 32});
+  sharded.zero_stage = 3;
+  for (const Strategy& strategy : {tensor, sharded}) {
+    SCOPED_TRACE(short_name(strategy));
+    const double alone = compute_with(strategy, 0);
+    const double ten = compute_with(strategy, 10);
+    EXPECT_GT(ten, alone);
+    EXPECT_NEAR(compute_with(strategy, 20) - alone, 2 * (ten - alone), 1e-9 * alone);
+    EXPECT_EQ(compute_with(strategy, 100), compute_with(strategy, 1000)) << "all of them";
+  }
+  scenario.software.tensor_overlap.value = false;
+  EXPECT_EQ(compute_with(tensor, 10), compute_with(tensor, 0));
+  scenario.software.gather_prefetch.value = 0;
+  sharded.zero_stage = 3;
+  EXPECT_GT(compute_with(sharded, 10), compute_with(sharded, 0)) << "reductions are beside backward still";
+}
+
+TEST(SoftwareFeature, TheClosedFormSeesWhatCollectivesTake) {
+  Scenario scenario = gpt_of_eight_layers();
+  scenario.hardware.device.multiprocessors.value = 100;
+  scenario.software.communicator_channels.value = 25;
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  const auto apart = [&](const Strategy& strategy) {
+    const double folded = outcome_of(scenario, strategy).estimate.step_time.value;
+    return std::abs(ClosedForm(scenario, cluster).evaluate(strategy).step_time.value / folded - 1);
+  };
+  for (const Degrees& degrees :
+       {Degrees{.tensor = 8, .data = 4}, Degrees{.tensor = 4, .pipeline = 2, .data = 4}}) {
+    EXPECT_LE(apart(sample_strategy(scenario, degrees)), 1e-6);
+  }
+  for (const std::int32_t zero : {2, 3}) {
+    Strategy sharded = sample_strategy(scenario, {.data = 32});
+    sharded.zero_stage = zero;
+    EXPECT_LE(apart(sharded), 0.02) << zero;  // the gather that a pass begins with has nothing beside it
   }
 }
 

@@ -1,0 +1,232 @@
+#!/usr/bin/python3
+"""Remakes results/validation: usage: scripts/validation_results.py PORTOLAN TABLE FOLDER
+
+TABLE holds published steps (docs/published-steps.md). What is predicted and how it is judged comes from
+`portolan validate` and `portolan calibrate`; here it is put into tables and drawn.
+"""
+import csv
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.ticker  # noqa: E402
+
+matplotlib.rcParams["svg.hashsalt"] = "portolan"  # the same figure from the same rows
+
+TERMS = [
+    ("", "as shipped"),
+    ("launch", "gaps between kernels, and what the host takes for each"),
+    ("host", "what the host takes for each kernel"),
+    ("tile_quantisation", "tiles of matrix products"),
+    ("memory_bound", "passes over memory"),
+    ("unfused", "passes that fused kernels do without"),
+    ("dropout", "masks of dropout"),
+    ("overlap", "communication beside compute"),
+    ("blocking_sends", "waiting for sends of stages"),
+    ("latency", "latency of links and steps"),
+    ("link_efficiency", "what links do not reach"),
+    ("contention", "contention between switches"),
+    ("network", "communication"),
+    ("checkpoint_pause", "what a layer that recomputes loses"),
+]
+MOST_JOBS = 8  # configurations that make a job worth ranking
+
+
+def run(portolan, *arguments):
+    done = subprocess.run([portolan, *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{portolan} {' '.join(arguments)}: {done.stderr.strip()}")
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def number(value, form="{:.1f}"):
+    return "-" if value is None else form.format(value)
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def counts(row):
+    return row["range_s"] is None and row["apart"] is None
+
+
+def groups_table(result):
+    rows = []
+    for group in result["groups"]:
+        if group["mape_pct"] is None:
+            continue
+        new = group["new_source"]
+        rows.append([group["source_family"], group["prefix"], str(group["rows"] - group["ranges"] - group["apart"]),
+                     number(group["mape_pct"]), number(group["median_pct"]), number(group["max_pct"]),
+                     number(group["bias_pct"], "{:+.1f}"), number(group["noise_pct"]),
+                     number(group["half_width_pct"]), number(group["coverage90_pct"]),
+                     number(new["half_width_pct"]), number(new["coverage90_pct"])])
+    return table(["source", "table", "steps", "mean %", "median %", "max %", "bias %", "noise %", "90 % interval, %",
+                  "covers %", "as a new source, %", "covers %"], rows)
+
+
+def ranges_table(result, published):
+    rows = []
+    for row in result["rows"]:
+        if row["range_s"] is not None:
+            rows.append([row["id"], f"{row['measured_s']:.4g}", f"{row['range_s'][0]:.4g} to {row['range_s'][1]:.4g}",
+                         "within" if row["error_pct"] == 0 else f"{row['error_pct']:+.1f} %", published[row["id"]]["missing"]])
+        elif row["apart"] is not None:
+            rows.append([row["id"], f"{row['measured_s']:.4g}", f"at least {row['predicted_s']:.4g}",
+                         "above" if row["error_pct"] < 0 else "below", row["apart"]])
+    return table(["step", "measured s", "predicted s", "measured is", "not published"], rows)
+
+
+def left_out(result, fit, published):
+    """Each family's mean error, its steps left out of any fit."""
+    crossed = {source["source_family"]: source["error_pct"]["crossed"] for source in fit["sources"]}
+    errors = {}
+    for row in result["rows"]:
+        step = published[row["id"]]
+        if counts(row) and step["use"] in ("", "calibrate"):
+            family = step["source_family"] + (" (one node)" if step["prefix"] == "VTS" else "")
+            errors.setdefault(family, []).append(abs(row["error_pct"]))
+    rows, means = [], []
+    for family, list_of in errors.items():
+        mean = crossed.get(family, statistics.mean(list_of))
+        means.append((mean, family))
+        rows.append([family, str(len(list_of)), number(mean), "fitted on the others" if family in crossed else "in no fit"])
+    one_node = " (one node)"
+    others = [mean for mean, family in means if not family.endswith(one_node)]
+    rows.append(["mean of all but one node", "", number(statistics.mean(others)), f"worst {max(others):.1f}"])
+    return table(["source left out", "steps", "mean %", ""], rows)
+
+
+def rank(values):
+    order = sorted(range(len(values)), key=values.__getitem__)
+    places = [0] * len(values)
+    for place, index in enumerate(order):
+        places[index] = place
+    return places
+
+
+def ranking_table(result, published):
+    jobs = {}
+    columns = ["prefix", "cluster", "software", "num_gpus", "layers", "hidden", "heads", "seq_len", "global_batch", "precision"]
+    for row in result["rows"]:
+        if counts(row):
+            step = published[row["id"]]
+            jobs.setdefault(tuple(step.get(column, "") for column in columns), []).append(row)
+    by_table = {}
+    for job, steps in jobs.items():
+        if len(steps) < MOST_JOBS:
+            continue
+        measured = [step["measured_s"] for step in steps]
+        predicted = [step["predicted_s"] for step in steps]
+        places, n = rank(predicted), len(steps)
+        apart = sum((a - b) ** 2 for a, b in zip(places, rank(measured)))
+        best = measured.index(min(measured))
+        chosen = predicted.index(min(predicted))
+        by_table.setdefault(job[0], []).append(
+            (100 * (measured[chosen] / measured[best] - 1), places[best] + 1, 1 - 6 * apart / (n * (n * n - 1))))
+    rows = [[name, str(len(list_of))] + [f"{statistics.median(job[i] for job in list_of):.2f}" for i in range(3)]
+            for name, list_of in by_table.items()]
+    return table(["table", "jobs", "chosen is slower than the best by, %", "place of the best", "Spearman"], rows)
+
+
+def ablation_table(portolan, truth, published):
+    tables, rows = [], []
+    for term, what in TERMS:
+        result = run(portolan, "validate", "--truth", truth, "--json", *(["--without", term] if term else []))
+        means = {group["prefix"]: group["mape_pct"] for group in result["groups"] if group["mape_pct"] is not None}
+        tables = tables or list(means)
+        rows.append([f"{term}: {what}" if term else what] + [number(means.get(name)) for name in tables])
+    return table(["without", *tables], rows)
+
+
+def draw(result, published, file):
+    families = {}
+    for row in result["rows"]:
+        if counts(row):
+            families.setdefault(published[row["id"]]["source_family"], []).append((row["measured_s"], row["predicted_s"]))
+    columns = 4
+    figure, axes = plt.subplots(math.ceil(len(families) / columns), columns, figsize=(11, 2.9 * math.ceil(len(families) / columns)))
+    for axis in axes.flat[len(families):]:
+        axis.set_visible(False)
+    for axis, (family, points) in zip(axes.flat, families.items()):
+        measured = [point[0] for point in points]
+        errors = [100 * (point[1] / point[0] - 1) for point in points]
+        axis.axhspan(-10, 10, color="0.93", linewidth=0)
+        axis.axhline(0, color="0.6", linewidth=0.8)
+        axis.scatter(measured, errors, s=9, alpha=0.5, linewidths=0)
+        if max(measured) > 4 * min(measured):
+            axis.set_xscale("log")
+        else:
+            middle = statistics.mean(measured)
+            axis.set_xlim(0.5 * middle, 1.5 * middle)
+        axis.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+        axis.set_ylim(-50, 50)
+        axis.set_title(f"{family} ({len(points)})", fontsize=9)
+        axis.tick_params(labelsize=7)
+    figure.supxlabel("measured step, s", fontsize=9)
+    figure.supylabel("predicted against measured, % (band: 10 %)", fontsize=9)
+    figure.tight_layout()
+    figure.savefig(file, metadata={"Date": None})
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    portolan, truth, folder = sys.argv[1:]
+    with open(truth, newline="") as file:
+        published = {row["id"]: row for row in csv.DictReader(file)}
+    os.makedirs(folder, exist_ok=True)
+    result = run(portolan, "validate", "--truth", truth, "--json")
+    scratch = os.path.join(folder, "fit.yaml")
+    fit = run(portolan, "calibrate", "--json", "--from", "step-csv", truth, "--software",
+              "megatron-deepspeed-2022,megatron-deepspeed-2021", "--out", scratch)
+    os.remove(scratch)
+    draw(result, published, os.path.join(folder, "predicted.svg"))
+    text = f"""# Published steps, predicted
+
+`./dev results validation TABLE` remakes this folder from a table of published steps (docs/published-steps.md). No row is fitted; constants and where they come from: docs/calibrate.md,
+docs/decisions. Errors are |predicted - measured| / measured. Intervals: docs/published-steps.md; those *as a new source* know nothing of the source's own errors.
+
+![predicted against measured](predicted.svg)
+
+## Errors and intervals by source
+
+{groups_table(result)}
+*noise*: how far repeats of one configuration are from their mean; no predictor can be below it.
+
+## Each source left out of every fit
+
+One constant is fitted to steps (docs/decisions/0018): those sources are predicted from the others. All others are in no fit.
+
+{left_out(result, fit, published)}
+## Ranking
+
+Jobs with at least {MOST_JOBS} configurations of one model, batch and cluster; medians over the jobs of a table.
+
+{ranking_table(result, published)}
+## What the source leaves open, and what the software does not know
+
+A microbatch, an interleaving or a share of layers that is not published gives the range over what is legal. A step that did what its software profile cannot do has the
+prediction as a lower bound.
+
+{ranges_table(result, published)}
+## What each part of the physics is worth
+
+Mean error, %, without it.
+
+{ablation_table(portolan, truth, published)}"""
+    with open(os.path.join(folder, "README.md"), "w") as file:
+        file.write(text)
+
+
+main()
