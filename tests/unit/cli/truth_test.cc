@@ -1,12 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "catalog/hardware_yaml.h"
+#include "catalog/prediction_errors_yaml.h"
 #include "catalog/software_yaml.h"
 #include "tests/unit/cli/command.h"
 #include "tests/unit/cli/published_rows.h"
@@ -143,6 +145,52 @@ TEST_F(PublishedMeasurements, PauseAtCheckpointsIsWhatThreeSourcesAskFor) {
         read_software(PORTOLAN_SOURCE_DIR "/scenarios/software/megatron-deepspeed-" + year + ".yaml");
     EXPECT_NEAR(fit["checkpoint_pause_s"].get<double>(), profile->checkpoint_pause.value.value, 5e-4);
   }
+}
+
+// The errors that intervals are made from are those of the predictions of now; they cover what they should,
+// of sources that they do not know too, and no constant had to see Korthikanti's Table 5 for it.
+TEST_F(PublishedMeasurements, ShippedErrorsAreThoseThatValidateFinds) {
+  const ScratchFolder scratch;
+  const auto found =
+      portolan_command("validate --json --truth " + std::string(std::getenv("PORTOLAN_TRUTH")) +
+                       "/training.csv --errors-out " + scratch.file("errors.yaml"))
+          .json();
+  const PredictionErrors now = read_prediction_errors(scratch.file("errors.yaml")).value();
+  const PredictionErrors shipped = find_prediction_errors({{PORTOLAN_SOURCE_DIR "/scenarios"}}).value();
+  ASSERT_EQ(now.step_time.size(), shipped.step_time.size());
+  for (std::size_t i = 0; i < now.step_time.size(); ++i) {
+    const SourceErrors& source = shipped.step_time[i];
+    EXPECT_EQ(now.step_time[i].of, source.of);
+    ASSERT_EQ(now.step_time[i].errors.size(), source.errors.size()) << source.source_family;
+    for (std::size_t q = 0; q < source.errors.size(); ++q) {
+      EXPECT_NEAR(now.step_time[i].errors[q], source.errors[q], 0.003) << source.source_family;
+    }
+  }
+  double rows = 0, covered = 0, covered_as_new = 0;
+  for (const auto& group : found["groups"]) {
+    if (!group["coverage90_pct"].is_null()) {
+      const double counted =
+          group["rows"].get<double>() - group["ranges"].get<double>() - group["apart"].get<double>();
+      rows += counted;
+      covered += counted * group["coverage90_pct"].get<double>();
+      covered_as_new += counted * group["new_source"]["coverage90_pct"].get<double>();
+    }
+  }
+  EXPECT_GE(covered / rows, 85);
+  EXPECT_LE(covered / rows, 97);
+  EXPECT_GE(covered_as_new / rows, 80);
+  double sum = 0, most = 0, steps = 0;
+  for (const auto& row : found["rows"]) {
+    if (row["id"].get<std::string>().starts_with("K22-T5")) {
+      const double error = std::abs(row["error_pct"].get<double>());
+      sum += error;
+      most = std::max(most, error);
+      ++steps;
+    }
+  }
+  EXPECT_EQ(steps, 5);
+  EXPECT_LE(sum / steps, 2.5);
+  EXPECT_LE(most, 5);
 }
 
 }  // namespace
