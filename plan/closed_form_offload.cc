@@ -34,20 +34,22 @@ bool ClosedForm::keeps_last_layer(const Strategy& s, std::int32_t virtual_stage)
 
 OffloadWaits ClosedForm::waits_for_copies(const Strategy& s, const MachineCosts& machine,
                                           const LayerRange& layers, std::int32_t virtual_stage) {
-  std::vector<OffloadedBlock> blocks;
-  OffloadedBlock* last_layer = nullptr;
+  std::vector<OffloadedBlocks> blocks;
+  std::size_t behind_layers = 0;
   for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
-    blocks.insert(blocks.end(), static_cast<std::size_t>(run.count),
-                  {.is_layer = run.is_layer,
-                   .forward = run.time.whole_forward(),
-                   .backward = run.time.whole_backward(),
-                   .copy = run.is_layer ? machine.copy.of(run.saved) : Seconds(0)});
+    blocks.push_back({.count = run.count,
+                      .is_layer = run.is_layer,
+                      .forward = run.time.whole_forward(),
+                      .backward = run.time.whole_backward(),
+                      .copy = run.is_layer ? machine.copy.of(run.saved) : Seconds(0)});
+    behind_layers = run.is_layer ? blocks.size() : behind_layers;
   }
-  for (OffloadedBlock& block : blocks) {
-    last_layer = block.is_layer ? &block : last_layer;
-  }
-  if (last_layer != nullptr && keeps_last_layer(s, virtual_stage)) {
-    last_layer->copy = Seconds(0);
+  if (behind_layers > 0 && keeps_last_layer(s, virtual_stage)) {
+    OffloadedBlocks last = blocks[behind_layers - 1];
+    last.count = 1;
+    last.copy = Seconds(0);
+    --blocks[behind_layers - 1].count;
+    blocks.insert(blocks.begin() + static_cast<std::ptrdiff_t>(behind_layers), last);
   }
   return offload_waits(blocks);
 }
