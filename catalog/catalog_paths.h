@@ -8,8 +8,8 @@
 
 namespace portolan {
 
-/// Where named files are looked for: `hardware/`, `devices/`, `models/` and `software/` beneath each folder,
-/// the first folder first. Those of --catalog come before the shipped `scenarios/`.
+/// Where named files are looked for: `hardware/`, `devices/`, `models/`, `software/` and `errors/` beneath
+/// each folder, the first folder first. Those of --catalog come before the shipped `scenarios/`.
 struct CatalogPaths {
   std::vector<std::filesystem::path> folders;
 };
@@ -17,8 +17,8 @@ struct CatalogPaths {
 /// Whether a scenario means a file ("../a.yaml", "config.json") rather than a name ("gpt3-175b").
 bool is_path(std::string_view name);
 
-/// FOLDER/`kind`/`name`.yaml in the first folder that has it; `kind` is "hardware", "devices", "models" or
-/// "software". The error has no place: it lists the names that exist.
+/// FOLDER/`kind`/`name`.yaml in the first folder that has it; `kind` is "hardware", "devices", "models",
+/// "software" or "errors". The error has no place: it lists the names that exist.
 Result<std::filesystem::path> find_in_catalog(const CatalogPaths& paths, std::string_view kind,
                                               std::string_view name);
 

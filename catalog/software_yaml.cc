@@ -11,6 +11,7 @@ namespace {
 
 void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.required("name", software.name);
+  section.optional("family", software.family);
   section.optional("vocab_padding", software.vocab_padding, WholeRange{1, 1 << 20});
   section.optional("dropout", software.dropout);
   section.optional("logits_in_fp32", software.logits_in_fp32);
@@ -73,9 +74,12 @@ JsonValue to_json(const UsualRun& usual, Notation notation) {
 }  // namespace
 
 JsonValue to_json(const SoftwareProfile& software, Notation notation) {
-  return NotatedObject(notation)
-      .set("name", software.name)
-      .set("vocab_padding", software.vocab_padding)
+  NotatedObject object(notation);
+  object.set("name", software.name);
+  if (!software.family.empty()) {
+    object.set("family", software.family);
+  }
+  return object.set("vocab_padding", software.vocab_padding)
       .set("dropout", software.dropout)
       .set("logits_in_fp32", software.logits_in_fp32)
       .set("fused_gradient_accumulation", software.fused_gradient_accumulation)

@@ -13,14 +13,21 @@ using Json = nlohmann::ordered_json;
 
 Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
-Json estimate_object(const Estimate& estimate) { return Json::parse(write_json_line(to_json(estimate))); }
+Json estimate_object(const Estimate& estimate, const PredictionMargins& margins) {
+  return Json::parse(write_json_line(to_json(estimate, margins)));
+}
 
-Json estimate_array(const std::vector<Estimate>& estimates, std::size_t count) {
+Json estimate_array(const std::vector<Estimate>& estimates, std::size_t count,
+                    const PredictionMargins& margins) {
   Json list = Json::array();
   for (std::size_t i = 0; i < std::min(count, estimates.size()); ++i) {
-    list.push_back(estimate_object(estimates[i]));
+    list.push_back(estimate_object(estimates[i], margins));
   }
   return list;
+}
+
+Json interval_array(const std::optional<ValueInterval>& interval) {
+  return interval ? Json::array({interval->low, interval->high}) : Json(nullptr);
 }
 
 Json times(const std::vector<Seconds>& list) {
@@ -50,18 +57,19 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
       {"wall_s", output.wall_s},
       {"evaluations_per_s",
        output.wall_s > 0 ? Json(static_cast<double>(result.num_enumerated) / output.wall_s) : Json(nullptr)},
-      {"best", estimate_object(result.ranking.front())},
-      {"ranking", estimate_array(result.ranking, output.top)},
-      {"pareto", estimate_array(result.pareto, result.pareto.size())}};
+      {"best", estimate_object(result.ranking.front(), output.margins)},
+      {"ranking", estimate_array(result.ranking, output.top, output.margins)},
+      {"pareto", estimate_array(result.pareto, result.pareto.size(), output.margins)}};
   return object.dump(2);
 }
 
 std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons,
-                         const Estimate* winner) {
-  const Json object = {{"verdict", verdict.rejection ? "rejected" : "feasible"},
-                       {"reasons", reasons},
-                       {"estimate", verdict.estimate ? estimate_object(*verdict.estimate) : Json(nullptr)},
-                       {"winner", winner != nullptr ? estimate_object(*winner) : Json(nullptr)}};
+                         const Estimate* winner, const PredictionMargins& margins) {
+  const Json object = {
+      {"verdict", verdict.rejection ? "rejected" : "feasible"},
+      {"reasons", reasons},
+      {"estimate", verdict.estimate ? estimate_object(*verdict.estimate, margins) : Json(nullptr)},
+      {"winner", winner != nullptr ? estimate_object(*winner, margins) : Json(nullptr)}};
   return object.dump(2);
 }
 
@@ -70,7 +78,7 @@ std::string simulation_json(const Simulation& simulation, const SimulationOutput
   for (const UnvalidatedFigure& figure : output.unvalidated) {
     unvalidated.push_back({{"figure", figure.figure}, {"source", figure.source}});
   }
-  const Json object = {{"estimate", estimate_object(simulation.estimate)},
+  const Json object = {{"estimate", estimate_object(simulation.estimate, output.margins)},
                        {"fidelity", output.fidelity},
                        {"activities", simulation.num_activities},
                        {"wall_s", output.wall_s},
@@ -101,10 +109,12 @@ std::string run_json(const RunRecord& record) {
   return object.dump(2);
 }
 
-std::string divergence_json(const Divergence& divergence, const RunRecord& record) {
+std::string divergence_json(const Divergence& divergence, const std::string& program_hash) {
+  const auto word = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
   Json memory = Json::array();
   for (const MemoryDivergence& m : divergence.memory) {
     memory.push_back({{"rank", m.rank},
+                      {"what", m.what},
                       {"predicted_bytes", m.predicted.value},
                       {"measured_bytes", m.measured.value},
                       {"divergence_pct", optional_number(m.divergence_pct)}});
@@ -112,9 +122,27 @@ std::string divergence_json(const Divergence& divergence, const RunRecord& recor
   Json kinds = Json::array();
   for (const KindDivergence& k : divergence.by_kind) {
     kinds.push_back({{"kind", k.kind},
+                     {"axis", word(k.axis)},
+                     {"phase", word(k.phase)},
                      {"predicted_s", k.predicted.value},
                      {"measured_s", k.measured.value},
-                     {"divergence_pct", optional_number(k.divergence_pct)}});
+                     {"divergence_pct", optional_number(k.divergence_pct)},
+                     {"noise_s", k.noise ? Json(k.noise->value) : Json(nullptr)},
+                     {"includes_waiting", k.includes_waiting}});
+  }
+  Json attribution = Json::array();
+  for (const Attribution& a : divergence.attribution) {
+    attribution.push_back({{"kind", a.kind},
+                           {"axis", word(a.axis)},
+                           {"phases", word(a.phases)},
+                           {"excess_s", a.excess.value},
+                           {"excess_pct", optional_number(a.excess_pct)},
+                           {"noise_s", a.noise.value},
+                           {"share_pct", optional_number(a.share_pct)}});
+  }
+  Json unknown = Json::array();
+  for (const UnknownKernel& u : divergence.unknown) {
+    unknown.push_back({{"name", u.name}, {"launches", u.count}, {"time_s", u.time.value}});
   }
   const StepDivergence& step = divergence.step;
   const Json object = {{"step_time",
@@ -125,8 +153,11 @@ std::string divergence_json(const Divergence& divergence, const RunRecord& recor
                          {"valid", divergence.valid}}},
                        {"memory", memory},
                        {"by_kind", kinds},
+                       {"attribution", attribution},
+                       {"unknown_kernels", unknown},
+                       {"notes", divergence.notes},
                        {"invalid_reason", divergence.valid ? Json(nullptr) : Json(divergence.invalid_reason)},
-                       {"program_hash", record.program_hash}};
+                       {"program_hash", program_hash}};
   return object.dump(2);
 }
 
@@ -202,8 +233,12 @@ std::string validation_json(const Validation& validation) {
                       {"median_pct", optional_number(group.median_pct)},
                       {"max_pct", optional_number(group.max_pct)},
                       {"bias_pct", optional_number(group.bias_pct)},
-                      {"coverage90_pct", nullptr},
-                      {"half_width_pct", nullptr},
+                      {"apart", group.apart},
+                      {"coverage90_pct", optional_number(group.coverage.covered_pct)},
+                      {"half_width_pct", optional_number(group.coverage.half_width_pct)},
+                      {"new_source",
+                       {{"coverage90_pct", optional_number(group.new_source.covered_pct)},
+                        {"half_width_pct", optional_number(group.new_source.half_width_pct)}}},
                       {"noise_pct", optional_number(group.noise_pct)}});
   }
   Json rows = Json::array();
@@ -218,7 +253,10 @@ std::string validation_json(const Validation& validation) {
          {"predicted_s", row.predicted.value},
          {"range_s", row.is_range ? Json::array({row.predicted.value, row.slowest.value}) : Json(nullptr)},
          {"error_pct", row.error_pct()},
-         {"interval_s", nullptr},
+         {"apart", row.apart.empty() ? Json(nullptr) : Json(row.apart)},
+         {"interval_s", interval_array(row.interval(row.margin))},
+         {"interval_basis", row.margin ? Json(interval_basis_name(row.margin->basis)) : Json(nullptr)},
+         {"new_source_interval_s", interval_array(row.interval(row.new_source_margin))},
          {"strategy", row.strategy},
          {"assumed", std::move(assumed)}});
   }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "plan/divergence.h"
+#include "plan/prediction_error.h"
 #include "plan/run_record.h"
 #include "plan/search.h"
 #include "plan/simulate.h"
@@ -20,18 +21,20 @@ namespace portolan {
 struct SearchOutput {
   std::size_t top = 5;
   double wall_s = 0;
+  PredictionMargins margins = {};
 };
 std::string search_json(const SearchResult& result, const SearchOutput& output);
 std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons,
-                         const Estimate* winner);
+                         const Estimate* winner, const PredictionMargins& margins);
 struct SimulationOutput {
   std::string fidelity;
   double wall_s = 0;
   std::vector<UnvalidatedFigure> unvalidated;
+  PredictionMargins margins = {};
 };
 std::string simulation_json(const Simulation& simulation, const SimulationOutput& output);
 std::string run_json(const RunRecord& record);
-std::string divergence_json(const Divergence& divergence, const RunRecord& record);
+std::string divergence_json(const Divergence& divergence, const std::string& program_hash);
 
 std::string validation_json(const Validation& validation);
 

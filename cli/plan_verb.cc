@@ -81,6 +81,8 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   PORTOLAN_TRY(SearchResult result,
                search(scenario, merge_constraints(scenario.constraints, fixed), evaluator, {}));
   session.end_progress();
+  PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
+  const PredictionMargins margins = margins_of(errors, scenario);
   Plan best = make_plan(scenario, result.ranking.front().strategy);
   result.ranking.front().program_hash = best.hash;
   const double wall_s = seconds_since(start);
@@ -88,8 +90,8 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
     PORTOLAN_CHECK_OK(write_file_atomically(*arguments.out, write_plan(best)));
   }
   if (session.json()) {
-    session.print_json(
-        search_json(result, {.top = static_cast<std::size_t>(arguments.top), .wall_s = wall_s}));
+    session.print_json(search_json(
+        result, {.top = static_cast<std::size_t>(arguments.top), .wall_s = wall_s, .margins = margins}));
     return {};
   }
   const Estimate& winner = result.ranking.front();
@@ -101,6 +103,7 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   session.print(
       fmt::format("\nthe winner, {} (program {}):\n", short_name(winner.strategy), best.hash.substr(0, 12)));
   session.print(breakdown_table(winner, session.width()));
+  session.print(interval_line(winner, margins));
   session.print(
       fmt::format("MFU {:.1f}%, HFU {:.1f}% (attention counted whole, not causal); planned in {:.1f} s\n",
                   winner.mfu_pct, winner.hfu_pct, wall_s));

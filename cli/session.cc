@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/parse_quantity.h"
 #include "catalog/plan_json.h"
+#include "catalog/prediction_errors_yaml.h"
 #include "catalog/scenario_yaml.h"
 
 namespace portolan {
@@ -101,6 +102,11 @@ Result<CatalogPaths> Session::catalog_paths() const {
   }
   paths.folders.push_back(shipped_scenarios_);
   return paths;
+}
+
+Result<PredictionErrors> Session::prediction_errors() const {
+  PORTOLAN_TRY(const CatalogPaths paths, catalog_paths());
+  return find_prediction_errors(paths);
 }
 
 Result<Scenario> Session::load_scenario(const std::string& scenario,

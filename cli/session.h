@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "catalog/catalog_paths.h"
 #include "plan/plan_file.h"
+#include "plan/prediction_error.h"
 #include "plan/scenario.h"
 
 namespace CLI {
@@ -43,6 +44,8 @@ class Session {
 
   /// Folders of --catalog, then the shipped one.
   Result<CatalogPaths> catalog_paths() const;
+  /// What published measurements say of predictions' errors; none where no folder has a table of them.
+  Result<PredictionErrors> prediction_errors() const;
   /// What --hardware means: a file, or a name in the catalog.
   Result<std::filesystem::path> find_hardware(const std::string& hardware) const;
   /// A scenario by file, or by its name among the shipped ones; `hardware`, likewise, replaces its hardware.

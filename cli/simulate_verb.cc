@@ -75,6 +75,8 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   const auto start = std::chrono::steady_clock::now();
   PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, fidelity, out.has_value()));
+  PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
+  const PredictionMargins margins = margins_of(errors, plan.scenario);
   simulation.estimate.program_hash = plan.hash;
   if (const auto rejection = find_memory_rejection(plan.scenario, simulation.estimate)) {
     return infeasible(fmt::format("{}: {}", plan.scenario.name, rejection->message));
@@ -88,7 +90,7 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   const std::vector<UnvalidatedFigure> unvalidated =
       unvalidated_figures(plan.scenario, plan.strategy, plan.program, cluster);
   if (session.json()) {
-    session.print_json(simulation_json(simulation, {arguments.fidelity, wall_s, unvalidated}));
+    session.print_json(simulation_json(simulation, {arguments.fidelity, wall_s, unvalidated, margins}));
     return {};
   }
   const Estimate& estimate = simulation.estimate;
@@ -96,6 +98,7 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
                             short_name(plan.strategy), arguments.fidelity, plan.hash.substr(0, 12),
                             simulation.num_activities, 1000 * wall_s));
   session.print(breakdown_table(estimate, session.width()));
+  session.print(interval_line(estimate, margins));
   session.print(fmt::format("MFU {:.1f}%, HFU {:.1f}%, {:.0f} tokens/s\n\n", estimate.mfu_pct,
                             estimate.hfu_pct, estimate.tokens_per_s));
   session.print(memory_table(estimate, session.width()));

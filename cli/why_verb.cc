@@ -69,6 +69,7 @@ Result<void> why(const Session& session, const WhyArguments& arguments) {
   const Evaluator evaluator = make_evaluator(scenario, cluster, num_allowed_cores());
   Strategy chosen;
   Verdict verdict = best_verdict(scenario, merge_constraints(scenario.constraints, fixed), evaluator, chosen);
+  PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
   Result<SearchResult> result = search(scenario, scenario.constraints, evaluator, {});
   if (verdict.kind == Verdict::Kind::kRanked) {
     const bool in_full = !result || result->not_in_full.empty();
@@ -84,7 +85,7 @@ Result<void> why(const Session& session, const WhyArguments& arguments) {
   const Estimate* winner = result ? &result->ranking.front() : nullptr;
   const std::vector<std::string> reasons = reasons_of(verdict, winner);
   if (session.json()) {
-    session.print_json(verdict_json(verdict, reasons, winner));
+    session.print_json(verdict_json(verdict, reasons, winner, margins_of(errors, scenario)));
     return {};
   }
   session.print(fmt::format("{}: {}\n", short_name(chosen), verdict.rejection ? "rejected" : "feasible"));

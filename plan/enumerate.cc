@@ -228,7 +228,7 @@ std::vector<Strategy> enumerate_strategies(const Scenario& scenario, const Strat
   });
   // Where the software sums gradients beside backward, it does so where there is something to sum then.
   candidates.expand([&](Strategy s, std::vector<Strategy>& into) {
-    if (!c.overlap && !c.bucket && (s.zero_stage >= 2 || num_data_ranks(s) == 1)) {
+    if (!c.overlap && !c.bucket && !sums_beside_backward(s)) {
       s.gradient_aggregation.overlap = false;
       s.gradient_aggregation.bucket = Bytes(0);
     }

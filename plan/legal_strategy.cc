@@ -43,7 +43,7 @@ bool has_all_reduces(const Strategy& s) {
 }
 
 bool sums_beside_backward(const Strategy& s) {
-  return s.gradient_aggregation.overlap && s.zero_stage <= 1 && num_data_ranks(s) > 1;
+  return s.gradient_aggregation.overlap && (s.zero_stage <= 1 ? num_data_ranks(s) > 1 : has_all_reduces(s));
 }
 
 bool gathers_beside_forward(const Scenario& scenario, const Strategy& s) {

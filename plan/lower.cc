@@ -24,7 +24,8 @@ std::vector<Lane> make_lanes() {
           {Kind::kCommunication, "data gather"},
           {Kind::kCommunication, "end stages"},
           {Kind::kCopy, "copy to host"},
-          {Kind::kCopy, "copy from host"}};
+          {Kind::kCopy, "copy from host"},
+          {Kind::kCommunication, "data across groups"}};
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ enum class LaneIndex : std::int32_t {
   kDataGather,
   kEndStages,
   kCopyToHost,
-  kCopyFromHost
+  kCopyFromHost,
+  kDataAcross,  ///< sums across sharding groups, beside reductions within them
 };
 constexpr std::int32_t lane_of(LaneIndex index) { return static_cast<std::int32_t>(index); }
 

@@ -70,11 +70,14 @@ void StageLowering::add_data_sums(Parameters parameters, bool expert, std::vecto
   }
   if (sharers < ranks) {
     // Each rank has its shard of its own group's sum: the same shards of all groups add up.
-    Op op = gradient_op(parameters, axes, LaneIndex::kData);
+    // As wide as they are reduced within the groups, where that is done in every backward.
+    const Sharding sharding = context_.sharding();
+    Op op = gradient_op(parameters, axes, sharding.gradients ? LaneIndex::kDataAcross : LaneIndex::kData);
     op.algorithm = s.gradient_aggregation.algorithm;
     op.group = GroupKind::kStride;
     op.group_size = sharers;
-    op.bytes = s.zero_stage <= 1 ? Bytes(op.bytes.value / sharers) : op.bytes;
+    op.bytes = sharding.gradients ? Bytes(op.bytes.value / sharding.gradient_bytes * sharding.reduce_bytes)
+                                  : Bytes(op.bytes.value / sharers);
     sums.push_back(std::move(op));
   }
 }

@@ -84,7 +84,11 @@ class OnceAStepPricing {
       time += within(CollectiveKind::kReduceScatter, gradients_of_bucket);
     }
     if (!whole_group()) {
-      time += context_.machine.strides.all_reduce.of(Bytes(gradients_of_bucket.value / shards_));
+      const std::int64_t shard = gradients_of_bucket.value / shards_;
+      const std::int64_t narrow = context_.scenario.software.reduce_bytes.value;
+      const std::int64_t reduced = narrow == 0 ? parameter_bytes() : narrow;
+      time += context_.machine.strides.all_reduce.of(
+          Bytes(divides_gradients(strategy_) ? shard / gradient_bytes_ * reduced : shard));
     }
     return time;
   }

@@ -33,6 +33,8 @@ struct UsualRun {
 /// constant that several sources' steps share (checkpoint_pause). One file in scenarios/software/.
 struct SoftwareProfile {
   std::string name;
+  /// Profiles of one framework's versions share it: their predictions err alike. Empty: the name.
+  std::string family = {};
   Sourced<std::int64_t> vocab_padding{1, ""};  ///< vocabulary padded to a multiple of this x tensor_parallel
   Sourced<bool> dropout{false, ""};            ///< masks of attention and hidden dropout are made and kept
   Sourced<bool> logits_in_fp32{true, ""};      ///< cross-entropy on fp32 logits

@@ -222,7 +222,7 @@ void StageLowering::backward_step(TemplateAssembler& assembler, Chunk& chunk, co
   }
 }
 
-void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) {
+std::size_t StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) {
   const Sharding sharding = context_.sharding();
   const auto prefetch = static_cast<std::size_t>(context_.scenario.software.gather_prefetch.value);
   const bool gathers = sharding.parameters && context_.scenario.software.reshard_after_forward.value;
@@ -268,13 +268,15 @@ void StageLowering::backward_blocks(TemplateAssembler& assembler, Chunk& chunk) 
       }
       if (reduced) {
         chunk.blocks[*reduced].accumulate(assembler, chunk.places[*reduced]);
+        sum_full_bucket(assembler, chunk, *reduced, unsummed);
       }
       reduced = step.backward ? std::optional(step.block) : std::nullopt;
     }
-    if (step.backward && !context_.options.split_backward) {
+    if (step.backward && !context_.options.split_backward && !sharding.gradients) {
       sum_full_bucket(assembler, chunk, step.block, unsummed);
     }
   }
+  return unsummed;
 }
 
 void StageLowering::backward(Chunk& chunk) {
@@ -287,12 +289,13 @@ void StageLowering::backward(Chunk& chunk) {
       receive(assembler, chunk, Direction::kBackward, chunk.output_gradient);
     }
     wait_for_sends(assembler);
-    backward_blocks(assembler, chunk);
+    std::size_t unsummed = backward_blocks(assembler, chunk);
     if (!has_embedding(chunk)) {
       send(assembler, chunk, Direction::kBackward, chunk.input_gradient);
     }
     if (context_.sharding().gradients) {
       chunk.blocks.front().accumulate(assembler, chunk.places.front());
+      sum_full_bucket(assembler, chunk, 0, unsummed);
     }
   }
   if (split) {

@@ -96,7 +96,8 @@ class StageLowering {
   void zero_gradients();
   void forward(Chunk& chunk);
   void backward(Chunk& chunk);
-  void backward_blocks(TemplateAssembler& assembler, Chunk& chunk);
+  /// Returns the first block whose gradients are in buckets.
+  std::size_t backward_blocks(TemplateAssembler& assembler, Chunk& chunk);
   bool moves_to_host(const Chunk& chunk, std::size_t block) const;
   /// `copies`: of the layers of the template so far, the op that copies it, -1: none. Before each forward or
   /// backward of a block.

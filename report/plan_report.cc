@@ -121,6 +121,15 @@ std::string breakdown_table(const Estimate& estimate, std::size_t width) {
       width);
 }
 
+std::string interval_line(const Estimate& estimate, const PredictionMargins& margins) {
+  if (!margins.step_time) {
+    return "";
+  }
+  const ValueInterval interval = margins.step_time->around(estimate.step_time.value);
+  return fmt::format("90% of steps expected from {} to {} ({})\n", format_seconds(Seconds(interval.low)),
+                     format_seconds(Seconds(interval.high)), interval_basis_name(margins.step_time->basis));
+}
+
 std::string memory_table(const Estimate& estimate, std::size_t width) {
   std::vector<Column> columns{{.header = "stage"},     {.header = "reserved"},  {.header = "parameters"},
                               {.header = "gradients"}, {.header = "optimizer"}, {.header = "activations"}};

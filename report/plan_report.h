@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "plan/estimate.h"
+#include "plan/prediction_error.h"
 #include "plan/search.h"
 
 namespace portolan {
@@ -16,6 +17,9 @@ std::string search_summary(const SearchResult& result);
 
 /// Where the step time goes: one line a term of the breakdown, seconds and share.
 std::string breakdown_table(const Estimate& estimate, std::size_t width);
+
+/// Where nine of ten measured steps are expected, and why there: a line, or nothing without a margin.
+std::string interval_line(const Estimate& estimate, const PredictionMargins& margins);
 
 /// What is live at each stage's peak.
 std::string memory_table(const Estimate& estimate, std::size_t width);

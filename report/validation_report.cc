@@ -16,6 +16,10 @@ std::string percent(const std::optional<double>& value) {
   return value ? fmt::format("{:.1f}", *value) : "-";
 }
 
+std::string interval_text(const std::optional<ValueInterval>& interval) {
+  return interval ? fmt::format("{:.4g}-{:.4g}", interval->low, interval->high) : "-";
+}
+
 std::string assumptions(const std::vector<Assumption>& assumed) {
   std::string text;
   for (const Assumption& one : assumed) {
@@ -30,7 +34,7 @@ std::string validation_groups_table(const Validation& validation, std::size_t wi
   const std::vector<Column> columns = {{"source", Column::Align::kLeft, true},
                                        {"table", Column::Align::kLeft},
                                        {"rows"},
-                                       {"ranges"},
+                                       {"counted"},
                                        {"skipped"},
                                        {"mean %"},
                                        {"median %"},
@@ -40,12 +44,30 @@ std::string validation_groups_table(const Validation& validation, std::size_t wi
   std::vector<std::vector<std::string>> rows;
   for (const ValidationGroup& group : validation.groups) {
     rows.push_back({group.source_family, group.prefix, fmt::format("{}", group.rows),
-                    fmt::format("{}", group.ranges), fmt::format("{}", group.skipped),
-                    percent(group.mape_pct), percent(group.median_pct), percent(group.max_pct),
-                    group.bias_pct ? fmt::format("{:+.1f}", *group.bias_pct) : "-",
+                    fmt::format("{}", group.rows - group.ranges - group.apart),
+                    fmt::format("{}", group.skipped), percent(group.mape_pct), percent(group.median_pct),
+                    percent(group.max_pct), group.bias_pct ? fmt::format("{:+.1f}", *group.bias_pct) : "-",
                     percent(group.noise_pct)});
   }
   return render_table(columns, rows, width);
+}
+
+std::string validation_intervals_table(const Validation& validation, std::size_t width) {
+  const std::vector<Column> columns = {{"90 % intervals", Column::Align::kLeft, true},
+                                       {"table", Column::Align::kLeft},
+                                       {"half width %"},
+                                       {"covers %"},
+                                       {"new source: half width %"},
+                                       {"covers %"}};
+  std::vector<std::vector<std::string>> rows;
+  for (const ValidationGroup& group : validation.groups) {
+    if (group.coverage.covered_pct) {
+      rows.push_back({group.source_family, group.prefix, percent(group.coverage.half_width_pct),
+                      percent(group.coverage.covered_pct), percent(group.new_source.half_width_pct),
+                      percent(group.new_source.covered_pct)});
+    }
+  }
+  return rows.empty() ? "" : render_table(columns, rows, width);
 }
 
 std::string validation_rows_table(const Validation& validation, std::size_t width) {
@@ -53,6 +75,7 @@ std::string validation_rows_table(const Validation& validation, std::size_t widt
                                        {"measured s"},
                                        {"predicted s"},
                                        {"error %"},
+                                       {"90 % s"},
                                        {"strategy", Column::Align::kLeft, true},
                                        {"assumed", Column::Align::kLeft, true}};
   std::vector<std::vector<std::string>> rows;
@@ -60,7 +83,8 @@ std::string validation_rows_table(const Validation& validation, std::size_t widt
     rows.push_back({row.id, fmt::format("{:.4g}", row.measured.value),
                     row.is_range ? fmt::format("{:.4g}-{:.4g}", row.predicted.value, row.slowest.value)
                                  : fmt::format("{:.4g}", row.predicted.value),
-                    fmt::format("{:+.1f}", row.error_pct()), row.strategy, assumptions(row.assumed)});
+                    fmt::format("{:+.1f}", row.error_pct()), interval_text(row.interval(row.margin)),
+                    row.strategy, assumptions(row.assumed)});
   }
   return render_table(columns, rows, width);
 }

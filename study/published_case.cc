@@ -267,6 +267,10 @@ class CaseBuilder {
         }
       }
     }
+    if (c.zero_stage > scenario.software.zero_stages.value) {
+      case_.apart = fmt::format("zero {}: {} has up to {}", *c.zero_stage, scenario.software.name,
+                                scenario.software.zero_stages.value);
+    }
     if (case_.strategies.empty()) {
       skip(last.empty() ? "no division of the batch is legal" : last);
     }

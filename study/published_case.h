@@ -28,6 +28,9 @@ struct PublishedCase {
   /// say (microbatch, virtual stages, how many layers recompute): the prediction is a range.
   std::vector<Strategy> strategies;
   std::vector<Assumption> assumed;
+  /// Why the step is shown apart from the others of its source: it did what its software profile does not
+  /// know, and what that costs is unknown too. The prediction is a lower bound. Empty: it is not.
+  std::string apart;
 };
 
 /// Why a row is not predicted, in one line.

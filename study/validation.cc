@@ -57,8 +57,9 @@ void summarize(ValidationGroup& group, const std::vector<RowPrediction>& rows,
       continue;
     }
     ++group.rows;
-    if (row.is_range) {
-      ++group.ranges;
+    group.ranges += row.is_range ? 1 : 0;
+    group.apart += row.apart.empty() ? 0 : 1;
+    if (!row.counts()) {
       continue;
     }
     errors.push_back(row.error_pct());
@@ -93,7 +94,10 @@ std::variant<RowPrediction, std::string> prediction_of(const OpenCase& open,
                      .slowest = Seconds(0),
                      .is_range = published.strategies.size() > 1,
                      .strategy = {},
-                     .assumed = published.assumed};
+                     .assumed = published.assumed,
+                     .apart = published.apart,
+                     .calibrates = row.use.empty() || row.use == "calibrate",
+                     .error_class = error_class_of(published.scenario)};
   std::string reason;
   const Bytes memory = published.scenario.hardware.device.memory.value;
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -125,6 +129,13 @@ double RowPrediction::error_pct() const {
   }
   const Seconds nearer = is_range && measured > slowest ? slowest : predicted;
   return 100 * (nearer / measured - 1);
+}
+
+std::optional<ValueInterval> RowPrediction::interval(const std::optional<ErrorMargin>& by) const {
+  if (!by) {
+    return std::nullopt;
+  }
+  return ValueInterval{by->around(predicted.value).low, by->around(slowest.value).high};
 }
 
 Result<Validation> validate_rows(std::span<const TrainingRow> rows, const CatalogPaths& paths,
@@ -186,6 +197,70 @@ Result<Validation> validate_rows(std::span<const TrainingRow> rows, const Catalo
         });
   }
   return validation;
+}
+
+namespace {
+
+Coverage coverage_of(const std::vector<const RowPrediction*>& rows,
+                     std::optional<ErrorMargin> RowPrediction::*margin) {
+  std::vector<double> covered, half_widths;
+  for (const RowPrediction* row : rows) {
+    if (const auto interval = row->interval(row->*margin)) {
+      covered.push_back(interval->contains(row->measured.value) ? 100 : 0);
+      half_widths.push_back(100 * std::expm1((row->*margin)->half_width));
+    }
+  }
+  return covered.empty() ? Coverage{} : Coverage{mean(covered), median(half_widths)};
+}
+
+}  // namespace
+
+void add_intervals(Validation& validation, const PredictionErrors& errors) {
+  for (RowPrediction& row : validation.rows) {
+    row.margin = error_margin(errors.step_time, row.error_class);
+    row.new_source_margin = error_margin(errors.step_time, row.error_class, row.source_family);
+  }
+  for (ValidationGroup& group : validation.groups) {
+    std::vector<const RowPrediction*> rows;
+    for (const RowPrediction& row : validation.rows) {
+      if (row.counts() && row.source_family == group.source_family && row.prefix == group.prefix) {
+        rows.push_back(&row);
+      }
+    }
+    group.coverage = coverage_of(rows, &RowPrediction::margin);
+    group.new_source = coverage_of(rows, &RowPrediction::new_source_margin);
+  }
+}
+
+std::vector<SourceErrors> step_errors_of(const Validation& validation) {
+  constexpr std::size_t kMostQuantiles = 40;
+  std::vector<SourceErrors> all;
+  for (const RowPrediction& row : validation.rows) {
+    if (!row.counts() || !row.calibrates) {
+      continue;
+    }
+    auto found = std::find_if(all.begin(), all.end(), [&](const SourceErrors& source) {
+      return source.source_family == row.source_family && source.of == row.error_class;
+    });
+    if (found == all.end()) {
+      found = all.insert(
+          all.end(), {.source_family = row.source_family, .of = row.error_class, .rows = 0, .errors = {}});
+    }
+    ++found->rows;
+    constexpr double kPlaces = 1e4;
+    found->errors.push_back(std::ceil(std::abs(std::log(row.measured / row.predicted)) * kPlaces) / kPlaces);
+  }
+  for (SourceErrors& source : all) {
+    std::sort(source.errors.begin(), source.errors.end());
+    if (source.errors.size() > kMostQuantiles) {
+      std::vector<double> quantiles;
+      for (std::size_t q = 1; q <= kMostQuantiles; ++q) {
+        quantiles.push_back(source.errors[q * source.errors.size() / kMostQuantiles - 1]);
+      }
+      source.errors = std::move(quantiles);
+    }
+  }
+  return all;
 }
 
 }  // namespace portolan

@@ -12,6 +12,7 @@
 #include "catalog/catalog_paths.h"
 #include "catalog/measured/training_rows.h"
 #include "plan/estimate.h"
+#include "plan/prediction_error.h"
 #include "study/published_case.h"
 
 namespace portolan {
@@ -28,9 +29,18 @@ struct RowPrediction {
   bool is_range = false;
   std::string strategy;  ///< short_name
   std::vector<Assumption> assumed;
+  std::string apart;  ///< PublishedCase::apart
+  bool calibrates =
+      true;  ///< the table's `use` is "calibrate" or not given: its error counts in error tables
+  ErrorClass error_class = {};
+  std::optional<ErrorMargin> margin = {};             ///< by all errors known
+  std::optional<ErrorMargin> new_source_margin = {};  ///< by those of other sources
 
   /// Of the measured time, signed; of a range, to its nearer end, 0 within.
   double error_pct() const;
+  /// Of a range, about both ends.
+  std::optional<ValueInterval> interval(const std::optional<ErrorMargin>& by) const;
+  bool counts() const { return !is_range && apart.empty(); }
 };
 
 struct SkippedPrediction {
@@ -40,12 +50,19 @@ struct SkippedPrediction {
   std::string reason;
 };
 
+/// How often 90 % intervals contain what was measured.
+struct Coverage {
+  std::optional<double> covered_pct = {};
+  std::optional<double> half_width_pct = {};  ///< median, upwards: 100 (exp(half_width) - 1)
+};
+
 /// Rows of one table of one source.
 struct ValidationGroup {
   std::string source_family;
   std::string prefix;
   std::int64_t rows = 0;    ///< predicted, ranges included
   std::int64_t ranges = 0;  ///< of them; they count in no figure below
+  std::int64_t apart = 0;   ///< of them; neither do they
   std::int64_t skipped = 0;
   std::optional<double> mape_pct = {};  ///< mean absolute error
   std::optional<double> median_pct = {};
@@ -53,6 +70,8 @@ struct ValidationGroup {
   std::optional<double> bias_pct = {};  ///< mean signed error
   /// Mean deviation of rows of one configuration from their mean: no prediction can be below it.
   std::optional<double> noise_pct = {};
+  Coverage coverage = {};
+  Coverage new_source = {};  ///< of intervals that the source's own errors do not enter
 };
 
 struct Validation {
@@ -74,5 +93,12 @@ using TaskPredictor = std::function<std::vector<Result<Estimate>>(std::span<cons
 /// Errors: those of files.
 Result<Validation> validate_rows(std::span<const TrainingRow> rows, const CatalogPaths& paths,
                                  const TaskPredictor& predict);
+
+/// Gives every row its intervals, and every group what they cover.
+void add_intervals(Validation& validation, const PredictionErrors& errors);
+
+/// What the rows tell of the errors of predictions: of those that count and that the table lets calibrate, by
+/// source, machine and software, at most 40 quantiles each, rounded up to 0.0001.
+std::vector<SourceErrors> step_errors_of(const Validation& validation);
 
 }  // namespace portolan

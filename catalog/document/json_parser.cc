@@ -115,23 +115,22 @@ class JsonEvents {
   std::size_t error_position_ = 0;
 };
 
-/// What follows "[json.exception.parse_error.101] parse error at line 1, column 1: " in nlohmann's message.
-std::string_view reason_of(std::string_view message) {
-  const std::size_t column = message.find(", column ");
-  const std::string_view before = column == std::string_view::npos ? "] " : ": ";
-  const std::size_t at = message.find(before, column == std::string_view::npos ? 0 : column);
-  return at == std::string_view::npos ? message : message.substr(at + before.size());
-}
-
 Error syntax_error(std::string_view text, std::string_view file, const JsonEvents& events) {
   const std::string_view before = text.substr(0, std::max<std::size_t>(events.error_position(), 1) - 1);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const std::size_t line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
   return bad_input(fmt::format("{}:{}:{}: is not JSON: {}", printable(file), line,
-                               before.size() - line_start + 1, printable(reason_of(events.error()))));
+                               before.size() - line_start + 1, printable(json_error_reason(events.error()))));
 }
 
 }  // namespace
+
+std::string_view json_error_reason(std::string_view message) {
+  const std::size_t column = message.find(", column ");
+  const std::string_view before = column == std::string_view::npos ? "] " : ": ";
+  const std::size_t at = message.find(before, column == std::string_view::npos ? 0 : column);
+  return at == std::string_view::npos ? message : message.substr(at + before.size());
+}
 
 Result<DocumentNode> parse_json(std::string_view text, std::string_view file, Notation notation) {
   if (text.size() > kLargestFile) {

@@ -13,4 +13,8 @@ namespace portolan {
 /// twice.
 Result<DocumentNode> parse_json(std::string_view text, std::string_view file, Notation notation);
 
+/// What follows "[json.exception.parse_error.101] parse error at line 1, column 1: " in a message of
+/// nlohmann-json.
+std::string_view json_error_reason(std::string_view message);
+
 }  // namespace portolan

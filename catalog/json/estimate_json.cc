@@ -21,11 +21,19 @@ JsonValue breakdown_json(const Breakdown& breakdown) {
       .set("other", breakdown.other.value);
 }
 
-JsonValue memory_json(const StageMemory& memory) {
+JsonValue interval_json(const std::optional<ErrorMargin>& margin, double predicted) {
+  if (!margin) {
+    return {};
+  }
+  const ValueInterval interval = margin->around(predicted);
+  return JsonValue::array().append(interval.low).append(interval.high);
+}
+
+JsonValue memory_json(const StageMemory& memory, const std::optional<ErrorMargin>& margin) {
   return JsonValue::object()
       .set("allocated_bytes", memory.allocated.value)
       .set("reserved_bytes", memory.reserved.value)
-      .set("interval_bytes", {})
+      .set("interval_bytes", interval_json(margin, static_cast<double>(memory.reserved.value)))
       .set("parameter_bytes", memory.parameters.value)
       .set("gradient_bytes", memory.gradients.value)
       .set("optimizer_state_bytes", memory.optimizer_states.value)
@@ -39,15 +47,18 @@ JsonValue positive_or_null(double value) { return value > 0 ? JsonValue(value) :
 
 }  // namespace
 
-JsonValue to_json(const Estimate& estimate) {
+JsonValue to_json(const Estimate& estimate, const PredictionMargins& margins) {
   JsonValue stages = JsonValue::array();
   for (const StageMemory& memory : estimate.stage_memory) {
-    stages.append(memory_json(memory));
+    stages.append(memory_json(memory, margins.memory));
   }
   return JsonValue::object()
       .set("strategy", to_json(estimate.strategy))
       .set("step_time_s", estimate.step_time.value)
-      .set("step_time_interval_s", {})
+      .set("step_time_interval_s", interval_json(margins.step_time, estimate.step_time.value))
+      .set("interval_basis", margins.step_time
+                                 ? JsonValue(std::string(interval_basis_name(margins.step_time->basis)))
+                                 : JsonValue())
       .set("breakdown_s", breakdown_json(estimate.breakdown))
       .set("stage_memory", std::move(stages))
       .set("peak_memory_bytes", estimate.peak_memory.value)

@@ -43,11 +43,12 @@ Found find_aggregation_problem(const Scenario&, const Strategy& s) {
                     "bucket=0, overlap=true)",
                     format_bytes(sums.bucket)));
   }
-  if (sums.overlap && s.zero_stage >= 2) {
+  if (sums.overlap && s.zero_stage >= 2 && !has_all_reduces(s)) {
     return reject(RejectReason::kNotAvailable,
                   fmt::format("overlap with ZeRO stage {}, which reduces gradients block by block in every "
-                              "backward (allowed: overlap=false, zero=0, zero=1)",
-                              s.zero_stage));
+                              "backward (allowed: overlap=false; zero=0, zero=1; zero_group below the {} "
+                              "data-parallel ranks)",
+                              s.zero_stage, num_data_ranks(s)));
   }
   if (sums.algorithm == CollectiveAlgorithm::kTree && num_data_ranks(s) > 1 && !has_all_reduces(s)) {
     return reject(RejectReason::kNotAvailable,

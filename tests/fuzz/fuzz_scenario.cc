@@ -1,4 +1,4 @@
-// Any bytes as a scenario, a hardware file, a model and a software profile. What is refused gives one line
+// Any bytes as a scenario, a hardware file, a model, a software profile and a table of prediction errors. What is refused gives one line
 // that begins with the file; what is accepted survives writing and reading.
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 
 #include "catalog/hardware_yaml.h"
 #include "catalog/model_yaml.h"
+#include "catalog/prediction_errors_yaml.h"
 #include "catalog/scenario_yaml.h"
 #include "catalog/software_yaml.h"
 
@@ -44,6 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require_sound(scenario(text), scenario, write_scenario);
   require_sound(hardware(text), hardware, write_hardware);
   require_sound(model(text), model, write_model);
+  const auto errors = [](std::string_view t) { return read_prediction_errors_text(t, kFile); };
   require_sound(software(text), software, write_software);
+  require_sound(errors(text), errors, write_prediction_errors);
   return 0;
 }

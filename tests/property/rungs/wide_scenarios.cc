@@ -111,6 +111,7 @@ void add_nth_feature(const Scenario& scenario, std::size_t n, Strategy& s) {
       s.zero_group = 2;
       s.gradient_aggregation.algorithm =
           n % 11 == 6 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kRing;
+      s.gradient_aggregation.overlap = n % 2 == 0;
       break;
     default:
       break;

@@ -100,7 +100,8 @@ TEST(EstimateJson, HasTheKeysThatAreDocumentedAndNullForWhatIsNotComputed) {
   const std::string line = write_json_line(to_json(estimate));
   EXPECT_NE(
       line.find(
-          R"("step_time_s": 12.5, "step_time_interval_s": null, "breakdown_s": {"compute": 12.5, "recompute": 0, )"
+          R"("step_time_s": 12.5, "step_time_interval_s": null, "interval_basis": null, )"
+          R"("breakdown_s": {"compute": 12.5, "recompute": 0, )"
           R"("exposed_tensor": 0, "exposed_pipeline": 0, "exposed_data": 0, "exposed_context": 0, "exposed_expert": 0, )"
           R"("offload": 0, "bubble": 0, "optimizer": 0, "other": 0}, )"
           R"("stage_memory": [{"allocated_bytes": 5, "reserved_bytes": 7, "interval_bytes": null, )"),

@@ -103,7 +103,7 @@ TEST(CheckProgram, NoticesMalformedOps) {
       {"a lane beyond", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 99; },
        "stages[0].templates[1].ops"},
       {"a lane below", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = -1; },
-       ".lane: -1 (allowed: 0 to 12)"},
+       ".lane: -1 (allowed: 0 to 13)"},
       {"a send in the compute lane", [](Program& p) { first_of(p, 0, OpKind::kSend).lane = 0; },
        "an op belongs to a lane of its kind"},
       {"compute in the send lane", [](Program& p) { first_of(p, 0, OpKind::kCompute).lane = 3; },

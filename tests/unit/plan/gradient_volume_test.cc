@@ -35,11 +35,13 @@ double embedding_elements() {
 /// Bytes that rank 0 sends in each collective over data-parallel ranks, by its name and how many take part:
 /// in a ring of n, (n - 1) / n of the payload, of an all-reduce twice that (Patarasuk and Yuan 2009, doi
 /// 10.1016/j.jpdc.2008.09.002).
-std::map<std::string, double> sent(std::int32_t zero_stage, std::int32_t zero_group) {
+std::map<std::string, double> sent(std::int32_t zero_stage, std::int32_t zero_group, bool overlap) {
   const Scenario scenario = replicated();
   Strategy strategy = sample_strategy(scenario, {.data = kRanks});
   strategy.zero_stage = zero_stage;
   strategy.zero_group = zero_group;
+  strategy.gradient_aggregation.overlap = overlap;
+  strategy.gradient_aggregation.bucket = Bytes(overlap ? 1 : 0);
   const Program program = lower(scenario, strategy);
   const Stage& stage = program.stages[0];
   const std::vector<SlotTurn> turns = slot_turns(stage);
@@ -61,9 +63,10 @@ std::map<std::string, double> sent(std::int32_t zero_stage, std::int32_t zero_gr
 
 using Sent = std::map<std::string, double>;
 
-void expect_sent(std::int32_t zero_stage, std::int32_t zero_group, const Sent& expected) {
+void expect_sent(std::int32_t zero_stage, std::int32_t zero_group, const Sent& expected,
+                 bool overlap = false) {
   SCOPED_TRACE("zero=" + std::to_string(zero_stage) + " zero_group=" + std::to_string(zero_group));
-  const Sent found = sent(zero_stage, zero_group);
+  const Sent found = sent(zero_stage, zero_group, overlap);
   for (const auto& [name, bytes] : found) {
     EXPECT_TRUE(expected.contains(name)) << name << ": " << bytes;
   }
@@ -109,10 +112,13 @@ TEST(GradientVolume, OfDividedParametersIsHalfAsMuchAgain) {
               {{"reduce_scatter of 4", m * 3 / 4 * psi},
                {"all_reduce of 2", 2 * 1.0 / 2 * psi / 4},
                {"all_gather of 4", m * 3 / 4 * gathered}});
-  expect_sent(3, 2,
-              {{"reduce_scatter of 2", m * 1 / 2 * psi},
-               {"all_reduce of 4", 2 * 3.0 / 4 * psi / 2},
-               {"all_gather of 2", m * 1 / 2 * gathered}});
+  for (const bool overlap : {false, true}) {
+    expect_sent(3, 2,
+                {{"reduce_scatter of 2", m * 1 / 2 * psi},
+                 {"all_reduce of 4", 2 * 3.0 / 4 * psi / 2},
+                 {"all_gather of 2", m * 1 / 2 * gathered}},
+                overlap);
+  }
 }
 
 }  // namespace

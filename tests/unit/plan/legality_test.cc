@@ -65,7 +65,7 @@ TEST(Legality, EachRejectionHasItsNumbers) {
        [](Scenario&, Strategy& s) { s.gradient_aggregation.bucket = Bytes(25 * kMebi); }},
       {R::kNotAvailable,
        "overlap with ZeRO stage 2, which reduces gradients block by block in every backward (allowed: "
-       "overlap=false, zero=0, zero=1)",
+       "overlap=false; zero=0, zero=1; zero_group below the 2 data-parallel ranks)",
        [](Scenario&, Strategy& s) {
          s.gradient_aggregation.overlap = true;
          s.zero_stage = 2;

@@ -1,5 +1,7 @@
 #include "study/validation.h"
 
+#include <cmath>
+
 #include "sample_rows.h"
 
 namespace portolan {
@@ -70,6 +72,55 @@ TEST(Validation, TheNoiseFloorIsHowFarRepeatsAreApart) {
       shipped_catalog(), by_microbatch);
   ASSERT_TRUE(validation) << validation.error().message;
   EXPECT_NEAR(validation->groups.at(0).noise_pct.value(), 10, 1e-9);
+}
+
+// What a profile cannot do is predicted, and counts in nothing: it is a lower bound.
+TEST(Validation, WhatTheSoftwareDoesNotKnowIsShownApart) {
+  const std::string sharded =
+      "z,T,f,a100-node,megatron-2021,8,8,1024,16,4096,51200,2048,,fp16,8,1,1,1,1,8,no,3,full,no,4\n";
+  const auto validation =
+      validate_rows(rows_from(sharded + row("a", "T", "2", "2")), shipped_catalog(), by_microbatch);
+  ASSERT_TRUE(validation) << validation.error().message;
+  EXPECT_EQ(validation->rows.at(0).apart, "zero 3: megatron-2021 has up to 0");
+  EXPECT_EQ(validation->rows.at(1).apart, "");
+  EXPECT_EQ(validation->groups.at(0).apart, 1);
+  EXPECT_NEAR(validation->groups.at(0).mape_pct.value(), 0, 1e-12);
+  EXPECT_EQ(step_errors_of(*validation).at(0).rows, 1);
+}
+
+TEST(Validation, IntervalsAreTakenFromErrorsAndCoverWhatTheyHold) {
+  auto validation =
+      validate_rows(rows_from(row("a", "T", "1", "1.2") + row("b", "T", "2", "2.1") + row("c", "T", "4", "")),
+                    shipped_catalog(), by_microbatch);
+  ASSERT_TRUE(validation) << validation.error().message;
+  add_intervals(*validation, {});
+  EXPECT_EQ(validation->rows.at(0).margin, std::nullopt);
+  EXPECT_EQ(validation->groups.at(0).coverage.covered_pct, std::nullopt);
+  const std::vector<SourceErrors> own = step_errors_of(*validation);
+  ASSERT_EQ(own.size(), 1U);
+  EXPECT_EQ(own[0].rows, 2);
+  EXPECT_NEAR(own[0].errors.at(0), std::log(2.1 / 2), 1e-4);
+  EXPECT_NEAR(own[0].errors.at(1), std::log(1.2), 1e-4);
+  SourceErrors others = own[0];
+  others.source_family = "others";
+  others.errors = {0.1};
+  add_intervals(*validation, {.step_time = {own[0], others}, .memory = {}});
+  const ValidationGroup& group = validation->groups.at(0);
+  // With its own errors the widest of the half that weighs most; by others' 0.1 alone.
+  EXPECT_NEAR(*group.coverage.half_width_pct, 20, 0.02);
+  EXPECT_NEAR(*group.coverage.covered_pct, 100, 1e-12);
+  EXPECT_NEAR(*group.new_source.half_width_pct, 100 * std::expm1(0.1), 1e-9);
+  EXPECT_NEAR(*group.new_source.covered_pct, 50, 1e-12);
+}
+
+// A range's interval goes about both ends.
+TEST(Validation, TheIntervalOfARangeGoesAboutIt) {
+  auto validation = validate_rows(rows_from(row("a", "T", "", "3")), shipped_catalog(), by_microbatch);
+  ASSERT_TRUE(validation) << validation.error().message;
+  const RowPrediction& only = validation->rows.at(0);
+  const ValueInterval interval = only.interval(ErrorMargin{.half_width = std::log(2), .basis = {}}).value();
+  EXPECT_NEAR(interval.low, 0.5, 1e-12);
+  EXPECT_NEAR(interval.high, 8, 1e-12);
 }
 
 TEST(Validation, AFailedPredictionIsASkippedRow) {
