@@ -16,6 +16,9 @@ struct Quantity {
   constexpr explicit Quantity(Representation v) : value(v) {}
 
   constexpr auto operator<=>(const Quantity&) const = default;
+  // Written out, as compilers make more of it than of the three-way comparison of two doubles.
+  friend constexpr bool operator<(Quantity a, Quantity b) { return a.value < b.value; }
+  friend constexpr bool operator>(Quantity a, Quantity b) { return a.value > b.value; }
 
   constexpr Quantity& operator+=(Quantity other) {
     value += other.value;

@@ -6,7 +6,7 @@
 
 namespace portolan {
 
-Result<void> check_runs(const Strategy& s) {
+Result<void> check_runs(const Scenario& scenario, const Strategy& s) {
   const auto refuse = [](const std::string& what, std::string_view allowed) {
     return infeasible(fmt::format("run cannot execute {} yet (allowed: {})", what, allowed));
   };
@@ -30,6 +30,11 @@ Result<void> check_runs(const Strategy& s) {
   }
   if (sums_beside_backward(s)) {
     return refuse("overlap=true", "false");
+  }
+  const std::int64_t window = scenario.model.sliding_window.value_or(scenario.sequence_length);
+  if (window < scenario.sequence_length) {
+    return refuse(fmt::format("a model whose sliding_window is {}", window),
+                  fmt::format("none, or the sequence's {} tokens and more", scenario.sequence_length));
   }
   return {};
 }

@@ -97,7 +97,7 @@ void add_measurement(RunRecord& record, const Plan& plan, RunMeasurement measure
 Result<void> run(const Session& session, const RunArguments& arguments) {
   PORTOLAN_CHECK_OK(check_arguments(arguments));
   PORTOLAN_TRY(const Plan plan, session.load_plan(arguments.plan));
-  PORTOLAN_CHECK_OK(check_runs(plan.strategy));
+  PORTOLAN_CHECK_OK(check_runs(plan.scenario, plan.strategy));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   PORTOLAN_TRY(RunRecord record, predict_run(session, arguments, plan, cluster));
   if (const auto rejection = find_memory_rejection(plan.scenario, record.predicted)) {

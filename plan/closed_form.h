@@ -12,6 +12,7 @@
 #include "plan/once_a_step_cost.h"
 #include "plan/pipeline_time.h"
 #include "plan/scenario.h"
+#include "plan/schedule.h"
 #include "plan/stage_cost.h"
 #include "topology/cluster.h"
 
@@ -56,12 +57,10 @@ class ClosedForm {
   /// A strategy's chunks in the order of their layers: chunk c of stage i is number c * pp + i.
   struct Chunks {
     std::vector<LayerRange> layers;
-    bool alike_between_ends = true;  ///< all but the first and the last
-    bool copied_alike = false;       ///< what those wait for copies, too
-
-    bool is_like_second(std::int32_t stage, std::int32_t num_stages) const {
-      return alike_between_ends && copied_alike && stage > 1 && stage + 1 < num_stages;
-    }
+    /// Of each: chunks of one kind have the same layers and end blocks, kept on the device alike.
+    std::vector<std::size_t> kinds;
+    std::vector<std::int32_t> examples;  ///< a chunk of each kind
+    bool alike_between_ends = true;      ///< all but the first and the last, if not for what is kept
   };
   /// Of one microbatch in the layers of a chunk: kept from forward to backward, and the most while one runs
   /// backward.
@@ -71,16 +70,31 @@ class ClosedForm {
     Bytes deferred;  ///< of a split backward: kept for the weight gradients
     Bytes host;      ///< kept there from forward to backward
   };
+  /// What a chunk of one kind adds to its stage.
+  struct ChunkSum {
+    BlockTime time;              ///< of one microbatch, but for waiting for copies
+    Seconds accumulation;        ///< part of its waits that computes
+    StageParameters parameters;  ///< its share
+    OffloadWaits copies;
+    LayersMemory memory;
+    Bytes transients;  ///< see sharded_transients
+  };
   /// All chunks of a stage.
   struct StageSum {
     BlockTime time;     ///< of one microbatch
     PassWaits further;  ///< of each microbatch after the first, for copies
     Seconds copies;     ///< of one microbatch, one way
     StageParameters parameters;
+    std::vector<std::size_t> chunks;  ///< their kinds
   };
   struct StageSums {
-    std::vector<StageSum> stages;
+    std::vector<ChunkSum> chunks;    ///< by kind
+    std::vector<StageSum> unlike;    ///< one for each run of stages that are alike
+    std::vector<std::size_t> kinds;  ///< of each stage: which of them
+    std::vector<Seconds> fills;      ///< where gathers run beside forward: before each stage begins
     PipelinePasses passes;
+
+    const StageSum& of(std::size_t stage) const { return unlike[kinds[stage]]; }
   };
 
   /// What passes of a chunk wait for where parameters or gradients are divided.
@@ -95,31 +109,6 @@ class ClosedForm {
     std::int32_t count = 0;
     const BlockCosts* costs = nullptr;
   };
-  BlockKey block_key(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind) const;
-  const KernelCost& kernel_cost(const Strategy& strategy);
-  const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind);
-  /// Of a group with layers of these kinds.
-  const BlockCosts& group_blocks(const Strategy& strategy, const std::vector<LayerKind>& kinds);
-  /// Of the first layer: tells of the end blocks, which are the same beside layers of any kind.
-  const BlockCosts& first_blocks(const Strategy& strategy);
-  bool layers_are_alike(const Strategy& strategy) const;
-  bool is_like_before(const Strategy& strategy, const LayerRange& layers) const;
-  std::vector<LayerRun> layer_runs(const Strategy& strategy, const LayerRange& layers);
-  std::vector<LayerRun> group_runs(const Strategy& strategy, const LayerRange& layers);
-  static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
-  /// With layers' saved activations on the host but for the last layer's, where `keeps_last`.
-  static LayersMemory offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place, bool keeps_last);
-  /// Of a stage's forwards that follow one another, and of its backwards.
-  double share_in_runs(const Strategy& strategy, std::int32_t stage) const;
-  bool keeps_last_layer(const Strategy& strategy, std::int32_t virtual_stage) const;
-  OffloadWaits waits_for_copies(const Strategy& strategy, const MachineCosts& machine,
-                                const LayerRange& layers, std::int32_t virtual_stage);
-  /// Times and bytes of what the chunk copies; returns what its further microbatches wait for.
-  PassWaits add_copies(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
-                       std::int32_t virtual_stage, StageSum& stage, BlockTime& time);
-  /// Optimizer states on the device while they pass through it, at most.
-  Bytes streamed_states(const StageParameters& stage) const;
-  const MachineCosts& machine(const Strategy& strategy);
   struct BlockRun {
     std::int32_t count = 1;
     BlockTime time;  ///< of one block
@@ -141,28 +130,59 @@ class ClosedForm {
       return whole > Seconds(0) ? time.wire_backward * (part / whole) : WireTime{};
     }
   };
+  const MachineCosts& machine(const Strategy& strategy);
+  BlockKey block_key(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind) const;
+  const KernelCost& kernel_cost(const Strategy& strategy);
+  const BlockCosts& blocks(const Strategy& strategy, const RecomputeSet& recompute, LayerKind kind);
+  /// Of a group with layers of these kinds.
+  const BlockCosts& group_blocks(const Strategy& strategy, const std::vector<LayerKind>& kinds);
+  /// Of the first layer: tells of the end blocks, which are the same beside layers of any kind.
+  const BlockCosts& first_blocks(const Strategy& strategy);
+  bool layers_are_alike(const Strategy& strategy) const;
+  bool has_same_layers(const Strategy& strategy, const LayerRange& one, const LayerRange& other) const;
+  std::vector<LayerRun> layer_runs(const Strategy& strategy, const LayerRange& layers);
+  std::vector<LayerRun> group_runs(const Strategy& strategy, const LayerRange& layers);
+  static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
+  /// With layers' saved activations on the host but for the last layer's, where `keeps_last`.
+  static LayersMemory offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place, bool keeps_last);
+  /// Of a stage's forwards that follow one another, and of its backwards.
+  double share_in_runs(const Strategy& strategy, std::int32_t stage) const;
+  bool keeps_last_layer(const Strategy& strategy, std::int32_t virtual_stage) const;
+  OffloadWaits waits_for_copies(const MachineCosts& machine, const std::vector<BlockRun>& blocks,
+                                bool keeps_last) const;
+  /// What passes of a chunk of the stage wait for, and the stage's further microbatches.
+  void add_copies(const Strategy& strategy, std::int32_t stage, const OffloadWaits& waits, BlockTime& time,
+                  PassWaits& further) const;
+  void add_streamed(const Strategy& strategy, const std::vector<BlockRun>& blocks,
+                    StageParameters& parameters) const;
+  /// Optimizer states on the device while they pass through it, at most.
+  Bytes streamed_states(const StageParameters& stage) const;
   /// Single layers of groups.
   static void add_grouped_layers(const LayerRun& run, std::vector<BlockRun>& blocks);
   std::vector<BlockRun> block_runs(const Strategy& strategy, const LayerRange& layers,
                                    std::int32_t virtual_stage);
-  ShardedWaits sharded_waits(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
-                             std::int32_t virtual_stage);
-  Bytes sharded_transients(const Strategy& strategy, const LayerRange& layers, std::int32_t virtual_stage);
+  ShardedWaits sharded_waits(const Strategy& strategy, const MachineCosts& machine,
+                             const std::vector<BlockRun>& blocks);
+  Bytes sharded_transients(const Strategy& strategy, const std::vector<BlockRun>& blocks);
   /// What sums and gathers beside the passes meet of the chunk.
-  void add_bucket_blocks(const Strategy& strategy, const LayerRange& layers, std::int32_t virtual_stage,
-                         StageParameters& stage);
+  void add_bucket_blocks(const Strategy& strategy, const std::vector<BlockRun>& blocks,
+                         StageParameters& parameters) const;
   Chunks chunks_of(const Strategy& strategy) const;
-  /// Adds it to its stage; returns its passes.
-  ChunkPass add_chunk(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
-                      std::int32_t k, StageSum& stage);
-  StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine, const Chunks& chunks);
-  Pipeline pipeline(const Strategy& strategy, const StageSums& sums);
-  Bytes activations(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
-  Bytes on_host(const Strategy& strategy, std::int32_t stage, const std::vector<LayersMemory>& chunks);
+  ChunkSum chunk_sum(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
+                     std::int32_t k);
+  /// Adds it to the stage; returns its passes.
+  ChunkPass add_chunk(const Strategy& strategy, const MachineCosts& machine, const ChunkSum& chunk,
+                      std::int32_t k, StageSum& stage) const;
+  bool is_like_before(const Strategy& strategy, const Chunks& chunks, std::int32_t stage) const;
+  StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
+  Pipeline pipeline(const Strategy& strategy, const MachineCosts& machine, const StageSums& sums);
+  /// Both of a stage.
+  static Bytes activations(const Strategy& strategy, const PipelinePosition& position, const StageSums& sums);
+  static Bytes on_host(const Strategy& strategy, const PipelinePosition& position, const StageSums& sums);
   /// What a microbatch keeps in a chunk.
-  LayersMemory chunk_memory(const Strategy& strategy, const LayerRange& layers, std::int32_t k);
-  std::vector<StageMemory> stage_memory(const Strategy& strategy, const std::vector<StageSum>& stages,
-                                        const Chunks& chunks);
+  LayersMemory chunk_memory(const Strategy& strategy, const std::vector<LayerRun>& runs,
+                            const std::vector<BlockRun>& blocks, std::int32_t k);
+  StageMemory stage_memory(const Strategy& strategy, const StageSums& sums, std::int32_t stage);
 
   const Scenario& scenario_;
   const Cluster& cluster_;

@@ -53,14 +53,10 @@ ClosedForm::LayersMemory ClosedForm::layers_memory(const std::vector<LayerRun>& 
 
 /// What the widest moment of a chunk's backward holds beside shards: gathered parameters, gradients that are
 /// not reduced yet.
-Bytes ClosedForm::sharded_transients(const Strategy& s, const LayerRange& layers,
-                                     std::int32_t virtual_stage) {
-  if (!divides_gradients(s)) {
-    return {};
-  }
+Bytes ClosedForm::sharded_transients(const Strategy& s, const std::vector<BlockRun>& blocks) {
   const BlockOptions& options = first_blocks(s).options;
   std::vector<std::int64_t> sizes;  // of single blocks; the middle of many layers is like its ends
-  for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
+  for (const BlockRun& run : blocks) {
     sizes.insert(sizes.end(), static_cast<std::size_t>(std::min(run.count, 8)),
                  run.parameters + run.expert_parameters);
   }
@@ -77,55 +73,57 @@ Bytes ClosedForm::sharded_transients(const Strategy& s, const LayerRange& layers
   return Bytes(most * options.compute_bytes);
 }
 
-Bytes ClosedForm::activations(const Strategy& s, std::int32_t stage,
-                              const std::vector<LayersMemory>& chunks) {
-  const PipelinePosition position{stage, s.pipeline_parallel, num_microbatches(scenario_, s),
-                                  s.virtual_stages};
+Bytes ClosedForm::activations(const Strategy& s, const PipelinePosition& position, const StageSums& sums) {
+  const std::vector<std::size_t>& chunks = sums.of(static_cast<std::size_t>(position.stage)).chunks;
   const std::int32_t m = position.num_microbatches;
+  const std::int32_t behind = s.pipeline_parallel - position.stage;
   if (s.schedule == ScheduleKind::kZeroBubbleH1) {
     // During the input gradients of microbatch i: forwards whose backward has not begun, and microbatches
     // whose weight gradients are put off.
     // Linear in i up to the last forward and after it: the most is at an end or where they meet.
-    const std::int32_t last = std::min(stage, m - 1);
-    const std::int32_t meet = std::clamp(m - (s.pipeline_parallel - stage), 0, last);
+    const LayersMemory& chunk = sums.chunks[chunks.front()].memory;
+    const std::int32_t last = std::min(position.stage, m - 1);
+    const std::int32_t meet = std::clamp(m - behind, 0, last);
     Bytes most;
     for (const std::int32_t i : {0, meet, last}) {
-      const std::int32_t ahead = std::min(s.pipeline_parallel - stage + i, m) - i - 1;
-      most = std::max(most, chunks[0].saved * ahead + chunks[0].peak + chunks[0].deferred * i);
+      const std::int32_t ahead = std::min(behind + i, m) - i - 1;
+      most = std::max(most, chunk.saved * ahead + chunk.peak + chunk.deferred * i);
     }
     return most;
   }
   Bytes bytes;
-  for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
-    bytes += chunks[static_cast<std::size_t>(c)].saved * forwards_before_backward(s, position, c);
+  for (std::size_t c = 0; c < chunks.size(); ++c) {
+    bytes += sums.chunks[chunks[c]].memory.saved *
+             forwards_before_backward(s, position, static_cast<std::int32_t>(c));
   }
-  const LayersMemory& running = chunks.back();
+  const LayersMemory& running = sums.chunks[chunks.back()].memory;
   return bytes - running.saved + running.peak;
 }
 
-Bytes ClosedForm::on_host(const Strategy& s, std::int32_t stage, const std::vector<LayersMemory>& chunks) {
-  const PipelinePosition position{stage, s.pipeline_parallel, num_microbatches(scenario_, s),
-                                  s.virtual_stages};
+Bytes ClosedForm::on_host(const Strategy& s, const PipelinePosition& position, const StageSums& sums) {
+  const std::vector<std::size_t>& chunks = sums.of(static_cast<std::size_t>(position.stage)).chunks;
   if (s.schedule == ScheduleKind::kZeroBubbleH1) {
-    return chunks[0].host * std::min(s.pipeline_parallel - stage, position.num_microbatches);
+    return sums.chunks[chunks.front()].memory.host *
+           std::min(s.pipeline_parallel - position.stage, position.num_microbatches);
   }
   Bytes bytes;
-  for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
-    bytes += chunks[static_cast<std::size_t>(c)].host * forwards_before_backward(s, position, c);
+  for (std::size_t c = 0; c < chunks.size(); ++c) {
+    bytes += sums.chunks[chunks[c]].memory.host *
+             forwards_before_backward(s, position, static_cast<std::int32_t>(c));
   }
   return bytes;
 }
 
-ClosedForm::LayersMemory ClosedForm::chunk_memory(const Strategy& s, const LayerRange& layers,
-                                                  std::int32_t k) {
-  const std::vector<LayerRun> runs = layer_runs(s, layers);
+ClosedForm::LayersMemory ClosedForm::chunk_memory(const Strategy& s, const std::vector<LayerRun>& runs,
+                                                  const std::vector<BlockRun>& blocks, std::int32_t k) {
   const StagePlace place = stage_place(k, s.pipeline_parallel * s.virtual_stages);
-  LayersMemory chunk = offloads_activations(s.offload) && layers.count > 0
+  const bool has_layers = runs.front().count > 0;
+  LayersMemory chunk = offloads_activations(s.offload) && has_layers
                            ? offloaded_memory(runs, place, keeps_last_layer(s, k))
                            : layers_memory(runs, place);
   if (divides_parameters(s) && !scenario_.software.reshard_after_forward.value) {
     Bytes kept;  // gathered in forward, given back after backward
-    for (const BlockRun& run : block_runs(s, layers, k)) {
+    for (const BlockRun& run : blocks) {
       const std::int64_t elements = run.parameters + run.expert_parameters;
       kept += Bytes(run.read_in_backward ? run.count * elements * first_blocks(s).options.compute_bytes : 0);
     }
@@ -135,52 +133,41 @@ ClosedForm::LayersMemory ClosedForm::chunk_memory(const Strategy& s, const Layer
   return chunk;
 }
 
-std::vector<StageMemory> ClosedForm::stage_memory(const Strategy& s, const std::vector<StageSum>& stages,
-                                                  const Chunks& chunks) {
+StageMemory ClosedForm::stage_memory(const Strategy& s, const StageSums& sums, std::int32_t stage) {
   const BlockCosts& costs = first_blocks(s);
   const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
   const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
-  std::vector<LayersMemory> kept;  // by the chunks of a stage
-  Bytes transients;                // the most of them
-  std::vector<StageMemory> memories;
-  memories.reserve(stages.size());
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    if (!chunks.is_like_second(static_cast<std::int32_t>(i), s.pipeline_parallel)) {
-      kept.clear();
-      transients = Bytes(0);
-      for (std::int32_t c = 0; c < s.virtual_stages; ++c) {
-        const std::int32_t k = c * s.pipeline_parallel + static_cast<std::int32_t>(i);
-        const LayerRange& layers = chunks.layers[static_cast<std::size_t>(k)];
-        kept.push_back(chunk_memory(s, layers, k));
-        transients = std::max(transients, sharded_transients(s, layers, k));
-      }
-    }
-    const StageParameters& held = stages[i].parameters;
-    const std::int64_t parameters = held.elements + held.expert_elements;
-    StageMemory memory;
-    const std::int64_t shard =
-        (held.elements + shards - 1) / shards + (held.expert_elements + expert_shards - 1) / expert_shards;
-    memory.parameters =
-        Bytes((divides_parameters(s) ? shard : parameters) * costs.options.compute_bytes) + transients;
-    memory.gradients =
-        Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_.software, s.precision));
-    memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
-    memory.activations = activations(s, static_cast<std::int32_t>(i), kept);
-    memory.host = on_host(s, static_cast<std::int32_t>(i), kept);
-    if (offloads_optimizer(s.offload)) {
-      memory.host += std::exchange(memory.optimizer_states, Bytes(0));
-      const Bytes streamed = streamed_states(held);
-      if (streamed > memory.activations + transients) {  // most is held after the passes
-        memory.optimizer_states = streamed;
-        memory.activations = Bytes(0);
-        memory.parameters = memory.parameters - transients;
-      }
-    }
-    memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
-    memory.reserved = memory.allocated + memory_outside_allocator(scenario_, s, static_cast<std::int32_t>(i));
-    memories.push_back(memory);
+  const StageSum& sum = sums.of(static_cast<std::size_t>(stage));
+  const PipelinePosition position{stage, s.pipeline_parallel, num_microbatches(scenario_, s),
+                                  s.virtual_stages};
+  Bytes transients;  // the most of its chunks
+  for (const std::size_t chunk : sum.chunks) {
+    transients = std::max(transients, sums.chunks[chunk].transients);
   }
-  return memories;
+  const StageParameters& held = sum.parameters;
+  const std::int64_t parameters = held.elements + held.expert_elements;
+  const std::int64_t shard =
+      (held.elements + shards - 1) / shards + (held.expert_elements + expert_shards - 1) / expert_shards;
+  StageMemory memory;
+  memory.parameters =
+      Bytes((divides_parameters(s) ? shard : parameters) * costs.options.compute_bytes) + transients;
+  memory.gradients =
+      Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_.software, s.precision));
+  memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
+  memory.activations = activations(s, position, sums);
+  memory.host = offloads_activations(s.offload) ? on_host(s, position, sums) : Bytes(0);
+  if (offloads_optimizer(s.offload)) {
+    memory.host += std::exchange(memory.optimizer_states, Bytes(0));
+    const Bytes streamed = streamed_states(held);
+    if (streamed > memory.activations + transients) {  // most is held after the passes
+      memory.optimizer_states = streamed;
+      memory.activations = Bytes(0);
+      memory.parameters = memory.parameters - transients;
+    }
+  }
+  memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
+  memory.reserved = memory.allocated + memory_outside_allocator(scenario_, s, stage);
+  return memory;
 }
 
 }  // namespace portolan

@@ -32,53 +32,50 @@ bool ClosedForm::keeps_last_layer(const Strategy& s, std::int32_t virtual_stage)
              virtual_stage / s.pipeline_parallel);
 }
 
-OffloadWaits ClosedForm::waits_for_copies(const Strategy& s, const MachineCosts& machine,
-                                          const LayerRange& layers, std::int32_t virtual_stage) {
-  std::vector<OffloadedBlock> blocks;
-  OffloadedBlock* last_layer = nullptr;
-  for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
-    blocks.insert(blocks.end(), static_cast<std::size_t>(run.count),
-                  {.is_layer = run.is_layer,
-                   .forward = run.time.whole_forward(),
-                   .backward = run.time.whole_backward(),
-                   .copy = run.is_layer ? machine.copy.of(run.saved) : Seconds(0)});
+OffloadWaits ClosedForm::waits_for_copies(const MachineCosts& machine, const std::vector<BlockRun>& runs,
+                                          bool keeps_last) const {
+  std::vector<OffloadedBlocks> blocks;
+  std::size_t behind_layers = 0;
+  for (const BlockRun& run : runs) {
+    blocks.push_back({.count = run.count,
+                      .is_layer = run.is_layer,
+                      .forward = run.time.whole_forward(),
+                      .backward = run.time.whole_backward(),
+                      .copy = run.is_layer ? machine.copy.of(run.saved) : Seconds(0)});
+    behind_layers = run.is_layer ? blocks.size() : behind_layers;
   }
-  for (OffloadedBlock& block : blocks) {
-    last_layer = block.is_layer ? &block : last_layer;
-  }
-  if (last_layer != nullptr && keeps_last_layer(s, virtual_stage)) {
-    last_layer->copy = Seconds(0);
+  if (behind_layers > 0 && keeps_last) {
+    OffloadedBlocks last = blocks[behind_layers - 1];
+    last.count = 1;
+    last.copy = Seconds(0);
+    --blocks[behind_layers - 1].count;
+    blocks.insert(blocks.begin() + static_cast<std::ptrdiff_t>(behind_layers), last);
   }
   return offload_waits(blocks);
 }
 
-PassWaits ClosedForm::add_copies(const Strategy& s, const MachineCosts& machine, const LayerRange& layers,
-                                 std::int32_t virtual_stage, StageSum& stage, BlockTime& time) {
-  PassWaits further;
-  if (offloads_activations(s.offload)) {
-    const OffloadWaits waits = waits_for_copies(s, machine, layers, virtual_stage);
-    const double run = share_in_runs(s, virtual_stage % s.pipeline_parallel);
-    const auto steady = [&](Seconds PassWaits::*pass) {
-      return waits.in_runs.*pass * run + waits.in_turn.*pass * (1 - run);
-    };
-    const PassWaits mean{steady(&PassWaits::forward), steady(&PassWaits::backward)};
-    // Where there are several chunks, passes of others go before even the first one.
-    const PassWaits first = s.virtual_stages > 1 ? mean : waits.first;
-    time.offload_forward = first.forward;
-    time.offload_backward = first.backward;
-    further = {mean.forward - first.forward, mean.backward - first.backward};
-    stage.copies += waits.copies;
+void ClosedForm::add_copies(const Strategy& s, std::int32_t stage, const OffloadWaits& waits, BlockTime& time,
+                            PassWaits& further) const {
+  const double run = share_in_runs(s, stage);
+  const auto steady = [&](Seconds PassWaits::*pass) {
+    return waits.in_runs.*pass * run + waits.in_turn.*pass * (1 - run);
+  };
+  const PassWaits mean{steady(&PassWaits::forward), steady(&PassWaits::backward)};
+  // Where there are several chunks, passes of others go before even the first one.
+  const PassWaits first = s.virtual_stages > 1 ? mean : waits.first;
+  time.offload_forward = first.forward;
+  time.offload_backward = first.backward;
+  further = {mean.forward - first.forward, mean.backward - first.backward};
+}
+
+void ClosedForm::add_streamed(const Strategy& s, const std::vector<BlockRun>& blocks,
+                              StageParameters& parameters) const {
+  const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
+  const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
+  for (const BlockRun& run : blocks) {
+    parameters.streamed.insert(parameters.streamed.end(), static_cast<std::size_t>(run.count),
+                               run.updated / shards + run.expert_parameters / expert_shards);
   }
-  if (offloads_optimizer(s.offload)) {
-    const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
-    const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
-    for (const BlockRun& run : block_runs(s, layers, virtual_stage)) {
-      const std::int64_t elements = run.updated / shards + run.expert_parameters / expert_shards;
-      stage.parameters.streamed.insert(stage.parameters.streamed.end(), static_cast<std::size_t>(run.count),
-                                       elements);
-    }
-  }
-  return further;
 }
 
 ClosedForm::LayersMemory ClosedForm::offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place,

@@ -7,7 +7,7 @@
 namespace portolan {
 
 ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const MachineCosts& machine,
-                                                   const LayerRange& layers, std::int32_t virtual_stage) {
+                                                   const std::vector<BlockRun>& runs) {
   const SoftwareProfile& software = scenario_.software;
   const BlockOptions& options = first_blocks(s).options;
   const std::int64_t wire =
@@ -16,7 +16,6 @@ ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const Mach
   const bool gathers = divides_parameters(s);
   std::vector<ShardedBlocks> forward, backward;
   std::vector<bool> ends;
-  const std::vector<BlockRun> runs = block_runs(s, layers, virtual_stage);
   const auto gather_of = [&](const BlockRun& run) {
     return gathers
                ? machine.sharers.all_gather.of(Bytes(run.parameters * options.compute_bytes)) +

@@ -1,15 +1,18 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "base/quantity.h"
 
 namespace portolan {
 
-/// A block as passes of a microbatch meet it, its saved activations on the host in between.
-struct OffloadedBlock {
+/// Equal neighbouring blocks as passes of a microbatch meet them, their saved activations on the host in
+/// between.
+struct OffloadedBlocks {
+  std::int32_t count = 1;
   bool is_layer = false;
-  Seconds forward;   ///< compute
+  Seconds forward;   ///< compute of one
   Seconds backward;  ///< compute
   Seconds copy;      ///< of what it saves, one way; 0: that stays
 };
@@ -27,7 +30,7 @@ struct OffloadWaits {
   PassWaits in_runs;  ///< in that of many forwards, then as many backwards
   Seconds copies;     ///< of one microbatch, one way
 };
-OffloadWaits offload_waits(const std::vector<OffloadedBlock>& blocks);
+OffloadWaits offload_waits(const std::vector<OffloadedBlocks>& blocks);
 
 /// A block whose optimizer states pass through the device.
 struct StreamedBlock {

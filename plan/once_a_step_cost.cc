@@ -20,7 +20,7 @@ class OnceAStepPricing {
         expert_shards_(strategy_.zero_stage >= 1 ? expert_sharers(strategy_) : 1),
         gradient_bytes_(gradient_width(context.scenario.software, strategy_.precision)) {}
 
-  OnceAStepCost run() const {
+  OnceAStepCost run(Seconds fill) const {
     OnceAStepCost cost;
     cost.sync = sync();
     cost.sync_ends = sync_ends();
@@ -34,7 +34,7 @@ class OnceAStepPricing {
     if (stage_.holds_loss) {
       cost.zeroing += time_of(KernelKind::kFillZero, 8, 8);
     }
-    cost.gather = gather(cost.zeroing);
+    cost.gather = gather(cost.zeroing + fill);
     cost.offload = streaming(cost, Seconds(0));
     return cost;
   }
@@ -101,7 +101,7 @@ class OnceAStepPricing {
                                           : group.reduce_scatter.of(bytes);
   }
 
-  Seconds gather(Seconds zeroing) const {
+  Seconds gather(Seconds start) const {
     if (strategy_.zero_stage == 0 || shards_ == 1 || divides_parameters(strategy_)) {
       return {};
     }
@@ -110,7 +110,7 @@ class OnceAStepPricing {
     };
     return gathers_beside_forward(context_.scenario, strategy_)
                ? exposed_gathers(stage_.forward_blocks, strategy_.gradient_aggregation.bucket, gather_of,
-                                 stage_.fill + zeroing)
+                                 start)
                : gather_of(Bytes(stage_.elements * parameter_bytes()),
                            Bytes(stage_.expert_elements * parameter_bytes()));
   }
@@ -165,8 +165,8 @@ class OnceAStepPricing {
 
 }  // namespace
 
-OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage) {
-  return OnceAStepPricing(context, stage).run();
+OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage, Seconds fill) {
+  return OnceAStepPricing(context, stage).run(fill);
 }
 
 Seconds offload_after(const OnceAStepContext& context, const StageParameters& stage,

@@ -15,10 +15,9 @@ namespace portolan {
 /// What a rank of a stage updates.
 struct StageParameters {
   // Where gradients are summed beside the last backward: the blocks as that meets them; where parameters are
-  // gathered beside the first forward: as that meets them, which begins after the fill of the pipeline.
+  // gathered beside the first forward: as that meets them.
   std::vector<BucketBlocks> backward_blocks;
   std::vector<BucketBlocks> forward_blocks;
-  Seconds fill;
   /// With states on the host: elements that a rank updates, block by block.
   std::vector<std::int64_t> streamed;
 
@@ -50,7 +49,8 @@ struct OnceAStepContext {
   const KernelCost& kernel_cost;
 };
 
-OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage);
+/// `fill`: from the first stage's first forward to that of this one.
+OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage, Seconds fill);
 /// What OnceAStepCost::offload becomes where the stage waits for another one between its sums.
 Seconds offload_after(const OnceAStepContext& context, const StageParameters& stage,
                       const OnceAStepCost& cost, Seconds wait);

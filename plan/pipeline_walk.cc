@@ -23,7 +23,8 @@ class PipelineWalk {
         splits_backward_(shape.schedule == ScheduleKind::kZeroBubbleH1),
         num_passes_(shape.num_microbatches * num_chunks_),
         group_(num_chunks_ > 1 ? num_stages_ * num_chunks_ : 1),
-        nearest_send_((shape.blocking_sends ? 1 : 2) + (num_chunks_ > 1 ? 1 : 0)) {
+        period_(std::lcm(group_, kKept)),
+        nearest_send_((shape.blocking_sends ? 1U : 2U) + (num_chunks_ > 1 ? 1 : 0)) {
     assert(shape.schedule != ScheduleKind::kGPipe);
     for (std::int32_t s = 0; s < num_stages_; ++s) {
       const std::int32_t behind = num_stages_ - s - 1;
@@ -31,27 +32,15 @@ class PipelineWalk {
       stage.warm_up = num_chunks_ > 1 ? 2 * behind + (num_chunks_ - 1) * num_stages_ : behind;
       stage.send[kForward] = passes.sends[index(s)];
       stage.send[kBackward] = passes.sends[index(s > 0 ? s - 1 : num_stages_ - 1)];
+      stage.slots.fill(kNoSend);
     }
   }
 
   std::vector<Seconds> run() {
     for (std::int32_t turn = -stages_.front().warm_up; turn < num_passes_; ++turn) {
       skip_repetitions(turn);
-      for (std::int32_t s = 0; s < num_stages_; ++s) {
-        const std::int32_t number = stages_[index(s)].warm_up + turn + s;
-        if (number >= 0 && number < num_passes_) {
-          run_pass(s, kForward, number);
-        }
-      }
-      for (std::int32_t s = 0; s < num_stages_; ++s) {
-        const std::int32_t number = turn + s;
-        if (number >= 0 && number < num_passes_) {
-          run_pass(s, kBackward, number);
-          if (splits_backward_ && number >= s) {
-            run_weights(s);
-          }
-        }
-      }
+      run_forwards(turn);
+      run_backwards(turn);
     }
     std::vector<Seconds> ends;
     ends.reserve(stages_.size());
@@ -61,8 +50,9 @@ class PipelineWalk {
       }
       const bool ends_with_send = s > 0 && !splits_backward_;
       const Seconds clock = stages_[index(s)].times.clock;
-      ends.push_back(skipped_ +
-                     (ends_with_send ? std::max(clock, arrival(s, kBackward, num_passes_ - 1)) : clock));
+      ends.push_back(skipped_ + (ends_with_send
+                                     ? std::max(clock, arrival(s, place(kBackward, num_passes_ - 1)))
+                                     : clock));
     }
     return ends;
   }
@@ -71,7 +61,7 @@ class PipelineWalk {
   enum Way : std::uint8_t { kForward, kBackward };
   static constexpr std::int32_t kKept = 4;  ///< passes back that a send is waited for, and one more
   static constexpr double kUnknown = -1;
-  static constexpr std::int32_t kNoSend = -1;
+  static constexpr std::uint8_t kNoSend = 2 * kKept;
 
   struct Message {
     double sent = kUnknown;
@@ -80,28 +70,59 @@ class PipelineWalk {
   /// All that what comes later depends on.
   struct Times {
     Seconds clock;
-    std::array<Seconds, 2> wires;  ///< when the last message of each way was there
-    std::array<std::array<Message, kKept>, 2> messages;
+    std::array<Seconds, 2> wires;             ///< when the last message of each way was there
+    std::array<Message, 2 * kKept> messages;  ///< by place()
   };
   struct Stage {
     std::int32_t warm_up = 0;
+    std::array<std::int32_t, 2> within_group{};  ///< of the next pass each way
+    std::uint32_t num_slots = 0;
+    std::array<std::uint8_t, kKept> slots{};  ///< the place of the message that was sent
     std::array<Seconds, 2> send;
     Times times;
-    std::int32_t num_slots = 0;
-    std::array<std::pair<Way, std::int32_t>, kKept> slots;  ///< the number of the pass whose result was sent
   };
 
   static std::size_t index(std::int32_t i) { return static_cast<std::size_t>(i); }
+  /// Where the message of a pass is kept.
+  static std::uint8_t place(Way way, std::int32_t number) {
+    return static_cast<std::uint8_t>(way * kKept +
+                                     static_cast<std::int32_t>(static_cast<std::uint32_t>(number) % kKept));
+  }
 
   std::int32_t neighbour(std::int32_t s, Way way) const {
     return way == kForward ? (s + 1 < num_stages_ ? s + 1 : 0) : (s > 0 ? s - 1 : num_stages_ - 1);
   }
 
+  /// A stage's forward is number warm_up + turn + s: the same in all of them, or with several chunks one less
+  /// than in the stage before.
+  void run_forwards(std::int32_t turn) {
+    const std::int32_t first = stages_.front().warm_up + turn;
+    const std::int32_t step = num_chunks_ > 1 ? 1 : 0;
+    const std::int32_t begin = step * std::max(first - num_passes_ + 1, 0);
+    const std::int32_t end = step > 0 ? std::min(num_stages_, first + 1) : num_stages_;
+    if (first - step * begin < num_passes_) {
+      for (std::int32_t s = begin; s < end; ++s) {
+        run_pass<kForward>(s, first - step * s);
+      }
+    }
+  }
+
+  void run_backwards(std::int32_t turn) {
+    const std::int32_t end = std::min(num_stages_, num_passes_ - turn);
+    for (std::int32_t s = std::max(-turn, 0); s < end; ++s) {
+      run_pass<kBackward>(s, turn + s);
+      if (splits_backward_ && turn >= 0) {
+        run_weights(s);
+      }
+    }
+  }
+
   /// When the message of stage `s` is there; the receiver has done what comes before its receive.
-  Seconds arrival(std::int32_t s, Way way, std::int32_t number) {
+  Seconds arrival(std::int32_t s, std::uint8_t place) {
     Stage& sender = stages_[index(s)];
-    Message& message = sender.times.messages[way][index(number % kKept)];
+    Message& message = sender.times.messages[place];
     if (message.there == kUnknown) {
+      const Way way = place < kKept ? kForward : kBackward;
       const Seconds posted = stages_[index(neighbour(s, way))].times.clock;
       Seconds& wire = sender.times.wires[way];
       wire = std::max({wire, Seconds(message.sent), posted}) + sender.send[way];
@@ -110,15 +131,21 @@ class PipelineWalk {
     return Seconds(message.there);
   }
 
-  void run_pass(std::int32_t s, Way way, std::int32_t number) {
+  template <Way way>
+  void run_pass(std::int32_t s, std::int32_t number) {
     Stage& stage = stages_[index(s)];
-    const std::int32_t chunks_before = num_chunks_ > 1 ? number % group_ / num_stages_ : 0;
+    std::int32_t chunks_before = 0;
+    if (num_chunks_ > 1) {
+      std::int32_t& within = stage.within_group[way];
+      chunks_before = within / num_stages_;
+      within = within + 1 == group_ ? 0 : within + 1;
+    }
     const bool first_stage = s == (way == kForward ? 0 : num_stages_ - 1);
     const bool last_stage = s == (way == kForward ? num_stages_ - 1 : 0);
     Seconds start = after_sends(s);
     if (!first_stage || chunks_before > 0) {
       const std::int32_t sender = neighbour(s, way == kForward ? kBackward : kForward);
-      start = std::max(start, arrival(sender, way, first_stage ? number - num_stages_ : number));
+      start = std::max(start, arrival(sender, place(way, first_stage ? number - num_stages_ : number)));
     }
     const std::int32_t chunk = way == kForward ? chunks_before : num_chunks_ - 1 - chunks_before;
     const ChunkPass& pass = chunks_[index(chunk * num_stages_ + s)];
@@ -126,30 +153,33 @@ class PipelineWalk {
     const Seconds time = way == kForward ? pass.forward + (first ? Seconds(0) : pass.further_forward)
                                          : pass.backward + (first ? Seconds(0) : pass.further_backward);
     stage.times.clock = start + time;
-    stage.times.messages[way][index(number % kKept)] = {stage.times.clock.value, kUnknown};
+    const std::uint8_t sent = place(way, number);
+    stage.times.messages[sent] = {stage.times.clock.value, kUnknown};
     const bool sends = !last_stage || chunks_before + 1 < num_chunks_;
-    add_slot(stage, way, sends ? number : kNoSend);
+    add_slot(stage, sends ? sent : kNoSend);
   }
 
   void run_weights(std::int32_t s) {
     Stage& stage = stages_[index(s)];
     stage.times.clock += chunks_[index(s)].weight;
-    add_slot(stage, kBackward, kNoSend);
+    add_slot(stage, kNoSend);
   }
 
-  static void add_slot(Stage& stage, Way way, std::int32_t number) {
-    stage.slots[index(stage.num_slots % kKept)] = {way, number};
+  static void add_slot(Stage& stage, std::uint8_t sent) {
+    stage.slots[stage.num_slots % kKept] = sent;
     ++stage.num_slots;
   }
 
   Seconds after_sends(std::int32_t s) {
-    Stage& stage = stages_[index(s)];
+    const Stage& stage = stages_[index(s)];
     Seconds start = stage.times.clock;
-    for (std::int32_t back = nearest_send_; back <= nearest_send_ + (splits_backward_ ? 1 : 0); ++back) {
-      if (back <= stage.num_slots) {
-        const auto [way, number] = stage.slots[index((stage.num_slots - back) % kKept)];
-        start = number == kNoSend ? start : std::max(start, arrival(s, way, number));
-      }
+    const auto wait = [&](std::uint32_t back) {
+      const std::uint8_t sent = stage.slots[(stage.num_slots - back) % kKept];
+      start = sent == kNoSend ? start : std::max(start, arrival(s, sent));
+    };
+    wait(nearest_send_);
+    if (splits_backward_) {
+      wait(nearest_send_ + 1);
     }
     return start;
   }
@@ -157,11 +187,10 @@ class PipelineWalk {
   /// Where all times are later than those some groups before by the same, they will go on to be, until
   /// forwards run out.
   void skip_repetitions(std::int32_t turn) {
-    const std::int32_t period = std::lcm(group_, kKept);
-    if (turn < group_ || turn % period != 0) {  // from the second microbatch of each chunk on
+    if (turn < group_ || turn % period_ != 0) {  // from the second microbatch of each chunk on
       return;
     }
-    const std::int32_t periods = (num_passes_ - 1 - stages_.front().warm_up - turn) / period;
+    const std::int32_t periods = (num_passes_ - 1 - stages_.front().warm_up - turn) / period_;
     if (periods < 1) {
       return;
     }
@@ -169,7 +198,7 @@ class PipelineWalk {
     if (repeats) {
       const Seconds later = stages_.front().times.clock - before_.front().clock;
       skipped_ += later * periods;
-      num_passes_ -= periods * period;
+      num_passes_ -= periods * period_;
       return;
     }
     before_.clear();
@@ -196,12 +225,12 @@ class PipelineWalk {
         if (now.wires[way] > Seconds(0) && !is_later(now.wires[way].value, before.wires[way].value)) {
           return false;
         }
-        for (std::size_t i = 0; i < kKept; ++i) {
-          const Message& message = now.messages[way][i];
-          const Message& earlier = before.messages[way][i];
-          if (!is_later(message.sent, earlier.sent) || !is_later(message.there, earlier.there)) {
-            return false;
-          }
+      }
+      for (std::size_t i = 0; i < now.messages.size(); ++i) {
+        const Message& message = now.messages[i];
+        const Message& earlier = before.messages[i];
+        if (!is_later(message.sent, earlier.sent) || !is_later(message.there, earlier.there)) {
+          return false;
         }
       }
     }
@@ -215,7 +244,8 @@ class PipelineWalk {
   bool splits_backward_;
   std::int32_t num_passes_;  ///< of each stage in one direction, without those that are skipped
   std::int32_t group_;       ///< passes from a microbatch to the next that meets all alike
-  std::int32_t nearest_send_;
+  std::int32_t period_;      ///< likewise, with messages kept in the same places
+  std::uint32_t nearest_send_;
   std::vector<Times> before_;
   Seconds skipped_;
 };

@@ -109,16 +109,20 @@ std::vector<Pass> pass_order(ScheduleKind schedule, const PipelinePosition& posi
 bool splits_backward(ScheduleKind schedule) { return schedule == ScheduleKind::kZeroBubbleH1; }
 
 bool backward_follows_at_once(ScheduleKind schedule, const PipelinePosition& position, std::int32_t chunk) {
-  const std::vector<Pass> order = pass_order(schedule, position);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const bool next_is_its_backward = i + 1 < order.size() && order[i + 1].phase != Phase::kForward &&
-                                      order[i + 1].chunk == chunk &&
-                                      order[i + 1].microbatch == order[i].microbatch;
-    if (order[i].phase == Phase::kForward && order[i].chunk == chunk && !next_is_its_backward) {
-      return false;
-    }
+  const std::int32_t p = position.num_stages;
+  const std::int32_t m = position.num_microbatches;
+  switch (schedule) {
+    case ScheduleKind::kGPipe:
+      return m == 1;
+    case ScheduleKind::kOneFOneB:
+    case ScheduleKind::kZeroBubbleH1:
+      return m == 1 || position.stage == p - 1;
+    case ScheduleKind::kInterleaved:
+      // Before the first backward run at least a group of p for each chunk but the last: the pairs of the
+      // last stage are of one microbatch in the last chunk only, unless there is one microbatch alone.
+      return chunk == position.num_chunks - 1 && (position.stage == p - 1 || m * position.num_chunks == 1);
   }
-  return true;
+  return false;
 }
 
 std::int32_t max_in_flight(ScheduleKind schedule, const PipelinePosition& position) {

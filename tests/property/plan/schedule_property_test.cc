@@ -52,6 +52,25 @@ TEST(ScheduleProperty, EveryMicrobatchOnceEachWayAndTheInFlightPeakIsTheFormula)
   }
 }
 
+TEST(ScheduleProperty, BackwardFollowsAtOnceWhereTheListSaysSo) {
+  for (const SmallPipeline& pipeline : small_pipelines(8, 16)) {
+    for (std::int32_t s = 0; s < pipeline.num_stages; ++s) {
+      const auto order = pass_order(pipeline.schedule, position_of(pipeline, s));
+      for (std::int32_t chunk = 0; chunk < pipeline.num_chunks; ++chunk) {
+        bool follows = true;
+        for (std::size_t i = 0; i + 1 < order.size(); ++i) {
+          const Pass& next = order[i + 1];
+          follows &= order[i].phase != Phase::kForward || order[i].chunk != chunk ||
+                     (next.phase != Phase::kForward && next.chunk == chunk &&
+                      next.microbatch == order[i].microbatch);
+        }
+        EXPECT_EQ(backward_follows_at_once(pipeline.schedule, position_of(pipeline, s), chunk), follows)
+            << format_order(order) << ", chunk " << chunk;
+      }
+    }
+  }
+}
+
 // Korthikanti et al. 2022, section 4.2.3: the first stage holds L (1 + (p - 1) / (p v)) layers of
 // activations, a whole model's with 1F1B.
 TEST(ScheduleProperty, InterleavingHoldsAsMuchAsPublished) {

@@ -130,9 +130,8 @@ TEST(CommandLine, WhyExplainsInfeasibleCandidatesWithExitZero) {
 // What the executor has not learned is said in the strategy's words, not in those of its kernels.
 TEST(CommandLine, RunSaysWhatOfAStrategyItCannotExecute) {
   const ScratchFolder scratch;
-  const std::string scenario = scratch.write(
-      "two.yaml",
-      "model: {num_layers: 4, hidden_size: 32, num_heads: 4, vocab_size: 64, max_positions: 16}\n"
+  std::string scenario;
+  const std::string rest =
       "hardware:\n"
       "  name: two\n  num_nodes: 1\n"
       "  gpus_per_node: 2\n"
@@ -140,7 +139,10 @@ TEST(CommandLine, RunSaysWhatOfAStrategyItCannotExecute) {
       "           gemm_efficiency: 0.5, attention_gemm_efficiency: 0.5, memory_efficiency: 0.5}\n"
       "  nvlink: {bandwidth: 10 GB/s, efficiency: 1}\n"
       "  pcie: {bandwidth: 10 GB/s, efficiency: 1}\n"
-      "software: portolan\nsequence_length: 16\nglobal_batch: 8\nprecision: fp32\n");
+      "software: portolan\nsequence_length: 16\nglobal_batch: 8\nprecision: fp32\n";
+  const std::string model =
+      "model: {num_layers: 4, hidden_size: 32, num_heads: 4, vocab_size: 64, max_positions: 16";
+  scenario = scratch.write("two.yaml", model + "}\n" + rest);
   const std::string plan = scratch.file("plan.json");
   const auto expect_run_refused = [&](const std::string& strategy, const std::string& message) {
     const std::string words = "microbatch=1,recompute=none,sequence_parallel=false," + strategy;
@@ -164,6 +166,11 @@ TEST(CommandLine, RunSaysWhatOfAStrategyItCannotExecute) {
   expect_run_refused(shared + "zero=0,offload=optimizer",
                      "run cannot execute offload=optimizer yet (allowed: none)");
   expect_run_refused(shared + "zero=0,overlap=true", "run cannot execute overlap=true yet (allowed: false)");
+  scenario = scratch.write("window.yaml", model + ", sliding_window: 8}\n" + rest);
+  expect_run_refused(
+      shared + "zero=0",
+      "run cannot execute a model whose sliding_window is 8 yet (allowed: none, or the sequence's "
+      "16 tokens and more)");
 }
 
 TEST(CommandLine, LeavesNothingHalfWritten) {

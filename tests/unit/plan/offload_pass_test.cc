@@ -5,7 +5,7 @@
 namespace portolan {
 namespace {
 
-OffloadedBlock layer(double forward, double backward, double copy) {
+OffloadedBlocks layer(double forward, double backward, double copy) {
   return {
       .is_layer = true, .forward = Seconds(forward), .backward = Seconds(backward), .copy = Seconds(copy)};
 }
@@ -34,10 +34,27 @@ TEST(OffloadPass, LongCopiesByHand) {
   EXPECT_DOUBLE_EQ(waits.in_runs.backward.value, 0);
 }
 
+// Equal blocks told together are those told one by one.
+TEST(OffloadPass, OfEqualBlocksTheNumberIsEnough) {
+  for (const double copy : {0.5, 2.0, 3.0, 7.0}) {
+    for (const std::int32_t count : {1, 2, 3, 7}) {
+      OffloadedBlocks equal = layer(1.5, 2.5, copy);
+      std::vector<OffloadedBlocks> single(static_cast<std::size_t>(count), equal);
+      equal.count = count;
+      const OffloadWaits told = offload_waits({equal}), apart = offload_waits(single);
+      for (const auto pass : {&OffloadWaits::first, &OffloadWaits::in_turn, &OffloadWaits::in_runs}) {
+        EXPECT_DOUBLE_EQ((told.*pass).forward.value, (apart.*pass).forward.value);
+        EXPECT_DOUBLE_EQ((told.*pass).backward.value, (apart.*pass).backward.value);
+      }
+      EXPECT_DOUBLE_EQ(told.copies.value, copy * count);
+    }
+  }
+}
+
 TEST(OffloadPass, BehindTheHeadsForwardItsOwnCopiesComeBack) {
   // One layer of 1 with a copy of 2, which stays where it is while the head runs 1 and 1: fetched at its
   // copy's end, 3, until 5; backward could have begun at 3.
-  const OffloadedBlock head{.is_layer = false, .forward = Seconds(1), .backward = Seconds(1), .copy = {}};
+  const OffloadedBlocks head{.is_layer = false, .forward = Seconds(1), .backward = Seconds(1), .copy = {}};
   const OffloadWaits waits = offload_waits({layer(1, 1, 2), head});
   EXPECT_DOUBLE_EQ(waits.first.forward.value, 0);
   EXPECT_DOUBLE_EQ(waits.first.backward.value, 2);
