@@ -1,5 +1,5 @@
-// Any bytes as a scenario, a hardware file, a model, a software profile and a table of prediction errors. What is refused gives one line
-// that begins with the file; what is accepted survives writing and reading.
+// Any bytes as a scenario, a hardware file, a model, a software profile and a table of prediction errors.
+// What is refused gives one line that begins with the file; what is accepted survives writing and reading.
 
 #include <cstddef>
 #include <cstdint>
