@@ -221,6 +221,32 @@ std::string gemm_fit_json(const GemmFit& fit, std::int64_t num_others) {
   return object.dump(2);
 }
 
+std::string link_fit_json(const LinkFit& fit, std::int64_t num_malformed) {
+  Json constants = Json::array(), collectives = Json::array();
+  for (const LinkConstant& constant : fit.constants) {
+    constants.push_back({{"figure", constant.figure},
+                         {"before", constant.before},
+                         {"value", constant.value},
+                         {"rows", constant.num_rows},
+                         {"is_set", constant.is_set},
+                         {"is_at_limit", constant.is_at_limit}});
+  }
+  const auto errors = [](const FitError& fitted, const FitError& held_back) {
+    return Json{{"fitted", fit_error_json(fitted)}, {"held_back", fit_error_json(held_back)}};
+  };
+  for (const CollectiveFitError& one : fit.collectives) {
+    collectives.push_back({{"collective", collective_name(one.kind)},
+                           {"num_ranks", one.num_ranks},
+                           {"num_nodes", one.num_nodes},
+                           {"rows", one.num_rows},
+                           {"error_pct", errors(one.fitted, one.held_back)}});
+  }
+  const Json object = {{"rows", fit.num_rows},       {"left_out", num_malformed},
+                       {"constants", constants},     {"collective_points", fit.points.size()},
+                       {"collectives", collectives}, {"error_pct", errors(fit.fitted, fit.held_back)}};
+  return object.dump(2);
+}
+
 std::string validation_json(const Validation& validation) {
   Json groups = Json::array();
   for (const ValidationGroup& group : validation.groups) {
