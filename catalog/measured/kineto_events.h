@@ -27,6 +27,7 @@ struct KinetoEvents {
     std::int32_t name = 0;               ///< index into names
     std::int32_t communication = kNone;  ///< index into communications
     std::int64_t correlation = kNone;    ///< with a launch
+    std::int64_t external_id = kNone;    ///< of the operation that launched it, where its launch is not there
   };
   struct Launch {
     double start_us = 0;
@@ -39,15 +40,30 @@ struct KinetoEvents {
       kForwardOp,      ///< an operation that autograd will go back through
       kOptimizer,      ///< a method of an optimizer
       kCommunication,  ///< what a collective was asked for with
+      kOperation,      ///< any other operation; only where operations are asked for
     };
     Span span;
     std::int64_t thread = 0;
     Kind kind = Kind::kForwardOp;
     std::int32_t communication = kNone;
+    std::int32_t operation = kNone;  ///< index into operations
+    std::int64_t external_id = kNone;
+  };
+  /// An operation and what it was called with, as far as that was recorded.
+  struct Operation {
+    std::string name;                             ///< "aten::mm"
+    std::vector<std::vector<std::int64_t>> dims;  ///< of each input; empty: no tensor, or a scalar
+    std::vector<std::string> types;               ///< "c10::BFloat16"; none: not recorded
+    std::vector<std::string> values;              ///< of inputs that are no tensors: "True"
+
+    bool operator==(const Operation&) const = default;
   };
   struct Communication {
     std::string collective;
     TracedGroup group;
+    std::int64_t elements_in = 0;  ///< of each rank; 0: not said
+    std::int64_t elements_out = 0;
+    std::string type;  ///< of elements: "BFloat16"
 
     bool operator==(const Communication&) const = default;
   };
@@ -58,6 +74,7 @@ struct KinetoEvents {
   std::map<std::int64_t, Launch> launches;  ///< by correlation
   std::vector<HostSpan> host;
   std::vector<Communication> communications;
+  std::vector<Operation> operations;
   std::vector<Span> steps;  ///< "ProfilerStep#12"
   std::optional<std::int32_t> rank;
   std::optional<std::int32_t> num_ranks;
@@ -67,8 +84,13 @@ struct KinetoEvents {
   std::int64_t num_malformed = 0;
 };
 
+struct KinetoEventsOptions {
+  bool with_operations = false;  ///< what operations were called with, too: many more spans
+};
+
 /// Reads Chrome trace-event JSON as Kineto writes it (pytorch/kineto, libkineto/src/output_json.cpp), event
 /// by event. Errors (kBadInput), one line with `file`: no JSON, cut off, no list of events.
-Result<KinetoEvents> read_kineto_events(std::istream& stream, const std::string& file);
+Result<KinetoEvents> read_kineto_events(std::istream& stream, const std::string& file,
+                                        const KinetoEventsOptions& options = {});
 
 }  // namespace portolan

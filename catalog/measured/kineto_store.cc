@@ -14,6 +14,10 @@ using HostSpan = KinetoEvents::HostSpan;
 
 constexpr std::size_t kLongestName = 4096;
 
+std::int64_t whole(const std::optional<double>& value) {
+  return value && *value >= 0 ? static_cast<std::int64_t>(*value) : std::int64_t{KinetoEvents::kNone};
+}
+
 KinetoEvents::Span span_of(const KinetoEventFields& event) {
   return {*event.start_us, event.duration_us.value_or(0)};
 }
@@ -52,7 +56,8 @@ void KinetoStore::add_work(KinetoEventFields& event) {
                           .name = name_index(event.name),
                           .communication = communication_index(event),
                           .correlation = event.correlation ? static_cast<std::int64_t>(*event.correlation)
-                                                           : std::int64_t{KinetoEvents::kNone}});
+                                                           : std::int64_t{KinetoEvents::kNone},
+                          .external_id = whole(event.external_id)});
 }
 
 void KinetoStore::add_launch(const KinetoEventFields& event) {
@@ -77,9 +82,15 @@ void KinetoStore::add_host(KinetoEventFields& event) {
     host.kind = HostSpan::Kind::kCommunication;
     host.communication = communication_index(event);
   } else if (!event.sequence || event.forward_thread.value_or(0) != 0) {
-    return;
+    host.kind = HostSpan::Kind::kOperation;
   }
-  events_.host.push_back(host);
+  if (options_.with_operations && event.category == "cpu_op" && !event.operation.dims.empty()) {
+    host.operation = operation_index(event);
+    host.external_id = whole(event.external_id);
+  }
+  if (host.kind != HostSpan::Kind::kOperation || host.operation != KinetoEvents::kNone) {
+    events_.host.push_back(host);
+  }
 }
 
 void KinetoStore::add_memory(const KinetoEventFields& event) {
@@ -112,14 +123,29 @@ std::int32_t KinetoStore::communication_index(KinetoEventFields& event) {
   if (own.group.description.empty()) {
     own.group.description = event.group_name;
   }
+  own.elements_in = std::max(whole(event.elements_in), std::int64_t{0});
+  own.elements_out = std::max(whole(event.elements_out), std::int64_t{0});
   // Ranks of a group are looked up by its name where the event does not list them: pg_config may follow.
-  const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}", own.collective, event.group_name, own.group.size,
-                                      own.group.description, fmt::join(own.group.ranks, ","));
+  const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", own.collective, event.group_name,
+                                      own.group.size, own.group.description, fmt::join(own.group.ranks, ","),
+                                      own.elements_in, own.elements_out, own.type);
   const auto [place, is_new] =
       communication_indices_.try_emplace(key, static_cast<std::int32_t>(events_.communications.size()));
   if (is_new) {
     events_.communications.push_back(std::move(own));
     group_names_.push_back(event.group_name);
+  }
+  return place->second;
+}
+
+std::int32_t KinetoStore::operation_index(KinetoEventFields& event) {
+  KinetoEvents::Operation& own = event.operation;
+  own.name = event.name.substr(0, kLongestName);
+  const std::string key = fmt::format("{}\n{}\n{}\n{}", own.name, own.dims, own.types, own.values);
+  const auto [place, is_new] =
+      operation_indices_.try_emplace(key, static_cast<std::int32_t>(events_.operations.size()));
+  if (is_new) {
+    events_.operations.push_back(std::move(own));
   }
   return place->second;
 }

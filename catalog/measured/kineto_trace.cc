@@ -62,20 +62,11 @@ class TraceReader {
     }
   }
 
-  const KinetoEvents::Communication* communication_of(std::size_t i) const {
-    const std::int32_t own = events_.work[i].communication;
-    const std::int32_t index = own != KinetoEvents::kNone ? own : contexts_[i].communication;
-    return index == KinetoEvents::kNone ? nullptr : &events_.communications[static_cast<std::size_t>(index)];
+  const KinetoEvents::Communication* asked_of(std::size_t i) const {
+    return communication_of(events_, contexts_[i], i);
   }
-
   TimeKind kind_of(std::size_t i) const {
-    const TimeKind by_name = kind_of_name_[static_cast<std::size_t>(events_.work[i].name)];
-    // An all-to-all is sends and receives by its kernel's name.
-    const KinetoEvents::Communication* asked = communication_of(i);
-    const bool is_nccl = is_communication(by_name) || by_name == TimeKind::kUnknown;
-    const TimeKind by_call =
-        asked != nullptr && is_nccl ? time_kind_of_collective(asked->collective) : TimeKind::kUnknown;
-    return by_call != TimeKind::kUnknown ? by_call : by_name;
+    return kind_of_work(kind_of_name_[static_cast<std::size_t>(events_.work[i].name)], asked_of(i));
   }
   bool is_compute(std::size_t i) const {
     const TimeKind kind = kind_of(i);
@@ -139,7 +130,7 @@ class TraceReader {
   }
 
   std::int32_t group_of(std::size_t i, TimeKind kind) {
-    const KinetoEvents::Communication* asked = is_communication(kind) ? communication_of(i) : nullptr;
+    const KinetoEvents::Communication* asked = is_communication(kind) ? asked_of(i) : nullptr;
     if (asked == nullptr) {
       return TracedKind::kNone;
     }
