@@ -20,8 +20,9 @@
 #include "catalog/measured/training_rows.h"
 #include "catalog/software_yaml.h"
 #include "cli/calibrate_links.h"
+#include "cli/calibrate_trace.h"
 #include "cli/evaluation.h"
-#include "cli/json_output.h"
+#include "cli/fit_json.h"
 #include "report/fit_report.h"
 #include "study/attention_fit.h"
 #include "study/checkpoint_fit.h"
@@ -141,17 +142,21 @@ Result<void> from_steps(const Session& session, const CalibrateFromArguments& ar
   return {};
 }
 
-/// Reads the one file of a table.
-Result<void> from_table(const Session& session, const CalibrateFromArguments& arguments) {
+/// A file of the kinds that hold one device's or one framework's measurements.
+Result<void> from_one_file(const Session& session, const CalibrateFromArguments& arguments) {
   if (arguments.files.size() > 1) {
     return bad_input(
         fmt::format("--from {}: {} files (allowed: one)", arguments.kind, arguments.files.size()));
   }
-  PORTOLAN_TRY(const std::string text, read_file(arguments.files.front()));
   if (arguments.kind == "step-csv") {
+    PORTOLAN_TRY(const std::string text, read_file(arguments.files.front()));
     return from_steps(session, arguments, text);
   }
   PORTOLAN_TRY(Hardware hardware, base_hardware(session, arguments.hardware));
+  if (arguments.kind == "kineto") {
+    return calibrate_from_trace(session, arguments, std::move(hardware));
+  }
+  PORTOLAN_TRY(const std::string text, read_file(arguments.files.front()));
   return arguments.kind == "gemm-csv" ? from_gemms(session, arguments, std::move(hardware), text)
                                       : from_attention(session, arguments, std::move(hardware), text);
 }
@@ -159,7 +164,8 @@ Result<void> from_table(const Session& session, const CalibrateFromArguments& ar
 }  // namespace
 
 Result<void> calibrate_from(const Session& session, const CalibrateFromArguments& arguments) {
-  constexpr std::array<std::string_view, 4> kKinds = {"attention-csv", "gemm-csv", "nccl-tests", "step-csv"};
+  constexpr std::array<std::string_view, 5> kKinds = {"attention-csv", "gemm-csv", "kineto", "nccl-tests",
+                                                      "step-csv"};
   if (std::find(kKinds.begin(), kKinds.end(), arguments.kind) == kKinds.end()) {
     return bad_input(
         fmt::format("--from: \"{}\" is not known (allowed: {})", arguments.kind, fmt::join(kKinds, ", ")));
@@ -169,7 +175,7 @@ Result<void> calibrate_from(const Session& session, const CalibrateFromArguments
     PORTOLAN_TRY(Hardware hardware, base_hardware(session, arguments.hardware));
     PORTOLAN_CHECK_OK(calibrate_from_nccl_tests(session, arguments, std::move(hardware)));
   } else {
-    PORTOLAN_CHECK_OK(from_table(session, arguments));
+    PORTOLAN_CHECK_OK(from_one_file(session, arguments));
   }
   if (!session.json()) {
     session.print(

@@ -13,7 +13,7 @@
 #include "catalog/hardware_yaml.h"
 #include "catalog/measured/nccl_tests.h"
 #include "catalog/measured/text_stream.h"
-#include "cli/json_output.h"
+#include "cli/fit_json.h"
 #include "report/link_report.h"
 #include "study/link_fit.h"
 
