@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "catalog/hardware_yaml.h"
+#include "catalog/measured/kineto_events.h"
 #include "catalog/measured/text_stream.h"
 #include "catalog/measured/traced_rows.h"
 #include "cli/fit_json.h"
@@ -17,9 +18,9 @@ namespace portolan {
 
 namespace {
 
-Result<KinetoEvents> read_events(const std::string& file) {
+Result<TraceEvents> read_events(const std::string& file) {
   PORTOLAN_TRY(const std::unique_ptr<TextStream> stream, TextStream::open(file));
-  Result<KinetoEvents> events = read_kineto_operations(*stream, file);
+  Result<TraceEvents> events = read_kineto_operations(*stream, file);
   PORTOLAN_CHECK_OK(stream->check());
   return events;
 }
@@ -29,7 +30,7 @@ Result<KinetoEvents> read_events(const std::string& file) {
 Result<void> calibrate_from_trace(const Session& session, const CalibrateFromArguments& arguments,
                                   Hardware hardware) {
   const std::string& file = arguments.files.front();
-  PORTOLAN_TRY(const KinetoEvents events, read_events(file));
+  PORTOLAN_TRY(const TraceEvents events, read_events(file));
   const TracedRows rows = traced_rows(events);
   const Result<TraceFit> fit = fit_trace(rows, hardware, arguments.multiprocessors);
   if (!fit) {

@@ -8,7 +8,7 @@
 #include "base/parse_quantity.h"
 #include "catalog/document/json_parser.h"
 #include "catalog/document/node.h"
-#include "catalog/measured/kineto_store.h"
+#include "catalog/measured/trace_event_store.h"
 
 namespace portolan {
 
@@ -41,7 +41,7 @@ class KinetoParser {
  public:
   using json = nlohmann::json;
 
-  KinetoParser(KinetoEvents& events, const KinetoEventsOptions& options)
+  KinetoParser(TraceEvents& events, const TraceEventsOptions& options)
       : events_(events), store_(events, options), with_operations_(options.with_operations) {}
 
   bool null() { return true; }
@@ -253,10 +253,10 @@ class KinetoParser {
     }
   }
 
-  KinetoEvents& events_;
-  KinetoStore store_;
+  TraceEvents& events_;
+  TraceEventStore store_;
   bool with_operations_;
-  KinetoEventFields event_;
+  TraceEventFields event_;
   int depth_ = 0;
   bool is_list_ = false;
   bool has_events_ = false;
@@ -270,9 +270,9 @@ class KinetoParser {
 
 }  // namespace
 
-Result<KinetoEvents> read_kineto_events(std::istream& stream, const std::string& file,
-                                        const KinetoEventsOptions& options) {
-  KinetoEvents events;
+Result<TraceEvents> read_kineto_events(std::istream& stream, const std::string& file,
+                                       const TraceEventsOptions& options) {
+  TraceEvents events;
   KinetoParser parser(events, options);
   try {
     if (!nlohmann::json::sax_parse(stream, &parser)) {
@@ -288,6 +288,22 @@ Result<KinetoEvents> read_kineto_events(std::istream& stream, const std::string&
         fmt::format("{}: has no traceEvents (allowed: a trace of torch.profiler)", printable(file)));
   }
   parser.finish();
+  return events;
+}
+
+Result<TraceEvents> read_kineto_operations(std::istream& stream, const std::string& file) {
+  PORTOLAN_TRY(TraceEvents events, read_kineto_events(stream, file, {.with_operations = true}));
+  if (events.work.empty()) {
+    return bad_input(fmt::format(
+        "{}: has no kernels (needed: a trace with ProfilerActivity.CUDA, of events with cat \"kernel\")",
+        printable(file)));
+  }
+  if (events.operations.empty()) {
+    return bad_input(
+        fmt::format("{}: no operation has its sizes (needed: \"Input Dims\", as torch.profiler records with "
+                    "record_shapes=True)",
+                    printable(file)));
+  }
   return events;
 }
 

@@ -54,7 +54,7 @@ std::vector<std::int32_t> whole_group(const TracedGroup& group, std::optional<st
 }  // namespace
 
 std::variant<CollectiveAsked, const char*> traced_collective(TimeKind kind,
-                                                             const KinetoEvents::Communication* asked,
+                                                             const TraceEvents::Communication* asked,
                                                              std::optional<std::int32_t> num_ranks) {
   const std::optional<CollectiveKind> collective = collective_of(kind);
   if (!collective) {

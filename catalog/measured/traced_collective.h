@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/quantity.h"
-#include "catalog/measured/kineto_events.h"
+#include "catalog/measured/trace_events.h"
 #include "plan/collective.h"
 #include "plan/time_kind.h"
 
@@ -23,7 +23,7 @@ struct CollectiveAsked {
 /// Ranks", "Group size"; `asked`, or null), or why that cannot be told. Lists of ranks that were shortened
 /// are filled in where ranks are at equal distances; without a list a group of all `num_ranks` is known.
 std::variant<CollectiveAsked, const char*> traced_collective(TimeKind kind,
-                                                             const KinetoEvents::Communication* asked,
+                                                             const TraceEvents::Communication* asked,
                                                              std::optional<std::int32_t> num_ranks);
 
 }  // namespace portolan

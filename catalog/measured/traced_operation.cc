@@ -10,7 +10,7 @@ namespace portolan {
 namespace {
 
 using Dims = std::vector<std::int64_t>;
-using Operation = KinetoEvents::Operation;
+using Operation = TraceEvents::Operation;
 
 /// Products of sizes beyond it are none.
 constexpr std::int64_t kMostElements = std::int64_t{1} << 45;

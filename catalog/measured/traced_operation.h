@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "catalog/measured/kineto_events.h"
+#include "catalog/measured/trace_events.h"
 #include "model/kernel.h"
 #include "topology/hardware.h"
 
@@ -22,7 +22,7 @@ struct OperationProduct {
 };
 /// aten::mm, addmm, bmm, baddbmm, linear, _scaled_mm, Transformer Engine's _Linear; nothing of others, or
 /// without sizes that fit.
-std::optional<OperationProduct> product_of(const KinetoEvents::Operation& operation);
+std::optional<OperationProduct> product_of(const TraceEvents::Operation& operation);
 
 /// Attention in one kernel, queries and keys of one length.
 struct OperationAttention {
@@ -37,7 +37,7 @@ struct OperationAttentionPass {
 };
 /// PyTorch's flash attention and that of the package flash-attn; nothing of others, of packed sequences, or
 /// where causal or not was not recorded ("Concrete Inputs").
-std::optional<OperationAttentionPass> attention_of(const KinetoEvents::Operation& operation);
+std::optional<OperationAttentionPass> attention_of(const TraceEvents::Operation& operation);
 /// Whether the operation is attention of one of these, sizes or not.
 bool is_flash_operation(std::string_view name);
 
@@ -49,7 +49,7 @@ struct OperationPass {
   std::int64_t masks = 0;     ///< read or written, of a byte for each element
   bool forward_only = false;  ///< in backward it is something else
 };
-std::optional<OperationPass> pass_of(const KinetoEvents::Operation& operation);
+std::optional<OperationPass> pass_of(const TraceEvents::Operation& operation);
 
 /// "c10::BFloat16" (Input type) or "BFloat16" (of a collective); nothing of integers and wider types.
 std::optional<Precision> precision_of_type(std::string_view type);

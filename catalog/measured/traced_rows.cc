@@ -1,7 +1,5 @@
 #include "catalog/measured/traced_rows.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -11,7 +9,7 @@
 
 #include "catalog/document/node.h"
 #include "catalog/measured/kernel_rules.h"
-#include "catalog/measured/kineto_launch.h"
+#include "catalog/measured/launch_context.h"
 #include "catalog/measured/traced_collective.h"
 #include "catalog/measured/traced_operation.h"
 
@@ -32,13 +30,13 @@ Seconds median_of(std::vector<double> times_s) {
 
 /// The kernels that one call of an operation launched.
 struct Call {
-  const KinetoEvents::Operation* operation = nullptr;
+  const TraceEvents::Operation* operation = nullptr;
   bool is_backward = false;
-  std::vector<std::size_t> work;  ///< indices into KinetoEvents::work
+  std::vector<std::size_t> work;  ///< indices into TraceEvents::work
 };
 
 /// Of its factors. PyTorch calls tf32 float: the kernel's name tells.
-std::optional<Precision> precision_of(const KinetoEvents::Operation& operation, const std::string& kernel) {
+std::optional<Precision> precision_of(const TraceEvents::Operation& operation, const std::string& kernel) {
   const std::optional<Precision> named = precision_in_name(kernel);
   if (operation.types.empty()) {
     return named;
@@ -50,7 +48,7 @@ std::optional<Precision> precision_of(const KinetoEvents::Operation& operation, 
 /// Sorts a trace's kernels into rows.
 class RowCollector {
  public:
-  explicit RowCollector(const KinetoEvents& events) : events_(events), contexts_(launch_contexts(events)) {
+  explicit RowCollector(const TraceEvents& events) : events_(events), contexts_(launch_contexts(events)) {
     std::vector<TimeKind> by_name;
     for (const std::string& name : events.names) {
       by_name.push_back(time_kind_of_kernel(name));
@@ -100,7 +98,7 @@ class RowCollector {
         add_communication(i);
         continue;
       }
-      if (contexts_[i].operation_span == KinetoEvents::kNone) {
+      if (contexts_[i].operation_span == TraceEvents::kNone) {
         reasons_[i] = "no operation with its sizes launched it";
         continue;
       }
@@ -309,14 +307,14 @@ class RowCollector {
   }
   std::string what_launched(std::size_t work) const {
     const std::int32_t span = contexts_[work].operation_span;
-    if (span == KinetoEvents::kNone || is_communication(kinds_[work])) {
+    if (span == TraceEvents::kNone || is_communication(kinds_[work])) {
       return name_of(work);
     }
     const std::int32_t operation = events_.host[static_cast<std::size_t>(span)].operation;
     return events_.operations[static_cast<std::size_t>(operation)].name;
   }
 
-  const KinetoEvents& events_;
+  const TraceEvents& events_;
   std::vector<LaunchContext> contexts_;
   std::vector<TimeKind> kinds_;
   std::vector<const char*> reasons_;  ///< why nothing is used; null: it is
@@ -329,22 +327,6 @@ class RowCollector {
 
 }  // namespace
 
-TracedRows traced_rows(const KinetoEvents& events) { return RowCollector(events).collect(); }
-
-Result<KinetoEvents> read_kineto_operations(std::istream& stream, const std::string& file) {
-  PORTOLAN_TRY(KinetoEvents events, read_kineto_events(stream, file, {.with_operations = true}));
-  if (events.work.empty()) {
-    return bad_input(fmt::format(
-        "{}: has no kernels (needed: a trace with ProfilerActivity.CUDA, of events with cat \"kernel\")",
-        printable(file)));
-  }
-  if (events.operations.empty()) {
-    return bad_input(
-        fmt::format("{}: no operation has its sizes (needed: \"Input Dims\", as torch.profiler records with "
-                    "record_shapes=True)",
-                    printable(file)));
-  }
-  return events;
-}
+TracedRows traced_rows(const TraceEvents& events) { return RowCollector(events).collect(); }
 
 }  // namespace portolan

@@ -5,10 +5,9 @@
 #include <vector>
 
 #include "base/quantity.h"
-#include "base/result.h"
 #include "catalog/measured/attention_rows.h"
 #include "catalog/measured/gemm_rows.h"
-#include "catalog/measured/kineto_events.h"
+#include "catalog/measured/trace_events.h"
 #include "model/kernel.h"
 #include "plan/collective.h"
 #include "plan/time_kind.h"
@@ -60,14 +59,10 @@ struct TracedRows {
   std::int64_t num_launches = 0;
 };
 
-/// Joins kernels to the operations that launched them (kineto_launch.h). Products below 1 GFLOP are left out,
-/// for their time is that of a launch, and so are passes below 1 MiB, sends and receives, which wait for
+/// Joins kernels to the operations that launched them (launch_context.h). Products below 1 GFLOP are left
+/// out, for their time is that of a launch, and so are passes below 1 MiB, sends and receives, which wait for
 /// their peers, and what the reasons say. `rank_count`: of a run whose groups list no ranks, only that of all
 /// ranks has a place.
-TracedRows traced_rows(const KinetoEvents& events);
-
-/// The trace of torch.profiler, recorded with record_shapes=True. Errors (kBadInput), one line: those of
-/// read_kineto_events(), no kernels, no operation with its sizes.
-Result<KinetoEvents> read_kineto_operations(std::istream& stream, const std::string& file);
+TracedRows traced_rows(const TraceEvents& events);
 
 }  // namespace portolan

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string>
 
+#include "catalog/measured/kineto_events.h"
 #include "catalog/measured/kineto_trace.h"
 #include "catalog/measured/traced_rows.h"
 

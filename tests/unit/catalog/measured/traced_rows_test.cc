@@ -6,6 +6,7 @@
 
 #include <sstream>
 
+#include "catalog/measured/kineto_events.h"
 #include "catalog/measured/traced_operation.h"
 #include "tests/unit/catalog/measured/shaped_trace.h"
 
@@ -47,7 +48,7 @@ TEST(TracedOperation, ProductsFollowTheSchemas) {
 }
 
 TEST(TracedOperation, AttentionKnowsWhereItsInputsAre) {
-  const KinetoEvents::Operation forward{
+  const TraceEvents::Operation forward{
       .name = "aten::_flash_attention_forward",
       .dims = {{2, 1024, 16, 64}, {2, 1024, 16, 64}, {2, 1024, 16, 64}},
       .types = {},
@@ -56,15 +57,15 @@ TEST(TracedOperation, AttentionKnowsWhereItsInputsAre) {
   ASSERT_TRUE(attention_of(forward));
   EXPECT_EQ(attention_of(forward)->attention, attention);
   EXPECT_FALSE(attention_of(forward)->is_backward);
-  KinetoEvents::Operation heads_first = forward;
+  TraceEvents::Operation heads_first = forward;
   heads_first.name = "aten::_scaled_dot_product_flash_attention";
   heads_first.dims = {{2, 16, 1024, 64}, {2, 4, 1024, 64}, {2, 4, 1024, 64}};
   heads_first.values = {"", "", "", "0.", "True"};
   EXPECT_EQ(attention_of(heads_first)->attention, attention);
-  KinetoEvents::Operation unsaid = forward;
+  TraceEvents::Operation unsaid = forward;
   unsaid.values.clear();
   EXPECT_FALSE(attention_of(unsaid));
-  KinetoEvents::Operation packed = forward;
+  TraceEvents::Operation packed = forward;
   packed.dims[0] = {2048, 16, 64};
   EXPECT_FALSE(attention_of(packed));
 }

@@ -1,4 +1,4 @@
-#include "catalog/measured/kineto_launch.h"
+#include "catalog/measured/launch_context.h"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@ namespace portolan {
 
 namespace {
 
-using HostSpan = KinetoEvents::HostSpan;
+using HostSpan = TraceEvents::HostSpan;
 
 struct ThreadLaunch {
   double time_us = 0;
@@ -21,7 +21,7 @@ void read_stack(const std::vector<const HostSpan*>& stack, const HostSpan* first
   bool within_forward_op = false;
   bool past_node = false;
   for (auto span = stack.rbegin(); span != stack.rend(); ++span) {
-    if ((*span)->operation != KinetoEvents::kNone && context.operation_span == KinetoEvents::kNone) {
+    if ((*span)->operation != TraceEvents::kNone && context.operation_span == TraceEvents::kNone) {
       context.operation_span = static_cast<std::int32_t>(*span - first);
     }
     switch ((*span)->kind) {
@@ -39,7 +39,7 @@ void read_stack(const std::vector<const HostSpan*>& stack, const HostSpan* first
         context.in_optimizer = true;
         break;
       case HostSpan::Kind::kCommunication:
-        if (context.communication == KinetoEvents::kNone) {
+        if (context.communication == TraceEvents::kNone) {
           context.communication = (*span)->communication;
         }
         break;
@@ -74,10 +74,10 @@ void walk_thread(std::vector<const HostSpan*>& spans, const HostSpan* first,
 }
 
 /// Operations by what kernels call them whose launch is not in the trace.
-std::map<std::int64_t, std::size_t> spans_by_external_id(const KinetoEvents& events) {
+std::map<std::int64_t, std::size_t> spans_by_external_id(const TraceEvents& events) {
   std::map<std::int64_t, std::size_t> spans;
   for (std::size_t i = 0; i < events.host.size(); ++i) {
-    if (events.host[i].external_id != KinetoEvents::kNone) {
+    if (events.host[i].external_id != TraceEvents::kNone) {
       spans.try_emplace(events.host[i].external_id, i);
     }
   }
@@ -86,7 +86,7 @@ std::map<std::int64_t, std::size_t> spans_by_external_id(const KinetoEvents& eve
 
 }  // namespace
 
-std::vector<LaunchContext> launch_contexts(const KinetoEvents& events) {
+std::vector<LaunchContext> launch_contexts(const TraceEvents& events) {
   std::vector<LaunchContext> contexts(events.work.size());
   std::vector<ThreadLaunch> launches;
   const std::map<std::int64_t, std::size_t> by_external_id = spans_by_external_id(events);
@@ -122,14 +122,14 @@ std::vector<LaunchContext> launch_contexts(const KinetoEvents& events) {
   return contexts;
 }
 
-const KinetoEvents::Communication* communication_of(const KinetoEvents& events, const LaunchContext& context,
-                                                    std::size_t work) {
+const TraceEvents::Communication* communication_of(const TraceEvents& events, const LaunchContext& context,
+                                                   std::size_t work) {
   const std::int32_t own = events.work[work].communication;
-  const std::int32_t index = own != KinetoEvents::kNone ? own : context.communication;
-  return index == KinetoEvents::kNone ? nullptr : &events.communications[static_cast<std::size_t>(index)];
+  const std::int32_t index = own != TraceEvents::kNone ? own : context.communication;
+  return index == TraceEvents::kNone ? nullptr : &events.communications[static_cast<std::size_t>(index)];
 }
 
-TimeKind kind_of_work(TimeKind by_name, const KinetoEvents::Communication* asked) {
+TimeKind kind_of_work(TimeKind by_name, const TraceEvents::Communication* asked) {
   const bool is_nccl = is_communication(by_name) || by_name == TimeKind::kUnknown;
   const TimeKind by_call =
       asked != nullptr && is_nccl ? time_kind_of_collective(asked->collective) : TimeKind::kUnknown;

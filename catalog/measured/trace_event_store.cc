@@ -1,4 +1,4 @@
-#include "catalog/measured/kineto_store.h"
+#include "catalog/measured/trace_event_store.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,22 +9,22 @@ namespace portolan {
 
 namespace {
 
-using Communication = KinetoEvents::Communication;
-using HostSpan = KinetoEvents::HostSpan;
+using Communication = TraceEvents::Communication;
+using HostSpan = TraceEvents::HostSpan;
 
 constexpr std::size_t kLongestName = 4096;
 
 std::int64_t whole(const std::optional<double>& value) {
-  return value && *value >= 0 ? static_cast<std::int64_t>(*value) : std::int64_t{KinetoEvents::kNone};
+  return value && *value >= 0 ? static_cast<std::int64_t>(*value) : std::int64_t{TraceEvents::kNone};
 }
 
-KinetoEvents::Span span_of(const KinetoEventFields& event) {
+TraceEvents::Span span_of(const TraceEventFields& event) {
   return {*event.start_us, event.duration_us.value_or(0)};
 }
 
 }  // namespace
 
-void KinetoStore::add(KinetoEventFields& event) {
+void TraceEventStore::add(TraceEventFields& event) {
   if (event.name == "[memory]") {
     add_memory(event);
   }
@@ -51,24 +51,24 @@ void KinetoStore::add(KinetoEventFields& event) {
   }
 }
 
-void KinetoStore::add_work(KinetoEventFields& event) {
+void TraceEventStore::add_work(TraceEventFields& event) {
   events_.work.push_back({.span = span_of(event),
                           .name = name_index(event.name),
                           .communication = communication_index(event),
                           .correlation = event.correlation ? static_cast<std::int64_t>(*event.correlation)
-                                                           : std::int64_t{KinetoEvents::kNone},
+                                                           : std::int64_t{TraceEvents::kNone},
                           .external_id = whole(event.external_id)});
 }
 
-void KinetoStore::add_launch(const KinetoEventFields& event) {
+void TraceEventStore::add_launch(const TraceEventFields& event) {
   if (event.correlation) {
     events_.launches.insert_or_assign(
         static_cast<std::int64_t>(*event.correlation),
-        KinetoEvents::Launch{*event.start_us, static_cast<std::int64_t>(event.thread.value_or(0))});
+        TraceEvents::Launch{*event.start_us, static_cast<std::int64_t>(event.thread.value_or(0))});
   }
 }
 
-void KinetoStore::add_host(KinetoEventFields& event) {
+void TraceEventStore::add_host(TraceEventFields& event) {
   if (event.name.starts_with("ProfilerStep#")) {
     events_.steps.push_back(span_of(event));
     return;
@@ -88,12 +88,12 @@ void KinetoStore::add_host(KinetoEventFields& event) {
     host.operation = operation_index(event);
     host.external_id = whole(event.external_id);
   }
-  if (host.kind != HostSpan::Kind::kOperation || host.operation != KinetoEvents::kNone) {
+  if (host.kind != HostSpan::Kind::kOperation || host.operation != TraceEvents::kNone) {
     events_.host.push_back(host);
   }
 }
 
-void KinetoStore::add_memory(const KinetoEventFields& event) {
+void TraceEventStore::add_memory(const TraceEventFields& event) {
   constexpr double kOfCuda = 1;
   const auto raise = [](std::optional<Bytes>& most, const std::optional<double>& value) {
     if (value && *value >= 0 && *value < 0x1p50) {
@@ -106,7 +106,7 @@ void KinetoStore::add_memory(const KinetoEventFields& event) {
   }
 }
 
-std::int32_t KinetoStore::name_index(const std::string& name) {
+std::int32_t TraceEventStore::name_index(const std::string& name) {
   const auto [place, is_new] = name_indices_.try_emplace(name.substr(0, kLongestName),
                                                          static_cast<std::int32_t>(events_.names.size()));
   if (is_new) {
@@ -115,10 +115,10 @@ std::int32_t KinetoStore::name_index(const std::string& name) {
   return place->second;
 }
 
-std::int32_t KinetoStore::communication_index(KinetoEventFields& event) {
+std::int32_t TraceEventStore::communication_index(TraceEventFields& event) {
   Communication& own = event.communication;
   if (own.collective.empty() && own.group.size == 0 && own.group.ranks.empty() && event.group_name.empty()) {
-    return KinetoEvents::kNone;
+    return TraceEvents::kNone;
   }
   if (own.group.description.empty()) {
     own.group.description = event.group_name;
@@ -138,8 +138,8 @@ std::int32_t KinetoStore::communication_index(KinetoEventFields& event) {
   return place->second;
 }
 
-std::int32_t KinetoStore::operation_index(KinetoEventFields& event) {
-  KinetoEvents::Operation& own = event.operation;
+std::int32_t TraceEventStore::operation_index(TraceEventFields& event) {
+  TraceEvents::Operation& own = event.operation;
   own.name = event.name.substr(0, kLongestName);
   const std::string key = fmt::format("{}\n{}\n{}\n{}", own.name, own.dims, own.types, own.values);
   const auto [place, is_new] =
@@ -150,7 +150,7 @@ std::int32_t KinetoStore::operation_index(KinetoEventFields& event) {
   return place->second;
 }
 
-void KinetoStore::finish() {
+void TraceEventStore::finish() {
   for (std::size_t i = 0; i < events_.communications.size(); ++i) {
     TracedGroup& group = events_.communications[i].group;
     const auto listed = events_.ranks_of_group.find(group_names_[i]);
