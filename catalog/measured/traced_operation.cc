@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -122,7 +123,33 @@ bool is_flash_operation(std::string_view name) {
                      [&](const FlashSchema& schema) { return schema.name == name; });
 }
 
-std::optional<OperationAttentionPass> attention_of(const Operation& operation) {
+std::optional<bool> causal_in_name(std::string_view kernel) {
+  std::size_t at = std::string_view::npos;
+  for (const std::string_view name : {"flash_fwd_kernel<", "flash_bwd_dq_dk_dv_loop_seqk_parallel_kernel<"}) {
+    const std::size_t found = kernel.find(name);
+    at = found == std::string_view::npos ? at : found + name.size();
+  }
+  if (at == std::string_view::npos) {
+    return std::nullopt;
+  }
+  int depth = 0, argument = 0;
+  std::string causal;
+  for (; at < kernel.size() && argument <= 2 && depth >= 0; ++at) {
+    const char c = kernel[at];
+    depth += c == '<' ? 1 : c == '>' ? -1 : 0;
+    if (c == ',' && depth == 0) {
+      ++argument;
+    } else if (argument == 2 && c != ' ' && depth == 0) {
+      causal += c;
+    }
+  }
+  const bool is_true = causal == "(bool)1" || causal == "true" || causal == "1";
+  const bool is_false = causal == "(bool)0" || causal == "false" || causal == "0";
+  return is_true || is_false ? std::optional(is_true) : std::nullopt;
+}
+
+std::optional<OperationAttentionPass> attention_of(const Operation& operation,
+                                                   std::optional<bool> causal_by_kernel) {
   const auto schema = std::find_if(kFlashSchemas.begin(), kFlashSchemas.end(),
                                    [&](const FlashSchema& one) { return one.name == operation.name; });
   if (schema == kFlashSchemas.end()) {
@@ -130,10 +157,12 @@ std::optional<OperationAttentionPass> attention_of(const Operation& operation) {
   }
   const Dims& query = input(operation, schema->query);
   const Dims& key = input(operation, schema->query + 1);
-  const std::string_view causal =
+  const std::string_view value =
       schema->causal < operation.values.size() ? std::string_view(operation.values[schema->causal]) : "";
-  if (query.size() != 4 || key.size() != 4 || elements_of(query) == 0 || elements_of(key) == 0 ||
-      (causal != "True" && causal != "False")) {
+  const std::optional<bool> causal = value == "True"    ? std::optional(true)
+                                     : value == "False" ? std::optional(false)
+                                                        : causal_by_kernel;
+  if (query.size() != 4 || key.size() != 4 || elements_of(query) == 0 || elements_of(key) == 0 || !causal) {
     return std::nullopt;
   }
   const std::size_t tokens = schema->heads_first ? 2 : 1, heads = schema->heads_first ? 1 : 2;
@@ -144,7 +173,7 @@ std::optional<OperationAttentionPass> attention_of(const Operation& operation) {
                                               .heads = query[heads],
                                               .sequence = query[tokens],
                                               .head_dim = query[3],
-                                              .causal = causal == "True"},
+                                              .causal = *causal},
                                 .is_backward = schema->is_backward};
 }
 

@@ -36,8 +36,13 @@ struct OperationAttentionPass {
   bool is_backward = false;
 };
 /// PyTorch's flash attention and that of the package flash-attn; nothing of others, of packed sequences, or
-/// where causal or not was not recorded ("Concrete Inputs").
-std::optional<OperationAttentionPass> attention_of(const TraceEvents::Operation& operation);
+/// where neither the operation ("Concrete Inputs") nor its kernel says whether it is causal.
+std::optional<OperationAttentionPass> attention_of(const TraceEvents::Operation& operation,
+                                                   std::optional<bool> causal_by_kernel = std::nullopt);
+/// The third template argument of FlashAttention-2's kernels (flash-attention,
+/// csrc/flash_attn/src/flash_fwd_kernel.h): "flash_fwd_kernel<Flash_fwd_kernel_traits<...>, (bool)0, (bool)1,
+/// ...>". Nothing of others.
+std::optional<bool> causal_in_name(std::string_view kernel);
 /// Whether the operation is attention of one of these, sizes or not.
 bool is_flash_operation(std::string_view name);
 

@@ -118,7 +118,8 @@ class RowCollector {
   void add(const Call& call) {
     if (const std::optional<OperationProduct> product = product_of(*call.operation)) {
       add_product(call, *product);
-    } else if (const std::optional<OperationAttentionPass> pass = attention_of(*call.operation)) {
+    } else if (const std::optional<OperationAttentionPass> pass =
+                   attention_of(*call.operation, causal_by_kernels(call))) {
       Samples& samples = (pass->is_backward ? flash_backward_ : flash_forward_)[pass->attention];
       samples.add(call.work, time_s(call.work));
     } else if (is_flash_operation(call.operation->name)) {
@@ -128,6 +129,14 @@ class RowCollector {
     } else {
       leave_out(call.work, "of no kind that is fitted");
     }
+  }
+
+  std::optional<bool> causal_by_kernels(const Call& call) const {
+    std::optional<bool> causal;
+    for (const std::size_t i : call.work) {
+      causal = causal ? causal : causal_in_name(name_of(i));
+    }
+    return causal;
   }
 
   /// Of a product's call, the kernels that multiply.
@@ -284,6 +293,7 @@ class RowCollector {
       share.kind = kinds_[i];
       share.time += time;
       share.used += reasons_[i] == nullptr ? time : Seconds(0);
+      share.num_used += reasons_[i] == nullptr ? 1 : 0;
       if (reasons_[i] != nullptr) {
         TracedLeftOut& one = left_out[{what_launched(i), reasons_[i]}];
         ++one.launches;
@@ -328,5 +338,19 @@ class RowCollector {
 }  // namespace
 
 TracedRows traced_rows(const TraceEvents& events) { return RowCollector(events).collect(); }
+
+void TracedRows::leave_out(TimeKind kind, const std::string& reason) {
+  for (TracedShare& share : shares) {
+    if (share.kind == kind && share.num_used > 0) {
+      const TracedLeftOut one{std::string(time_kind_name(kind)), reason, share.num_used, share.used};
+      left_out.insert(std::upper_bound(left_out.begin(), left_out.end(), one,
+                                       [](const auto& a, const auto& b) { return a.time > b.time; }),
+                      one);
+      used -= share.used;
+      share.used = Seconds(0);
+      share.num_used = 0;
+    }
+  }
+}
 
 }  // namespace portolan

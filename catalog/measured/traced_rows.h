@@ -42,7 +42,8 @@ struct TracedLeftOut {
 struct TracedShare {
   TimeKind kind = TimeKind::kUnknown;
   Seconds time;
-  Seconds used;  ///< of those that rows below are from
+  Seconds used;  ///< of those that rows are from
+  std::int64_t num_used = 0;
 };
 
 /// What a trace measures of a device: one row for each operation with its sizes.
@@ -57,6 +58,9 @@ struct TracedRows {
   Seconds time;                         ///< of all kernels
   Seconds used;
   std::int64_t num_launches = 0;
+
+  /// What a row's user cannot use after all: `used` kernels of the kind become left out.
+  void leave_out(TimeKind kind, const std::string& reason);
 };
 
 /// Joins kernels to the operations that launched them (launch_context.h). Products below 1 GFLOP are left

@@ -37,12 +37,27 @@ struct ShapedTrace {
 /// As torch.profiler exports it with record_shapes=True.
 std::string kineto_text(const ShapedTrace& trace);
 
+struct NsysSchema {
+  bool has_processes = true;   ///< kernels say whose they are (globalPid)
+  bool has_payloads = true;    ///< of NCCL's ranges
+  bool text_in_table = false;  ///< ranges have their text themselves, rather than an id into StringIds
+};
+/// Writes a database as `nsys export --type sqlite` does of a run within emit_nvtx(record_shapes=True). Types
+/// of inputs and values of others are not in it.
+void write_nsys_database(const ShapedTrace& trace, const std::string& path, const NsysSchema& schema = {});
+/// The same by any statements.
+void write_database(const std::string& statements, const std::string& path);
+
 /// Kernels as cuBLAS and flash-attention name them.
 inline const std::string kGemmKernel = "ampere_bf16_s16816gemm_bf16_128x256_ldg8_f2f_stages_64x3_tn";
 inline const std::string kFlashForward =
-    "void pytorch_flash::flash_fwd_kernel<Flash_fwd_kernel_traits<128>>(Params)";
+    "void pytorch_flash::flash_fwd_kernel<pytorch_flash::Flash_fwd_kernel_traits<128, 64, 64, 4, 0, 0, "
+    "cutlass::bfloat16_t>, 0, 1, 0, 0, 1, 1, 0>(pytorch_flash::Flash_fwd_params)";
 inline const std::string kFlashBackward =
-    "void pytorch_flash::flash_bwd_dq_dk_dv_loop_seqk_parallel_kernel<Flash_bwd_kernel_traits<128>>(Params)";
+    "void "
+    "pytorch_flash::flash_bwd_dq_dk_dv_loop_seqk_parallel_kernel<pytorch_flash::Flash_bwd_kernel_traits<128, "
+    "64, "
+    "cutlass::bfloat16_t>, (bool)0, (bool)1, (bool)0>(pytorch_flash::Flash_bwd_params)";
 inline const std::string kElementwiseKernel =
     "void at::native::vectorized_elementwise_kernel<4, at::native::GeluCUDAKernelImpl(c10::BFloat16)>";
 

@@ -48,11 +48,10 @@ TEST(TracedOperation, ProductsFollowTheSchemas) {
 }
 
 TEST(TracedOperation, AttentionKnowsWhereItsInputsAre) {
-  const TraceEvents::Operation forward{
-      .name = "aten::_flash_attention_forward",
-      .dims = {{2, 1024, 16, 64}, {2, 1024, 16, 64}, {2, 1024, 16, 64}},
-      .types = {},
-      .values = {"", "", "", "", "", "1024", "1024", "0.", "True", "False"}};
+  const TraceEvents::Operation forward{.name = "aten::_flash_attention_forward",
+                                       .dims = {{2, 1024, 16, 64}, {2, 1024, 16, 64}, {2, 1024, 16, 64}},
+                                       .types = {},
+                                       .values = {"", "", "", "", "", "1024", "1024", "0.", "True", "False"}};
   const OperationAttention attention{2, 16, 1024, 64, true};
   ASSERT_TRUE(attention_of(forward));
   EXPECT_EQ(attention_of(forward)->attention, attention);
