@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "catalog/hardware_yaml.h"
 #include "catalog/measured/kineto_events.h"
+#include "catalog/measured/nsys_events.h"
+#include "catalog/measured/sqlite_database.h"
 #include "catalog/measured/text_stream.h"
 #include "catalog/measured/traced_rows.h"
 #include "cli/fit_json.h"
@@ -18,7 +20,11 @@ namespace portolan {
 
 namespace {
 
-Result<TraceEvents> read_events(const std::string& file) {
+Result<TraceEvents> read_events(const std::string& kind, const std::string& file) {
+  if (kind == "nsys-sqlite") {
+    PORTOLAN_TRY(const SqliteDatabase database, SqliteDatabase::open(file));
+    return read_nsys_operations(database);
+  }
   PORTOLAN_TRY(const std::unique_ptr<TextStream> stream, TextStream::open(file));
   Result<TraceEvents> events = read_kineto_operations(*stream, file);
   PORTOLAN_CHECK_OK(stream->check());
@@ -30,8 +36,8 @@ Result<TraceEvents> read_events(const std::string& file) {
 Result<void> calibrate_from_trace(const Session& session, const CalibrateFromArguments& arguments,
                                   Hardware hardware) {
   const std::string& file = arguments.files.front();
-  PORTOLAN_TRY(const TraceEvents events, read_events(file));
-  const TracedRows rows = traced_rows(events);
+  PORTOLAN_TRY(const TraceEvents events, read_events(arguments.kind, file));
+  TracedRows rows = traced_rows(events);
   const Result<TraceFit> fit = fit_trace(rows, hardware, arguments.multiprocessors);
   if (!fit) {
     return bad_input(fmt::format("{}: {}", file, fit.error().message));

@@ -41,10 +41,11 @@ std::vector<GemmRow> with_peak(const std::vector<GemmRow>& rows, const DeviceSpe
   return kept;
 }
 
-void fit_products(const TracedRows& traced, const DeviceSpec& device,
-                  std::optional<std::int64_t> multiprocessors, TraceFit& fit) {
+void fit_products(TracedRows& traced, const DeviceSpec& device, std::optional<std::int64_t> multiprocessors,
+                  TraceFit& fit) {
   const std::vector<GemmRow> rows = with_peak(traced.products, device, fit.notes);
   if (rows.empty()) {
+    traced.leave_out(TimeKind::kGemm, "the hardware file has no peak for its precision");
     return;
   }
   if (!multiprocessors && device.gemm_tiles) {
@@ -108,18 +109,18 @@ TracedAttentionFit scaled_attention(const std::vector<AttentionRow>& rows, std::
   return fit;
 }
 
-void fit_attention(const std::vector<AttentionRow>& traced, const DeviceSpec& device, TraceFit& fit) {
+void fit_attention(TracedRows& traced, const DeviceSpec& device, TraceFit& fit) {
   const bool bf16 = device.peak.contains(Precision::kBf16);
-  if (traced.empty()) {
+  if (traced.attention.empty()) {
     return;
   }
   if (!bf16 && !device.peak.contains(Precision::kFp16)) {
-    fit.notes.push_back("flash attention: the hardware file has no peak for bf16 or fp16");
+    traced.leave_out(TimeKind::kAttention, "the hardware file has no peak for bf16 or fp16");
     return;
   }
   const FlopsPerSecond peak = device.peak.at(bf16 ? Precision::kBf16 : Precision::kFp16).value;
   std::map<std::int64_t, std::vector<AttentionRow>> versions;
-  for (const AttentionRow& row : traced) {
+  for (const AttentionRow& row : traced.attention) {
     versions[row.version].push_back(row);
   }
   for (const auto& [version, rows] : versions) {
@@ -150,10 +151,17 @@ void fit_passes(const std::vector<TracedPass>& passes, const DeviceSpec& device,
   }
 }
 
-void fit_collectives(const std::vector<TracedCollective>& traced, const Hardware& hardware, TraceFit& fit) {
+void leave_out_collectives(TracedRows& traced, const std::string& reason) {
+  for (const TimeKind kind : {TimeKind::kAllReduce, TimeKind::kReduceScatter, TimeKind::kAllGather,
+                              TimeKind::kBroadcast, TimeKind::kAllToAll}) {
+    traced.leave_out(kind, reason);
+  }
+}
+
+void fit_collectives(TracedRows& traced, const Hardware& hardware, TraceFit& fit) {
   std::map<std::pair<CollectiveKind, std::vector<std::int32_t>>, MeasuredCollective> groups;
   std::int64_t beyond = 0;
-  for (const TracedCollective& one : traced) {
+  for (const TracedCollective& one : traced.collectives) {
     if (*std::max_element(one.ranks.begin(), one.ranks.end()) >= hardware.num_gpus()) {
       ++beyond;
       continue;
@@ -179,6 +187,7 @@ void fit_collectives(const std::vector<TracedCollective>& traced, const Hardware
     collectives.push_back(std::move(group));
   }
   if (collectives.empty()) {
+    leave_out_collectives(traced, "of ranks that the hardware does not have");
     return;
   }
   Result<LinkFit> links = fit_links(collectives, hardware);
@@ -186,19 +195,19 @@ void fit_collectives(const std::vector<TracedCollective>& traced, const Hardware
     fit.links = *std::move(links);
     fit.links->points.clear();  // beside compute, which slows them
   } else {
-    fit.notes.push_back("collectives: " + links.error().message);
+    leave_out_collectives(traced, links.error().message);
   }
 }
 
 }  // namespace
 
-Result<TraceFit> fit_trace(const TracedRows& rows, const Hardware& hardware,
+Result<TraceFit> fit_trace(TracedRows& rows, const Hardware& hardware,
                            std::optional<std::int64_t> multiprocessors) {
   TraceFit fit;
   fit_products(rows, hardware.device, multiprocessors, fit);
-  fit_attention(rows.attention, hardware.device, fit);
+  fit_attention(rows, hardware.device, fit);
   fit_passes(rows.passes, hardware.device, fit);
-  fit_collectives(rows.collectives, hardware, fit);
+  fit_collectives(rows, hardware, fit);
   if (!fit.tiles && !fit.products && fit.attention.empty() && fit.kernel_rates.empty() && !fit.links) {
     const std::string why = !fit.notes.empty() ? fit.notes.front()
                             : rows.left_out.empty()

@@ -33,14 +33,14 @@ struct TraceFit {
   std::vector<TracedAttentionFit> attention;
   std::vector<KernelRate> kernel_rates;
   std::optional<LinkFit> links;
-  std::vector<std::string> notes;  ///< why a part is empty though it was measured
+  std::vector<std::string> notes;  ///< rows that were not used, and why
 };
 
-/// Fits what rows there are. Products of precisions that the device has no peak for are noted. A rate of a
+/// Fits what rows there are; kinds of which none can be used become left out in `rows`. A rate of a
 /// pass over memory has the launch in it, as the planner uses it. `multiprocessors`: of the GPU, where the
 /// file has no tiles. Errors (kBadInput): nothing that can be used.
 /// Precondition: find_problem(hardware) finds none.
-Result<TraceFit> fit_trace(const TracedRows& rows, const Hardware& hardware,
+Result<TraceFit> fit_trace(TracedRows& rows, const Hardware& hardware,
                            std::optional<std::int64_t> multiprocessors);
 
 /// Writes what was fitted into `hardware`; `source`: where it is from ("a trace of torch.profiler, t.json").

@@ -192,6 +192,26 @@ TEST(TraceFit, CollectivesBecomeLinksAndThoseElsewhereAreNoted) {
   EXPECT_NE(fit.notes[0].find("1 collectives of ranks that mine does not have (8 GPUs)"), std::string::npos);
 }
 
+TEST(TraceFit, WhatCannotBeFittedIsLeftOutAfterAll) {
+  TracedRows rows;
+  rows.products = products_of(*a_node().device.gemm_tiles, 1, 0, {2048});
+  rows.collectives = {{CollectiveKind::kAllReduce, {0, 1}, Bytes(1 << 20), Seconds(1e-4)}};  // one size
+  rows.shares = {{TimeKind::kGemm, Seconds(3), Seconds(2), 4},
+                 {TimeKind::kAllReduce, Seconds(1), Seconds(1), 7}};
+  rows.left_out = {{"aten::copy_", "of no kind that is fitted", 3, Seconds(0.5)}};
+  rows.time = Seconds(4);
+  rows.used = Seconds(3);
+  const TraceFit fit = fit_trace(rows, a_node(), std::nullopt).value();
+  EXPECT_FALSE(fit.links);
+  EXPECT_EQ(rows.used, Seconds(2));
+  EXPECT_EQ(rows.shares[0].used, Seconds(2));
+  EXPECT_EQ(rows.shares[1].used, Seconds(0));
+  ASSERT_EQ(rows.left_out.size(), 2U);
+  EXPECT_EQ(rows.left_out[0].what, "all_reduce");
+  EXPECT_EQ(rows.left_out[0].launches, 7);
+  EXPECT_NE(rows.left_out[0].reason.find("no constant follows"), std::string::npos);
+}
+
 TEST(TraceFit, NothingUsefulIsRefused) {
   TracedRows rows;
   rows.left_out = {{"aten::copy_", "of no kind that is fitted", 3, Seconds(1)}};
