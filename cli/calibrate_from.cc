@@ -153,7 +153,7 @@ Result<void> from_one_file(const Session& session, const CalibrateFromArguments&
     return from_steps(session, arguments, text);
   }
   PORTOLAN_TRY(Hardware hardware, base_hardware(session, arguments.hardware));
-  if (arguments.kind == "kineto") {
+  if (arguments.kind == "kineto" || arguments.kind == "nsys-sqlite") {
     return calibrate_from_trace(session, arguments, std::move(hardware));
   }
   PORTOLAN_TRY(const std::string text, read_file(arguments.files.front()));
@@ -164,8 +164,8 @@ Result<void> from_one_file(const Session& session, const CalibrateFromArguments&
 }  // namespace
 
 Result<void> calibrate_from(const Session& session, const CalibrateFromArguments& arguments) {
-  constexpr std::array<std::string_view, 5> kKinds = {"attention-csv", "gemm-csv", "kineto", "nccl-tests",
-                                                      "step-csv"};
+  constexpr std::array<std::string_view, 6> kKinds = {"attention-csv", "gemm-csv",    "kineto",
+                                                      "nccl-tests",    "nsys-sqlite", "step-csv"};
   if (std::find(kKinds.begin(), kKinds.end(), arguments.kind) == kKinds.end()) {
     return bad_input(
         fmt::format("--from: \"{}\" is not known (allowed: {})", arguments.kind, fmt::join(kKinds, ", ")));

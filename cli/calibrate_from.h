@@ -12,7 +12,7 @@ namespace portolan {
 
 /// `calibrate --from KIND FILE`: what others measured, into a hardware file or a software profile.
 struct CalibrateFromArguments {
-  std::string kind;                ///< "attention-csv", "gemm-csv", "kineto", "nccl-tests", "step-csv"
+  std::string kind;  ///< "attention-csv", "gemm-csv", "kineto", "nccl-tests", "nsys-sqlite", "step-csv"
   std::vector<std::string> files;  ///< one; several of nccl-tests
   std::string hardware;            ///< name or file: what the measurements do not say stays as it is there
   std::string gpu;                 ///< only rows whose GPU's name begins so; empty: all

@@ -7,8 +7,8 @@
 
 namespace portolan {
 
-/// `calibrate --from kineto FILE`: kernels, and collectives where they were recorded, of one trace. Errors
-/// (kBadInput): those of the file, nothing in it that can be used.
+/// `calibrate --from kineto|nsys-sqlite FILE`: kernels, and collectives where they were recorded, of one
+/// trace. Errors (kBadInput): those of the file, nothing in it that can be used.
 Result<void> calibrate_from_trace(const Session& session, const CalibrateFromArguments& arguments,
                                   Hardware hardware);
 

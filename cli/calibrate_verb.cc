@@ -81,10 +81,11 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
   verb->add_option("--out", arguments->out, "Hardware file, or software profile, to write")
       ->type_name("FILE")
       ->required();
-  verb->add_option("--from", arguments->from,
-                   "nccl-tests, kineto, gemm-csv, attention-csv or step-csv, and a file (of nccl-tests "
-                   "several): what others "
-                   "measured (docs/calibrate.md)")
+  verb->add_option(
+          "--from", arguments->from,
+          "nccl-tests, kineto, nsys-sqlite, gemm-csv, attention-csv or step-csv, and a file (of nccl-tests "
+          "several): what others "
+          "measured (docs/calibrate.md)")
       ->expected(2, kMostFiles + 1)
       ->type_name("KIND FILE...");
   verb->add_option("--hardware", arguments->tables.hardware, "With --from: the hardware file to fill in")
@@ -95,8 +96,9 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
       ->type_name("NAME,...");
   verb->add_option("--gpu", arguments->tables.gpu, "With --from: only rows whose gpu begins so")
       ->type_name("TEXT");
-  verb->add_option("--multiprocessors", arguments->tables.multiprocessors,
-                   "With --from gemm-csv or kineto: of the GPU, where the hardware file does not say")
+  verb->add_option(
+          "--multiprocessors", arguments->tables.multiprocessors,
+          "With --from gemm-csv, kineto or nsys-sqlite: of the GPU, where the hardware file does not say")
       ->type_name("N")
       ->check(CLI::Range(1, 1000000));
   session.add_common_options(*verb);

@@ -99,6 +99,45 @@ TEST(CalibrateFromKineto, FillsInWhatAStepIsPricedBy) {
   EXPECT_EQ(after["optimizer"], before["optimizer"]);  // the trace says nothing of it
 }
 
+TEST(CalibrateFromNsys, FindsWhatTheSameKernelsOfATraceSay) {
+  const ScratchFolder scratch;
+  const Hardware known = read_hardware(PORTOLAN_SOURCE_DIR "/scenarios/hardware/a100-node.yaml",
+                                       {{PORTOLAN_SOURCE_DIR "/scenarios"}})
+                             .value();
+  const std::string out = scratch.file("new.yaml");
+  write_nsys_database(slower_trace(known), scratch.file("report.sqlite"));
+  const CommandResult result =
+      portolan_command("calibrate --json --from nsys-sqlite " + scratch.file("report.sqlite") +
+                       " --hardware a100-node --out " + out);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  expect_the_slower_gpu(result.json());
+  const Hardware written = read_hardware_text(content_of(out), "new.yaml").value();
+  EXPECT_NEAR(written.device.gemm_tiles->sizes[0].efficiency / known.device.gemm_tiles->sizes[0].efficiency,
+              kProductFactor, 0.01);
+  EXPECT_NEAR(written.nvlink.efficiency.value, 0.6, 0.01);
+  const std::string scenario =
+      scratch.write("s.yaml", "model: gpt2-124m\nhardware: " + out +
+                                  "\nsoftware: generic\nsequence_length: 1024\nglobal_batch: 8\nnum_gpus: 8\n"
+                                  "precision: bf16\n");
+  EXPECT_EQ(portolan_command("simulate --fidelity closed-form --strategy tp=1,pp=1 " + scenario).exit_code,
+            0);
+}
+
+TEST(CalibrateFromNsys, RefusesInOneLine) {
+  const ScratchFolder scratch;
+  scratch.write("text.sqlite", std::string(4096, 'x'));
+  write_database("CREATE TABLE t (a);", scratch.file("other.sqlite"));
+  for (const auto& [file, message] : {std::pair{"text.sqlite", "text.sqlite: is no database of SQLite"},
+                                      std::pair{"other.sqlite", "other.sqlite: has no kernels"},
+                                      std::pair{"none.sqlite", "none.sqlite: no such file"}}) {
+    const CommandResult result = portolan_command("calibrate --from nsys-sqlite " + scratch.file(file) +
+                                                  " --hardware a100-node --out " + scratch.file("out.yaml"));
+    EXPECT_EQ(result.exit_code, 2) << file;
+    EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
+    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
+  }
+}
+
 TEST(CalibrateFromKineto, PrintsWhatWasUsedAndWhatWasNot) {
   const ScratchFolder scratch;
   const Hardware known = read_hardware(PORTOLAN_SOURCE_DIR "/scenarios/hardware/a100-node.yaml",
