@@ -1,10 +1,14 @@
 #include "cli/calibrate_from.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,8 +19,10 @@
 #include "catalog/measured/gemm_rows.h"
 #include "catalog/measured/training_rows.h"
 #include "catalog/software_yaml.h"
+#include "cli/calibrate_links.h"
+#include "cli/calibrate_trace.h"
 #include "cli/evaluation.h"
-#include "cli/json_output.h"
+#include "cli/fit_json.h"
 #include "report/fit_report.h"
 #include "study/attention_fit.h"
 #include "study/checkpoint_fit.h"
@@ -49,11 +55,11 @@ Result<std::int64_t> num_multiprocessors(const CalibrateFromArguments& arguments
 std::string source_of(const CalibrateFromArguments& arguments, std::int64_t num_rows, const char* what,
                       const FitError& held_back) {
   return fmt::format("fit to {} {} of {}: {:.1f} % mean error held back", num_rows, what,
-                     std::filesystem::path(arguments.file).filename().string(), held_back.mean_pct);
+                     std::filesystem::path(arguments.files.front()).filename().string(), held_back.mean_pct);
 }
 
 Error in_file(const CalibrateFromArguments& arguments, const Error& error) {
-  return bad_input(fmt::format("{}: {}", arguments.file, error.message));
+  return bad_input(fmt::format("{}: {}", arguments.files.front(), error.message));
 }
 
 /// Rows of other GPUs than those asked for go to the others.
@@ -66,7 +72,7 @@ void take_gpu(const CalibrateFromArguments& arguments, Table& table) {
 Result<void> from_gemms(const Session& session, const CalibrateFromArguments& arguments, Hardware hardware,
                         const std::string& text) {
   PORTOLAN_TRY(const std::int64_t multiprocessors, num_multiprocessors(arguments, hardware.device));
-  PORTOLAN_TRY(GemmTable table, read_gemm_rows(text, arguments.file));
+  PORTOLAN_TRY(GemmTable table, read_gemm_rows(text, arguments.files.front()));
   take_gpu(arguments, table);
   const Result<GemmFit> fit = fit_gemm_tiles(table.rows, hardware.device, multiprocessors);
   if (!fit) {
@@ -88,7 +94,7 @@ Result<void> from_gemms(const Session& session, const CalibrateFromArguments& ar
 
 Result<void> from_attention(const Session& session, const CalibrateFromArguments& arguments,
                             Hardware hardware, const std::string& text) {
-  PORTOLAN_TRY(AttentionTable table, read_attention_rows(text, arguments.file));
+  PORTOLAN_TRY(AttentionTable table, read_attention_rows(text, arguments.files.front()));
   take_gpu(arguments, table);
   const Result<std::vector<AttentionFit>> fits = fit_flash_attention(table.rows, hardware.device);
   if (!fits) {
@@ -117,7 +123,7 @@ Result<void> from_steps(const Session& session, const CalibrateFromArguments& ar
   PORTOLAN_TRY(const std::filesystem::path path,
                find_in_catalog(paths, "software", arguments.software.front()));
   PORTOLAN_TRY(SoftwareProfile profile, read_software(path));
-  PORTOLAN_TRY(const std::vector<TrainingRow> rows, read_training_rows(text, arguments.file));
+  PORTOLAN_TRY(const std::vector<TrainingRow> rows, read_training_rows(text, arguments.files.front()));
   const TaskPredictor predict = make_task_predictor(
       Fidelity::kClosedForm, num_allowed_cores(), [&](std::size_t done, std::size_t total) {
         session.show_progress("predicting", static_cast<double>(done) / static_cast<double>(total));
@@ -129,16 +135,28 @@ Result<void> from_steps(const Session& session, const CalibrateFromArguments& ar
   }
   profile.checkpoint_pause = {
       fit->pause, fmt::format("mean of what steps of {} sources in {} ask for", fit->sources.size(),
-                              std::filesystem::path(arguments.file).filename().string())};
+                              std::filesystem::path(arguments.files.front()).filename().string())};
   PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_software(profile)));
   session.json() ? session.print_json(checkpoint_fit_json(*fit))
                  : session.print(checkpoint_fit_table(*fit, session.width()));
   return {};
 }
 
-Result<void> from_kernels(const Session& session, const CalibrateFromArguments& arguments,
-                          const std::string& text) {
+/// A file of the kinds that hold one device's or one framework's measurements.
+Result<void> from_one_file(const Session& session, const CalibrateFromArguments& arguments) {
+  if (arguments.files.size() > 1) {
+    return bad_input(
+        fmt::format("--from {}: {} files (allowed: one)", arguments.kind, arguments.files.size()));
+  }
+  if (arguments.kind == "step-csv") {
+    PORTOLAN_TRY(const std::string text, read_file(arguments.files.front()));
+    return from_steps(session, arguments, text);
+  }
   PORTOLAN_TRY(Hardware hardware, base_hardware(session, arguments.hardware));
+  if (arguments.kind == "kineto" || arguments.kind == "nsys-sqlite") {
+    return calibrate_from_trace(session, arguments, std::move(hardware));
+  }
+  PORTOLAN_TRY(const std::string text, read_file(arguments.files.front()));
   return arguments.kind == "gemm-csv" ? from_gemms(session, arguments, std::move(hardware), text)
                                       : from_attention(session, arguments, std::move(hardware), text);
 }
@@ -146,16 +164,22 @@ Result<void> from_kernels(const Session& session, const CalibrateFromArguments& 
 }  // namespace
 
 Result<void> calibrate_from(const Session& session, const CalibrateFromArguments& arguments) {
-  const bool steps = arguments.kind == "step-csv";
-  if (!steps && arguments.kind != "gemm-csv" && arguments.kind != "attention-csv") {
-    return bad_input(fmt::format("--from: \"{}\" is not known (allowed: attention-csv, gemm-csv, step-csv)",
-                                 arguments.kind));
+  constexpr std::array<std::string_view, 6> kKinds = {"attention-csv", "gemm-csv",    "kineto",
+                                                      "nccl-tests",    "nsys-sqlite", "step-csv"};
+  if (std::find(kKinds.begin(), kKinds.end(), arguments.kind) == kKinds.end()) {
+    return bad_input(
+        fmt::format("--from: \"{}\" is not known (allowed: {})", arguments.kind, fmt::join(kKinds, ", ")));
   }
   PORTOLAN_CHECK_OK(Session::check_out(arguments.out));
-  PORTOLAN_TRY(const std::string text, read_file(arguments.file));
-  PORTOLAN_CHECK_OK(steps ? from_steps(session, arguments, text) : from_kernels(session, arguments, text));
+  if (arguments.kind == "nccl-tests") {
+    PORTOLAN_TRY(Hardware hardware, base_hardware(session, arguments.hardware));
+    PORTOLAN_CHECK_OK(calibrate_from_nccl_tests(session, arguments, std::move(hardware)));
+  } else {
+    PORTOLAN_CHECK_OK(from_one_file(session, arguments));
+  }
   if (!session.json()) {
-    session.print(fmt::format("\n{}: {}\n", steps ? "software" : "hardware", arguments.out));
+    session.print(
+        fmt::format("\n{}: {}\n", arguments.kind == "step-csv" ? "software" : "hardware", arguments.out));
   }
   return {};
 }

@@ -16,10 +16,12 @@ namespace portolan {
 
 namespace {
 
+constexpr int kMostFiles = 10000;
+
 struct CalibrateArguments {
   std::string device = "host";
   std::string out;
-  std::vector<std::string> from;  ///< kind and file; empty: this machine is measured
+  std::vector<std::string> from;  ///< kind and files; empty: this machine is measured
   CalibrateFromArguments tables;
 };
 
@@ -27,7 +29,7 @@ Result<void> calibrate(const Session& session, const CalibrateArguments& argumen
   if (!arguments.from.empty()) {
     CalibrateFromArguments tables = arguments.tables;
     tables.kind = arguments.from[0];
-    tables.file = arguments.from[1];
+    tables.files.assign(arguments.from.begin() + 1, arguments.from.end());
     tables.out = arguments.out;
     return calibrate_from(session, tables);
   }
@@ -73,16 +75,19 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
       "calibrate", "Measure this machine, or read what others measured, into a hardware file");
   verb->footer(
       "Example: portolan calibrate --device host --out build/this-machine.yaml\n"
-      "         portolan calibrate --from gemm-csv products.csv --hardware my-cluster.yaml --out new.yaml");
+      "         portolan calibrate --from gemm-csv products.csv --hardware my-cluster.yaml --out new.yaml\n"
+      "         portolan calibrate --from nccl-tests *_perf.txt --hardware my-cluster.yaml --out new.yaml");
   verb->add_option("--device", arguments->device, "host")->type_name("NAME");
   verb->add_option("--out", arguments->out, "Hardware file, or software profile, to write")
       ->type_name("FILE")
       ->required();
   verb->add_option(
           "--from", arguments->from,
-          "gemm-csv, attention-csv or step-csv, and a file: what others measured (docs/calibrate.md)")
-      ->expected(2)
-      ->type_name("KIND FILE");
+          "nccl-tests, kineto, nsys-sqlite, gemm-csv, attention-csv or step-csv, and a file (of nccl-tests "
+          "several): what others "
+          "measured (docs/calibrate.md)")
+      ->expected(2, kMostFiles + 1)
+      ->type_name("KIND FILE...");
   verb->add_option("--hardware", arguments->tables.hardware, "With --from: the hardware file to fill in")
       ->type_name("NAME|FILE");
   verb->add_option("--software", arguments->tables.software,
@@ -91,8 +96,9 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
       ->type_name("NAME,...");
   verb->add_option("--gpu", arguments->tables.gpu, "With --from: only rows whose gpu begins so")
       ->type_name("TEXT");
-  verb->add_option("--multiprocessors", arguments->tables.multiprocessors,
-                   "With --from gemm-csv: of the GPU, where the hardware file does not say")
+  verb->add_option(
+          "--multiprocessors", arguments->tables.multiprocessors,
+          "With --from gemm-csv, kineto or nsys-sqlite: of the GPU, where the hardware file does not say")
       ->type_name("N")
       ->check(CLI::Range(1, 1000000));
   session.add_common_options(*verb);

@@ -168,59 +168,6 @@ std::string calibration_json(const CalibrationOutput& output) {
   return object.dump(2);
 }
 
-namespace {
-
-Json fit_error_json(const FitError& error) {
-  return {{"mean", error.mean_pct}, {"median", error.median_pct}, {"p90", error.p90_pct}};
-}
-
-}  // namespace
-
-std::string checkpoint_fit_json(const CheckpointFit& fit) {
-  Json sources = Json::array();
-  for (const CheckpointFitOfSource& source : fit.sources) {
-    sources.push_back({{"source_family", source.source_family},
-                       {"rows", source.num_rows},
-                       {"pause_s", source.pause.value},
-                       {"error_pct",
-                        {{"without", source.without_pct},
-                         {"fitted", source.fitted_pct},
-                         {"crossed", source.crossed_pct}}}});
-  }
-  return Json{{"checkpoint_pause_s", fit.pause.value}, {"sources", sources}}.dump(2);
-}
-
-std::string attention_fit_json(const std::vector<AttentionFit>& fits, std::int64_t num_others) {
-  Json versions = Json::array();
-  for (const AttentionFit& fit : fits) {
-    versions.push_back(
-        {{"version", fit.constants.version},
-         {"rows", fit.num_rows},
-         {"efficiency", fit.constants.efficiency.value},
-         {"mask_overhead", fit.constants.mask_overhead.value},
-         {"error_pct",
-          {{"fitted", fit_error_json(fit.fitted)}, {"held_back", fit_error_json(fit.held_back)}}}});
-  }
-  return Json{{"left_out", num_others}, {"flash_attention", versions}}.dump(2);
-}
-
-std::string gemm_fit_json(const GemmFit& fit, std::int64_t num_others) {
-  Json tiles = Json::array();
-  for (const GemmTile& tile : fit.tiles.sizes) {
-    tiles.push_back({{"m", tile.m}, {"n", tile.n}, {"efficiency", tile.efficiency}});
-  }
-  const Json object = {{"gemm_points", fit.num_rows},
-                       {"gemm_shapes", fit.num_shapes},
-                       {"left_out", fit.num_small + num_others},
-                       {"k_overhead", fit.tiles.k_overhead.value},
-                       {"gemm_tiles", tiles},
-                       {"error_pct",
-                        {{"fitted", fit_error_json(fit.fitted)},
-                         {"held_back", fit_error_json(fit.held_back)},
-                         {"one_share", fit_error_json(fit.one_share)}}}};
-  return object.dump(2);
-}
-
 std::string validation_json(const Validation& validation) {
   Json groups = Json::array();
   for (const ValidationGroup& group : validation.groups) {

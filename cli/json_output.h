@@ -9,9 +9,6 @@
 #include "plan/search.h"
 #include "plan/simulate.h"
 #include "plan/unvalidated.h"
-#include "study/attention_fit.h"
-#include "study/checkpoint_fit.h"
-#include "study/gemm_fit.h"
 #include "study/validation.h"
 
 namespace portolan {
@@ -44,8 +41,5 @@ struct CalibrationOutput {
   double noise_pct = 0;
 };
 std::string calibration_json(const CalibrationOutput& output);
-std::string checkpoint_fit_json(const CheckpointFit& fit);
-std::string attention_fit_json(const std::vector<AttentionFit>& fits, std::int64_t num_others);
-std::string gemm_fit_json(const GemmFit& fit, std::int64_t num_others);
 
 }  // namespace portolan

@@ -8,13 +8,15 @@
 #include "base/parse_quantity.h"
 #include "catalog/document/json_parser.h"
 #include "catalog/document/node.h"
-#include "catalog/measured/kineto_store.h"
+#include "catalog/measured/trace_event_store.h"
 
 namespace portolan {
 
 namespace {
 
 constexpr std::size_t kMostRanksListed = 1U << 16U;
+constexpr std::size_t kMostInputs = 64;
+constexpr std::size_t kMostDims = 8;
 
 /// "[0, 1, 2, ..., 7]": the numbers in it.
 std::vector<std::int32_t> ranks_in(std::string_view text) {
@@ -39,7 +41,8 @@ class KinetoParser {
  public:
   using json = nlohmann::json;
 
-  explicit KinetoParser(KinetoEvents& events) : events_(events), store_(events) {}
+  KinetoParser(TraceEvents& events, const TraceEventsOptions& options)
+      : events_(events), store_(events, options), with_operations_(options.with_operations) {}
 
   bool null() { return true; }
   bool boolean(bool /*value*/) { return true; }
@@ -88,6 +91,9 @@ class KinetoParser {
     }
     ++depth_;
     keys_.emplace_back();
+    if (at_input_dims() && depth_ == event_depth() + 3 && event_.operation.dims.size() < kMostInputs) {
+      event_.operation.dims.emplace_back();
+    }
     return true;
   }
   bool end_array() { return end(); }
@@ -117,7 +123,7 @@ class KinetoParser {
   bool at_event_field() const { return is_event(depth_); }
   bool at_argument() const {
     const int own = event_depth();
-    return depth_ > own && depth_ <= own + 2 && (is_list_ || key_at(1) == "traceEvents") &&
+    return depth_ > own && depth_ <= own + 3 && (is_list_ || key_at(1) == "traceEvents") &&
            key_at(static_cast<std::size_t>(own)) == "args";
   }
   bool at_distributed() const { return !is_list_ && depth_ == 2 && key_at(1) == "distributedInfo"; }
@@ -168,10 +174,35 @@ class KinetoParser {
     }
   }
 
+  bool at_input_dims() const {
+    return with_operations_ && depth_ > event_depth() + 1 && at_argument() &&
+           (argument() == "Input Dims" || argument() == "Input dims");
+  }
+  void input_size(double value) {
+    std::vector<std::vector<std::int64_t>>& dims = event_.operation.dims;
+    if (depth_ == event_depth() + 3 && !dims.empty() && dims.back().size() < kMostDims && value >= 0 &&
+        value < 0x1p40) {
+      dims.back().push_back(static_cast<std::int64_t>(value));
+    }
+  }
+  void input_text(std::string& value) {
+    const std::string& key = argument();
+    std::vector<std::string>* const list = key == "Input type"        ? &event_.operation.types
+                                           : key == "Concrete Inputs" ? &event_.operation.values
+                                                                      : nullptr;
+    if (with_operations_ && list != nullptr && depth_ == event_depth() + 2 && list->size() < kMostInputs) {
+      list->push_back(value.size() <= 64 ? std::move(value) : std::string());
+    }
+  }
+
   /// Of the event's args; of a list in it, its items.
   const std::string& argument() const { return key_at(static_cast<std::size_t>(event_depth()) + 1); }
   void argument_number(double value) {
     const std::string& key = argument();
+    if (at_input_dims()) {
+      input_size(value);
+      return;
+    }
     if (depth_ > event_depth() + 1) {
       if (key == "Process Group Ranks" && value >= 0 && value < (1 << 30) &&
           event_.communication.group.ranks.size() < kMostRanksListed) {
@@ -189,14 +220,20 @@ class KinetoParser {
      : key == "Total Allocated" ? event_.total_allocated
      : key == "Total Reserved"  ? event_.total_reserved
      : key == "Device Type"     ? event_.device_type
+     : key == "External id"     ? event_.external_id
+     : key == "In msg nelems"   ? event_.elements_in
+     : key == "Out msg nelems"  ? event_.elements_out
                                 : ignored_) = value;
   }
   void argument_string(std::string& value) {
     if (depth_ > event_depth() + 1) {
+      input_text(value);
       return;
     }
     const std::string& key = argument();
-    if (key == "Collective name") {
+    if (key == "dtype") {
+      event_.communication.type = value.size() <= 64 ? std::move(value) : std::string();
+    } else if (key == "Collective name") {
       event_.communication.collective = std::move(value);
     } else if (key == "Process Group Name") {
       event_.group_name = std::move(value);
@@ -216,9 +253,10 @@ class KinetoParser {
     }
   }
 
-  KinetoEvents& events_;
-  KinetoStore store_;
-  KinetoEventFields event_;
+  TraceEvents& events_;
+  TraceEventStore store_;
+  bool with_operations_;
+  TraceEventFields event_;
   int depth_ = 0;
   bool is_list_ = false;
   bool has_events_ = false;
@@ -232,9 +270,10 @@ class KinetoParser {
 
 }  // namespace
 
-Result<KinetoEvents> read_kineto_events(std::istream& stream, const std::string& file) {
-  KinetoEvents events;
-  KinetoParser parser(events);
+Result<TraceEvents> read_kineto_events(std::istream& stream, const std::string& file,
+                                       const TraceEventsOptions& options) {
+  TraceEvents events;
+  KinetoParser parser(events, options);
   try {
     if (!nlohmann::json::sax_parse(stream, &parser)) {
       return bad_input(fmt::format("{}: is no trace (JSON of torch.profiler): byte {}: {}", printable(file),
@@ -249,6 +288,22 @@ Result<KinetoEvents> read_kineto_events(std::istream& stream, const std::string&
         fmt::format("{}: has no traceEvents (allowed: a trace of torch.profiler)", printable(file)));
   }
   parser.finish();
+  return events;
+}
+
+Result<TraceEvents> read_kineto_operations(std::istream& stream, const std::string& file) {
+  PORTOLAN_TRY(TraceEvents events, read_kineto_events(stream, file, {.with_operations = true}));
+  if (events.work.empty()) {
+    return bad_input(fmt::format(
+        "{}: has no kernels (needed: a trace with ProfilerActivity.CUDA, of events with cat \"kernel\")",
+        printable(file)));
+  }
+  if (events.operations.empty()) {
+    return bad_input(
+        fmt::format("{}: no operation has its sizes (needed: \"Input Dims\", as torch.profiler records with "
+                    "record_shapes=True)",
+                    printable(file)));
+  }
   return events;
 }
 

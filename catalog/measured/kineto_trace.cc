@@ -9,20 +9,20 @@
 #include "catalog/document/node.h"
 #include "catalog/measured/kernel_rules.h"
 #include "catalog/measured/kineto_events.h"
-#include "catalog/measured/kineto_launch.h"
+#include "catalog/measured/launch_context.h"
 
 namespace portolan {
 
 namespace {
 
-using Span = KinetoEvents::Span;
+using Span = TraceEvents::Span;
 
 constexpr std::size_t kOutside = static_cast<std::size_t>(-1);
 
 /// Sorts a trace's device work into steps and kinds.
 class TraceReader {
  public:
-  TraceReader(KinetoEvents events, std::int64_t steps_without_marks)
+  TraceReader(TraceEvents events, std::int64_t steps_without_marks)
       : events_(std::move(events)), contexts_(launch_contexts(events_)), divisor_(1) {
     std::sort(events_.steps.begin(), events_.steps.end(),
               [](const Span& a, const Span& b) { return a.start_us < b.start_us; });
@@ -62,20 +62,11 @@ class TraceReader {
     }
   }
 
-  const KinetoEvents::Communication* communication_of(std::size_t i) const {
-    const std::int32_t own = events_.work[i].communication;
-    const std::int32_t index = own != KinetoEvents::kNone ? own : contexts_[i].communication;
-    return index == KinetoEvents::kNone ? nullptr : &events_.communications[static_cast<std::size_t>(index)];
+  const TraceEvents::Communication* asked_of(std::size_t i) const {
+    return communication_of(events_, contexts_[i], i);
   }
-
   TimeKind kind_of(std::size_t i) const {
-    const TimeKind by_name = kind_of_name_[static_cast<std::size_t>(events_.work[i].name)];
-    // An all-to-all is sends and receives by its kernel's name.
-    const KinetoEvents::Communication* asked = communication_of(i);
-    const bool is_nccl = is_communication(by_name) || by_name == TimeKind::kUnknown;
-    const TimeKind by_call =
-        asked != nullptr && is_nccl ? time_kind_of_collective(asked->collective) : TimeKind::kUnknown;
-    return by_call != TimeKind::kUnknown ? by_call : by_name;
+    return kind_of_work(kind_of_name_[static_cast<std::size_t>(events_.work[i].name)], asked_of(i));
   }
   bool is_compute(std::size_t i) const {
     const TimeKind kind = kind_of(i);
@@ -139,7 +130,7 @@ class TraceReader {
   }
 
   std::int32_t group_of(std::size_t i, TimeKind kind) {
-    const KinetoEvents::Communication* asked = is_communication(kind) ? communication_of(i) : nullptr;
+    const TraceEvents::Communication* asked = is_communication(kind) ? asked_of(i) : nullptr;
     if (asked == nullptr) {
       return TracedKind::kNone;
     }
@@ -223,7 +214,7 @@ class TraceReader {
                      [](const UnknownKernel& a, const UnknownKernel& b) { return a.time > b.time; });
   }
 
-  KinetoEvents events_;
+  TraceEvents events_;
   std::vector<LaunchContext> contexts_;
   double divisor_;  ///< of times: steps that the trace does not mark
   MeasuredTrace trace_;
@@ -239,7 +230,7 @@ class TraceReader {
 
 Result<MeasuredTrace> read_kineto_trace(std::istream& stream, const std::string& file,
                                         const KinetoTraceOptions& options) {
-  PORTOLAN_TRY(KinetoEvents events, read_kineto_events(stream, file));
+  PORTOLAN_TRY(TraceEvents events, read_kineto_events(stream, file));
   if (events.work.empty()) {
     return bad_input(fmt::format(
         "{}: has no kernels (needed: a trace with ProfilerActivity.CUDA, of events with cat \"kernel\")",

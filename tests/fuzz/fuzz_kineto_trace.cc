@@ -1,4 +1,4 @@
-// Any bytes as a trace of torch.profiler: one line of error, or kinds with times.
+// Any bytes as a trace of torch.profiler: one line of error, or kinds with times; and rows of its operations.
 
 #include <cmath>
 #include <cstddef>
@@ -7,10 +7,39 @@
 #include <sstream>
 #include <string>
 
+#include "catalog/measured/kineto_events.h"
 #include "catalog/measured/kineto_trace.h"
+#include "catalog/measured/traced_rows.h"
+
+namespace {
+
+void check_rows(const std::string& text) {
+  std::istringstream stream(text);
+  const auto events = portolan::read_kineto_operations(stream, "fuzz.json");
+  if (!events) {
+    return;
+  }
+  const portolan::TracedRows rows = portolan::traced_rows(*events);
+  bool good = rows.used.value <= rows.time.value * (1 + 1e-9) + 1e-12;
+  for (const portolan::GemmRow& row : rows.products) {
+    good = good && row.flops().value >= 1e9 && row.time.value >= 0;
+  }
+  for (const portolan::TracedCollective& one : rows.collectives) {
+    good = good && one.ranks.size() >= 2 && one.size.value > 0;
+  }
+  for (const portolan::TracedPass& pass : rows.passes) {
+    good = good && pass.elements > 0 && pass.bytes.value > 0;
+  }
+  if (!good) {
+    std::abort();
+  }
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::istringstream stream(std::string(reinterpret_cast<const char*>(data), size));
+  check_rows(stream.str());
   const auto trace = portolan::read_kineto_trace(stream, "fuzz.json", {.steps_without_marks = 2});
   if (!trace) {
     const std::string& message = trace.error().message;

@@ -1,12 +1,14 @@
-#include "catalog/measured/kineto_launch.h"
+#include "catalog/measured/launch_context.h"
 
 #include <algorithm>
+
+#include "catalog/measured/kernel_rules.h"
 
 namespace portolan {
 
 namespace {
 
-using HostSpan = KinetoEvents::HostSpan;
+using HostSpan = TraceEvents::HostSpan;
 
 struct ThreadLaunch {
   double time_us = 0;
@@ -15,10 +17,13 @@ struct ThreadLaunch {
 };
 
 /// What the spans around a launch tell, the innermost last.
-void read_stack(const std::vector<const HostSpan*>& stack, LaunchContext& context) {
+void read_stack(const std::vector<const HostSpan*>& stack, const HostSpan* first, LaunchContext& context) {
   bool within_forward_op = false;
   bool past_node = false;
   for (auto span = stack.rbegin(); span != stack.rend(); ++span) {
+    if ((*span)->operation != TraceEvents::kNone && context.operation_span == TraceEvents::kNone) {
+      context.operation_span = static_cast<std::int32_t>(*span - first);
+    }
     switch ((*span)->kind) {
       case HostSpan::Kind::kForwardOp:
         within_forward_op = true;
@@ -34,17 +39,19 @@ void read_stack(const std::vector<const HostSpan*>& stack, LaunchContext& contex
         context.in_optimizer = true;
         break;
       case HostSpan::Kind::kCommunication:
-        if (context.communication == KinetoEvents::kNone) {
+        if (context.communication == TraceEvents::kNone) {
           context.communication = (*span)->communication;
         }
+        break;
+      case HostSpan::Kind::kOperation:
         break;
     }
   }
 }
 
 /// Launches of one thread in order, and the spans that are open meanwhile.
-void walk_thread(std::vector<const HostSpan*>& spans, const std::vector<ThreadLaunch>& launches,
-                 std::vector<LaunchContext>& contexts) {
+void walk_thread(std::vector<const HostSpan*>& spans, const HostSpan* first,
+                 const std::vector<ThreadLaunch>& launches, std::vector<LaunchContext>& contexts) {
   std::sort(spans.begin(), spans.end(), [](const HostSpan* a, const HostSpan* b) {
     return a->span.start_us != b->span.start_us ? a->span.start_us < b->span.start_us
                                                 : a->span.duration_us > b->span.duration_us;
@@ -62,15 +69,27 @@ void walk_thread(std::vector<const HostSpan*>& spans, const std::vector<ThreadLa
       open.push_back(spans[next]);
     }
     close_until(launch.time_us);
-    read_stack(open, contexts[launch.work]);
+    read_stack(open, first, contexts[launch.work]);
   }
+}
+
+/// Operations by what kernels call them whose launch is not in the trace.
+std::map<std::int64_t, std::size_t> spans_by_external_id(const TraceEvents& events) {
+  std::map<std::int64_t, std::size_t> spans;
+  for (std::size_t i = 0; i < events.host.size(); ++i) {
+    if (events.host[i].external_id != TraceEvents::kNone) {
+      spans.try_emplace(events.host[i].external_id, i);
+    }
+  }
+  return spans;
 }
 
 }  // namespace
 
-std::vector<LaunchContext> launch_contexts(const KinetoEvents& events) {
+std::vector<LaunchContext> launch_contexts(const TraceEvents& events) {
   std::vector<LaunchContext> contexts(events.work.size());
   std::vector<ThreadLaunch> launches;
+  const std::map<std::int64_t, std::size_t> by_external_id = spans_by_external_id(events);
   for (std::size_t i = 0; i < events.work.size(); ++i) {
     const auto launch = events.launches.find(events.work[i].correlation);
     contexts[i].time_us = events.work[i].span.start_us;
@@ -78,6 +97,13 @@ std::vector<LaunchContext> launch_contexts(const KinetoEvents& events) {
       contexts[i].is_known = true;
       contexts[i].time_us = launch->second.start_us;
       launches.push_back({launch->second.start_us, launch->second.thread, i});
+    } else if (const auto asked = by_external_id.find(events.work[i].external_id);
+               asked != by_external_id.end()) {
+      const HostSpan& span = events.host[asked->second];
+      contexts[i].is_known = true;
+      contexts[i].time_us = span.span.start_us;
+      contexts[i].operation_span = static_cast<std::int32_t>(asked->second);
+      launches.push_back({span.span.start_us, span.thread, i});
     }
   }
   std::stable_sort(launches.begin(), launches.end(), [](const ThreadLaunch& a, const ThreadLaunch& b) {
@@ -90,10 +116,24 @@ std::vector<LaunchContext> launch_contexts(const KinetoEvents& events) {
   for (auto begin = launches.begin(); begin != launches.end();) {
     const auto end = std::find_if(begin, launches.end(),
                                   [&](const ThreadLaunch& one) { return one.thread != begin->thread; });
-    walk_thread(spans[begin->thread], {begin, end}, contexts);
+    walk_thread(spans[begin->thread], events.host.data(), {begin, end}, contexts);
     begin = end;
   }
   return contexts;
+}
+
+const TraceEvents::Communication* communication_of(const TraceEvents& events, const LaunchContext& context,
+                                                   std::size_t work) {
+  const std::int32_t own = events.work[work].communication;
+  const std::int32_t index = own != TraceEvents::kNone ? own : context.communication;
+  return index == TraceEvents::kNone ? nullptr : &events.communications[static_cast<std::size_t>(index)];
+}
+
+TimeKind kind_of_work(TimeKind by_name, const TraceEvents::Communication* asked) {
+  const bool is_nccl = is_communication(by_name) || by_name == TimeKind::kUnknown;
+  const TimeKind by_call =
+      asked != nullptr && is_nccl ? time_kind_of_collective(asked->collective) : TimeKind::kUnknown;
+  return by_call != TimeKind::kUnknown ? by_call : by_name;
 }
 
 }  // namespace portolan
