@@ -8,18 +8,14 @@
 #include <utility>
 #include <variant>
 
+#include "study/median.h"
+
 namespace portolan {
 
 namespace {
 
 double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
 /// What was run, as far as the source says it: rows that agree in it are repeats.
@@ -67,7 +63,7 @@ void summarize(ValidationGroup& group, const std::vector<RowPrediction>& rows,
   }
   if (!errors.empty()) {
     group.mape_pct = mean(absolute);
-    group.median_pct = median(absolute);
+    group.median_pct = median_of(absolute);
     group.max_pct = *std::max_element(absolute.begin(), absolute.end());
     group.bias_pct = mean(errors);
   }
@@ -210,7 +206,7 @@ Coverage coverage_of(const std::vector<const RowPrediction*>& rows,
       half_widths.push_back(100 * std::expm1((row->*margin)->half_width));
     }
   }
-  return covered.empty() ? Coverage{} : Coverage{mean(covered), median(half_widths)};
+  return covered.empty() ? Coverage{} : Coverage{mean(covered), median_of(half_widths)};
 }
 
 }  // namespace
