@@ -8,8 +8,7 @@
 #include <variant>
 
 #include "catalog/document/node.h"
-#include "catalog/measured/kernel_rules.h"
-#include "catalog/measured/launch_context.h"
+#include "catalog/measured/operation_calls.h"
 #include "catalog/measured/traced_collective.h"
 #include "catalog/measured/traced_operation.h"
 
@@ -28,13 +27,6 @@ Seconds median_of(std::vector<double> times_s) {
   return Seconds(*middle);
 }
 
-/// The kernels that one call of an operation launched.
-struct Call {
-  const TraceEvents::Operation* operation = nullptr;
-  bool is_backward = false;
-  std::vector<std::size_t> work;  ///< indices into TraceEvents::work
-};
-
 /// Of its factors. PyTorch calls tf32 float: the kernel's name tells.
 std::optional<Precision> precision_of(const TraceEvents::Operation& operation, const std::string& kernel) {
   const std::optional<Precision> named = precision_in_name(kernel);
@@ -48,22 +40,18 @@ std::optional<Precision> precision_of(const TraceEvents::Operation& operation, c
 /// Sorts a trace's kernels into rows.
 class RowCollector {
  public:
-  explicit RowCollector(const TraceEvents& events) : events_(events), contexts_(launch_contexts(events)) {
-    std::vector<TimeKind> by_name;
-    for (const std::string& name : events.names) {
-      by_name.push_back(time_kind_of_kernel(name));
-    }
-    for (std::size_t i = 0; i < events.work.size(); ++i) {
-      kinds_.push_back(kind_of_work(by_name[static_cast<std::size_t>(events.work[i].name)],
-                                    communication_of(events, contexts_[i], i)));
-    }
+  explicit RowCollector(const TraceEvents& events) : events_(events), work_(sort_work(events)) {
     reasons_.assign(events.work.size(), nullptr);
   }
 
   TracedRows collect() {
-    for (const Call& call : calls()) {
+    for (const OperationCall& call : work_.calls) {
       add(call);
     }
+    for (const std::size_t i : work_.communication) {
+      add_communication(i);
+    }
+    leave_out(work_.without_operation, "no operation with its sizes launched it");
     add_products();
     add_attention();
     add_passes();
@@ -90,32 +78,7 @@ class RowCollector {
     }
   }
 
-  /// Communication apart.
-  std::vector<Call> calls() {
-    std::map<std::int32_t, Call> by_span;
-    for (std::size_t i = 0; i < events_.work.size(); ++i) {
-      if (is_communication(kinds_[i])) {
-        add_communication(i);
-        continue;
-      }
-      if (contexts_[i].operation_span == TraceEvents::kNone) {
-        reasons_[i] = "no operation with its sizes launched it";
-        continue;
-      }
-      Call& call = by_span[contexts_[i].operation_span];
-      call.work.push_back(i);
-      call.is_backward = contexts_[i].in_backward && !contexts_[i].in_recompute;
-    }
-    std::vector<Call> calls;
-    for (auto& [span, call] : by_span) {
-      const std::int32_t operation = events_.host[static_cast<std::size_t>(span)].operation;
-      call.operation = &events_.operations[static_cast<std::size_t>(operation)];
-      calls.push_back(std::move(call));
-    }
-    return calls;
-  }
-
-  void add(const Call& call) {
+  void add(const OperationCall& call) {
     if (const std::optional<OperationProduct> product = product_of(*call.operation)) {
       add_product(call, *product);
     } else if (const std::optional<OperationAttentionPass> pass =
@@ -131,7 +94,7 @@ class RowCollector {
     }
   }
 
-  std::optional<bool> causal_by_kernels(const Call& call) const {
+  std::optional<bool> causal_by_kernels(const OperationCall& call) const {
     std::optional<bool> causal;
     for (const std::size_t i : call.work) {
       causal = causal ? causal : causal_in_name(name_of(i));
@@ -140,10 +103,10 @@ class RowCollector {
   }
 
   /// Of a product's call, the kernels that multiply.
-  void add_product(const Call& call, const OperationProduct& product) {
+  void add_product(const OperationCall& call, const OperationProduct& product) {
     std::vector<std::size_t> work;
     for (const std::size_t i : call.work) {
-      if (kinds_[i] == TimeKind::kGemm) {
+      if (work_.kinds[i] == TimeKind::kGemm) {
         work.push_back(i);
       } else {
         reasons_[i] = "beside a product";
@@ -164,7 +127,7 @@ class RowCollector {
     }
   }
 
-  void add_pass(const Call& call, const OperationPass& pass) {
+  void add_pass(const OperationCall& call, const OperationPass& pass) {
     const std::optional<Precision> named = precision_in_name(name_of(call.work.front()));
     const std::int64_t width = !call.operation->types.empty() ? bytes_of_type(call.operation->types.front())
                                : named                        ? (*named == Precision::kFp32 ? 4 : 2)
@@ -182,8 +145,8 @@ class RowCollector {
   }
 
   void add_communication(std::size_t work) {
-    const auto traced =
-        traced_collective(kinds_[work], communication_of(events_, contexts_[work], work), events_.num_ranks);
+    const auto traced = traced_collective(
+        work_.kinds[work], communication_of(events_, work_.contexts[work], work), events_.num_ranks);
     if (const auto* reason = std::get_if<const char*>(&traced)) {
       reasons_[work] = *reason;
       return;
@@ -289,8 +252,8 @@ class RowCollector {
     std::map<std::pair<std::string, const char*>, TracedLeftOut> left_out;
     for (std::size_t i = 0; i < events_.work.size(); ++i) {
       const Seconds time(time_s(i));
-      TracedShare& share = shares[kinds_[i]];
-      share.kind = kinds_[i];
+      TracedShare& share = shares[work_.kinds[i]];
+      share.kind = work_.kinds[i];
       share.time += time;
       share.used += reasons_[i] == nullptr ? time : Seconds(0);
       share.num_used += reasons_[i] == nullptr ? 1 : 0;
@@ -316,8 +279,8 @@ class RowCollector {
     rows_.num_launches = std::ssize(events_.work);
   }
   std::string what_launched(std::size_t work) const {
-    const std::int32_t span = contexts_[work].operation_span;
-    if (span == TraceEvents::kNone || is_communication(kinds_[work])) {
+    const std::int32_t span = work_.contexts[work].operation_span;
+    if (span == TraceEvents::kNone || is_communication(work_.kinds[work])) {
       return name_of(work);
     }
     const std::int32_t operation = events_.host[static_cast<std::size_t>(span)].operation;
@@ -325,8 +288,7 @@ class RowCollector {
   }
 
   const TraceEvents& events_;
-  std::vector<LaunchContext> contexts_;
-  std::vector<TimeKind> kinds_;
+  SortedWork work_;
   std::vector<const char*> reasons_;  ///< why nothing is used; null: it is
   std::map<ProductKey, Samples> forward_, backward_;
   std::map<OperationAttention, Samples> flash_forward_, flash_backward_;

@@ -65,8 +65,7 @@ struct TracedRows {
 
 /// Joins kernels to the operations that launched them (launch_context.h). Products below 1 GFLOP are left
 /// out, for their time is that of a launch, and so are passes below 1 MiB, sends and receives, which wait for
-/// their peers, and what the reasons say. `rank_count`: of a run whose groups list no ranks, only that of all
-/// ranks has a place.
+/// their peers, and what the reasons say.
 TracedRows traced_rows(const TraceEvents& events);
 
 }  // namespace portolan
