@@ -10,8 +10,7 @@ ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const Mach
                                                    const std::vector<BlockRun>& runs) {
   const SoftwareProfile& software = scenario_.software;
   const BlockOptions& options = first_blocks(s).options;
-  const std::int64_t wire =
-      software.reduce_bytes.value == 0 ? options.compute_bytes : software.reduce_bytes.value;
+  const std::int64_t wire = reduction_width(software, s.precision);
   const std::int64_t width = gradient_width(software, s.precision);
   const bool gathers = divides_parameters(s);
   std::vector<ShardedBlocks> forward, backward;

@@ -16,18 +16,23 @@ std::string communication_kind(const Op& op) {
 
 }  // namespace
 
-std::vector<NamedTime> predicted_kind_times(const Program& program, const KernelCost& cost,
-                                            const Timeline& timeline, std::int32_t rank) {
-  const auto stage_index =
-      placement_of(program).coordinates_of(rank)[static_cast<std::size_t>(Axis::kPipeline)];
-  const Stage& stage = program.stages[static_cast<std::size_t>(stage_index)];
-  const OpIds ids(program);
+std::unordered_map<std::int64_t, Seconds> durations_of(const Timeline& timeline, std::int32_t rank) {
   std::unordered_map<std::int64_t, Seconds> durations;
   for (const TimelineEntry& entry : timeline.entries) {
     if (entry.rank == rank) {
       durations[entry.op_id] = entry.end - entry.start;
     }
   }
+  return durations;
+}
+
+std::vector<NamedTime> predicted_kind_times(const Program& program, const KernelCost& cost,
+                                            const Timeline& timeline, std::int32_t rank) {
+  const auto stage_index =
+      placement_of(program).coordinates_of(rank)[static_cast<std::size_t>(Axis::kPipeline)];
+  const Stage& stage = program.stages[static_cast<std::size_t>(stage_index)];
+  const OpIds ids(program);
+  std::unordered_map<std::int64_t, Seconds> durations = durations_of(timeline, rank);
   std::map<std::string, Seconds> by_kind;
   for (const Slot& slot : stage.order) {
     const Template& t = stage.templates[static_cast<std::size_t>(slot.template_index)];

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "plan/cost.h"
@@ -15,6 +17,9 @@ struct NamedTime {
   std::string kind;
   Seconds time;
 };
+
+/// How long each of the rank's ops took, by op_id.
+std::unordered_map<std::int64_t, Seconds> durations_of(const Timeline& timeline, std::int32_t rank);
 
 /// What `rank` is predicted to spend on each kind in a step: kernels by their name, "send_receive" and
 /// collectives by theirs, and "wait", the rest of the makespan. `timeline` has the rank's communication ops.

@@ -56,6 +56,11 @@ std::int64_t gradient_width(const SoftwareProfile& software, Precision precision
   return width == 0 ? compute_bytes(precision) : width;
 }
 
+std::int64_t reduction_width(const SoftwareProfile& software, Precision precision) {
+  const std::int64_t width = software.reduce_bytes.value;
+  return width == 0 ? compute_bytes(precision) : width;
+}
+
 BoundaryBytes boundary_bytes(const Scenario& scenario, const Strategy& s) {
   const std::int64_t shards = s.sequence_parallel ? s.tensor_parallel : 1;
   const Bytes held(s.microbatch_size * scenario.sequence_length / s.context_parallel *

@@ -56,6 +56,8 @@ bool sums_beside_backward(const Strategy& strategy);
 bool gathers_beside_forward(const Scenario& scenario, const Strategy& strategy);
 /// Element size of accumulated gradients.
 std::int64_t gradient_width(const SoftwareProfile& software, Precision precision);
+/// Element size of gradients that are reduced in every backward (ZeRO 2 and 3).
+std::int64_t reduction_width(const SoftwareProfile& software, Precision precision);
 
 /// Hidden states between two stages on one rank: what it holds, and what is sent of it (a tensor-parallel
 /// shard, which the receiver's group gathers, where the profile scatters sends).

@@ -85,8 +85,7 @@ class OnceAStepPricing {
     }
     if (!whole_group()) {
       const std::int64_t shard = gradients_of_bucket.value / shards_;
-      const std::int64_t narrow = context_.scenario.software.reduce_bytes.value;
-      const std::int64_t reduced = narrow == 0 ? parameter_bytes() : narrow;
+      const std::int64_t reduced = reduction_width(context_.scenario.software, strategy_.precision);
       time += context_.machine.strides.all_reduce.of(
           Bytes(divides_gradients(strategy_) ? shard / gradient_bytes_ * reduced : shard));
     }

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <unordered_map>
 
+#include "plan/kind_times.h"
 #include "plan/rank_place.h"
 
 namespace portolan {
@@ -160,12 +161,7 @@ std::vector<PlacedTime> predicted_placed_times(const Program& program, const Ker
   const std::int32_t stage_index = stage_of(program, rank);
   const Stage& stage = program.stages[static_cast<std::size_t>(stage_index)];
   const OpIds ids(program);
-  std::unordered_map<std::int64_t, Seconds> durations;
-  for (const TimelineEntry& entry : timeline.entries) {
-    if (entry.rank == rank) {
-      durations[entry.op_id] = entry.end - entry.start;
-    }
-  }
+  const std::unordered_map<std::int64_t, Seconds> durations = durations_of(timeline, rank);
   std::vector<std::vector<std::string>> axes;
   for (const Template& t : stage.templates) {
     axes.push_back(axes_of_ops(program, rank, t));

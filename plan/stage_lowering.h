@@ -33,12 +33,11 @@ struct LoweringContext {
   std::int32_t num_virtual_stages() const { return strategy.pipeline_parallel * strategy.virtual_stages; }
   BoundaryBytes boundary() const { return boundary_bytes(scenario, strategy); }
   Sharding sharding() const {
-    const std::int64_t wire = scenario.software.reduce_bytes.value;
     return {.parts = divides_gradients(strategy) ? zero_sharers(strategy) : 1,
             .expert_parts = divides_gradients(strategy) ? expert_sharers(strategy) : 1,
             .parameters = divides_parameters(strategy),
             .gradients = divides_gradients(strategy),
-            .reduce_bytes = wire == 0 ? options.compute_bytes : wire,
+            .reduce_bytes = reduction_width(scenario.software, strategy.precision),
             .gradient_bytes = gradient_width(scenario.software, strategy.precision)};
   }
   /// Whether pipeline sends carry one tensor-parallel shard, which the receiver's group gathers.
