@@ -4,6 +4,7 @@
 
 #include "catalog/json/estimate_json.h"
 #include "catalog/json/json_value.h"
+#include "study/ablation.h"
 
 namespace portolan {
 
@@ -211,8 +212,15 @@ std::string validation_json(const Validation& validation) {
   for (const SkippedPrediction& one : validation.skipped) {
     skipped.push_back({{"id", one.id}, {"reason", one.reason}});
   }
-  return Json{{"groups", std::move(groups)}, {"rows", std::move(rows)}, {"skipped", std::move(skipped)}}.dump(
-      2);
+  Json terms = Json::array();
+  for (const PhysicsTerm& term : physics_terms()) {
+    terms.push_back({{"name", term.name}, {"what", term.what}});
+  }
+  return Json{{"groups", std::move(groups)},
+              {"rows", std::move(rows)},
+              {"skipped", std::move(skipped)},
+              {"terms", std::move(terms)}}
+      .dump(2);
 }
 
 }  // namespace portolan

@@ -20,23 +20,7 @@ import matplotlib.ticker  # noqa: E402
 
 matplotlib.rcParams["svg.hashsalt"] = "portolan"  # the same figure from the same rows
 
-TERMS = [
-    ("", "as shipped"),
-    ("launch", "gaps between kernels, and what the host takes for each"),
-    ("host", "what the host takes for each kernel"),
-    ("tile_quantisation", "tiles of matrix products"),
-    ("memory_bound", "passes over memory"),
-    ("unfused", "passes that fused kernels do without"),
-    ("dropout", "masks of dropout"),
-    ("overlap", "communication beside compute"),
-    ("blocking_sends", "waiting for sends of stages"),
-    ("latency", "latency of links and steps"),
-    ("link_efficiency", "what links do not reach"),
-    ("contention", "contention between switches"),
-    ("network", "communication"),
-    ("checkpoint_pause", "what a layer that recomputes loses"),
-]
-MOST_JOBS = 8  # configurations that make a job worth ranking
+LEAST_STEPS = 8  # configurations that make a job worth ranking
 
 
 def run(portolan, *arguments):
@@ -89,18 +73,18 @@ def ranges_table(result, published):
 def left_out(result, fit, published):
     """Each family's mean error, its steps left out of any fit."""
     crossed = {source["source_family"]: source["error_pct"]["crossed"] for source in fit["sources"]}
+    one_node = " (one node)"
     errors = {}
     for row in result["rows"]:
         step = published[row["id"]]
         if counts(row) and step["use"] in ("", "calibrate"):
-            family = step["source_family"] + (" (one node)" if step["prefix"] == "VTS" else "")
+            family = step["source_family"] + (one_node if step["inter_link"].startswith("none") else "")
             errors.setdefault(family, []).append(abs(row["error_pct"]))
     rows, means = [], []
     for family, list_of in errors.items():
         mean = crossed.get(family, statistics.mean(list_of))
         means.append((mean, family))
         rows.append([family, str(len(list_of)), number(mean), "fitted on the others" if family in crossed else "in no fit"])
-    one_node = " (one node)"
     others = [mean for mean, family in means if not family.endswith(one_node)]
     rows.append(["mean of all but one node", "", number(statistics.mean(others)), f"worst {max(others):.1f}"])
     return table(["source left out", "steps", "mean %", ""], rows)
@@ -123,7 +107,7 @@ def ranking_table(result, published):
             jobs.setdefault(tuple(step.get(column, "") for column in columns), []).append(row)
     by_table = {}
     for job, steps in jobs.items():
-        if len(steps) < MOST_JOBS:
+        if len(steps) < LEAST_STEPS:
             continue
         measured = [step["measured_s"] for step in steps]
         predicted = [step["predicted_s"] for step in steps]
@@ -138,10 +122,10 @@ def ranking_table(result, published):
     return table(["table", "jobs", "chosen is slower than the best by, %", "place of the best", "Spearman"], rows)
 
 
-def ablation_table(portolan, truth, published):
+def ablation_table(portolan, truth, shipped):
     tables, rows = [], []
-    for term, what in TERMS:
-        result = run(portolan, "validate", "--truth", truth, "--json", *(["--without", term] if term else []))
+    for term, what in [("", "as shipped")] + [(term["name"], term["what"]) for term in shipped["terms"]]:
+        result = run(portolan, "validate", "--truth", truth, "--json", "--without", term) if term else shipped
         means = {group["prefix"]: group["mape_pct"] for group in result["groups"] if group["mape_pct"] is not None}
         tables = tables or list(means)
         rows.append([f"{term}: {what}" if term else what] + [number(means.get(name)) for name in tables])
@@ -211,7 +195,7 @@ One constant is fitted to steps (docs/decisions/0018): those sources are predict
 {left_out(result, fit, published)}
 ## Ranking
 
-Jobs with at least {MOST_JOBS} configurations of one model, batch and cluster; medians over the jobs of a table.
+Jobs with at least {LEAST_STEPS} configurations of one model, batch and cluster; medians over the jobs of a table.
 
 {ranking_table(result, published)}
 ## What the source leaves open, and what the software does not know
@@ -224,7 +208,7 @@ prediction as a lower bound.
 
 Mean error, %, without it.
 
-{ablation_table(portolan, truth, published)}"""
+{ablation_table(portolan, truth, result)}"""
     with open(os.path.join(folder, "README.md"), "w") as file:
         file.write(text)
 
