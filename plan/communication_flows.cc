@@ -99,18 +99,26 @@ std::int32_t CommunicationFlows::divided_link(LinkIndex index, double alike) {
 /// Over links that others cross too, as often as the flows it stands for do; and where that alone would be
 /// too fast, over a part of the busiest link that takes as long as they all take.
 std::vector<std::int32_t> CommunicationFlows::representative_path(const OpFlows::Kind& kind) {
+  if (kind.route.empty()) {
+    return {};
+  }
+  constexpr double kRounding = 1e-6;
+  const auto bandwidth = [&](LinkIndex link) {
+    return cluster_.link_bandwidths()[static_cast<std::size_t>(link)];
+  };
+  const double flows_on_busiest = kind.busiest.bytes / kind.slowest.bytes;
+  const BytesPerSecond rate_together = bandwidth(kind.busiest.link) / flows_on_busiest;
   std::vector<std::int32_t> path;
-  bool takes_as_long = kind.route.empty();
+  bool takes_as_long = false;
   for (const SharedLinks::Crossing& crossing : shared_->crossings(kind)) {
     const Link& link = cluster_.links()[static_cast<std::size_t>(crossing.link)];
-    const std::int32_t shared =
-        builder_.link({crossing.link, 0}, {.name = link.name, .bandwidth = link.bandwidth * crossing.parts});
+    const BytesPerSecond of_parts = link.bandwidth * crossing.parts;
+    const std::int32_t shared = builder_.link({crossing.link, 0}, {.name = link.name, .bandwidth = of_parts});
     path.insert(path.end(), static_cast<std::size_t>(crossing.times), shared);
-    takes_as_long = takes_as_long || (crossing.link == kind.busiest.link && crossing.exact &&
-                                      kind.busiest.bytes == kind.own_on_busiest);
+    takes_as_long = takes_as_long || of_parts / crossing.times <= rate_together * (1 + kRounding);
   }
   if (!takes_as_long) {
-    path.push_back(divided_link(kind.busiest.link, kind.busiest.bytes / kind.slowest.bytes));
+    path.push_back(divided_link(kind.busiest.link, flows_on_busiest));
   }
   return path;
 }

@@ -9,7 +9,7 @@
 
 namespace portolan {
 
-/// What all groups of the stage send that do `op`, by a look at each group that tells of others (ToldRails).
+/// What all groups of the stage send that do `op`, by a look at each group that tells of others (ToldGroups).
 OpFlows find_flows(const GroupFlows& groups, const Cluster& cluster, const Op& op, std::int32_t stage);
 
 }  // namespace portolan

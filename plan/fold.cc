@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, 5> kFidelities = {"closed-form", "folded"
 /// Uncontended time of such collectives on one stage, all groups together; computed once each.
 class CollectiveCost {
  public:
-  CollectiveCost(const GroupFlows& flows, std::int32_t stage) : flows_(flows), stage_(stage) {}
+  CollectiveCost(OpFlowsTable& flows, std::int32_t stage) : flows_(flows), stage_(stage) {}
 
   Seconds time(const Op& op) { return priced(op).time; }
   bool stays_in_nodes(const Op& op) { return priced(op).stays_in_nodes; }
@@ -45,11 +45,15 @@ class CollectiveCost {
     if (found != known_.end()) {
       return found->second;
     }
-    const Price price{flows_.time_of(op, stage_), flows_.stay_in_nodes(op, stage_)};
+    // Groups within nodes are alike: one tells for all, without a look at their flows.
+    const bool stays_in_nodes = flows_.groups().stay_in_nodes(op, stage_);
+    const GroupFlows::Time time =
+        stays_in_nodes ? flows_.groups().time_together(op, stage_) : flows_.of(op, stage_).time;
+    const Price price{time.transfer + time.latency, stays_in_nodes};
     return known_.emplace_back(&op, price).second;
   }
 
-  const GroupFlows& flows_;
+  OpFlowsTable& flows_;
   std::int32_t stage_;
   std::deque<std::pair<const Op*, Price>> known_;  ///< a handful of shapes
 };
@@ -380,12 +384,11 @@ CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster
                        .fidelity = fidelity,
                        .stages = {},
                        .flows = std::make_shared<OpFlowsTable>(placement_of(program), cluster)};
-  const GroupFlows& groups = costed.flows->groups();
   std::deque<CollectiveCost> collective_costs;
   std::deque<StagePrices> prices;
   std::vector<Seconds> busy;
   for (std::size_t s = 0; s < program.stages.size(); ++s) {
-    collective_costs.emplace_back(groups, static_cast<std::int32_t>(s));
+    collective_costs.emplace_back(*costed.flows, static_cast<std::int32_t>(s));
     prices.emplace_back(program.stages[s], cost, collective_costs.back());
     busy.push_back(prices.back().busy());
   }

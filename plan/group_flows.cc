@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "plan/collectives/link_loads.h"
 #include "plan/rank_place.h"
@@ -11,6 +12,23 @@ namespace portolan {
 namespace {
 
 constexpr AxisSet kOfStage = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData};
+
+/// Adds to the loads of what tells that of the others on core trunks.
+void add_others_on_core(const Cluster& cluster, const ToldGroups& groups, LinkLoads& loads) {
+  if (groups.num_rails() == 1) {
+    return;
+  }
+  std::vector<std::pair<LinkIndex, double>> told;
+  loads.for_each([&](LinkIndex link, double bytes) {
+    if (cluster.is_core_trunk(link)) {
+      told.emplace_back(link, bytes);
+    }
+  });
+  for (const auto& [trunk, bytes] : told) {
+    groups.for_each_other_on_core(
+        cluster, trunk, [&, added = bytes](LinkIndex other, std::int32_t) { loads.add(other, added); });
+  }
+}
 
 }  // namespace
 
@@ -91,7 +109,28 @@ GroupFlows::Slices GroupFlows::telling_slices(const Op& op, std::int32_t stage) 
   return slices;
 }
 
-ToldRails GroupFlows::told_rails(const Op& op) const {
+bool GroupFlows::are_alike_in_pods(const Op& op) const {
+  const std::optional<std::int32_t> nodes = cluster_.alike_nodes();
+  if (!nodes) {
+    return false;
+  }
+  // Groups of neighbouring ranks fill whole pods, and so members are whole pods apart.
+  for (const Axis axis : placement_.order()) {
+    if (placement_.degree(axis) == 1) {
+      continue;
+    }
+    if (!axes_between(op).contains(axis)) {
+      return false;
+    }
+    const std::int64_t filled = std::int64_t{placement_.stride(axis)} * placement_.degree(axis);
+    if (filled % (*nodes * cluster_.hardware().gpus_per_node) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+ToldGroups GroupFlows::telling(const Op& op) const {
   const std::optional<std::int32_t> width = cluster_.rail_width();
   const auto gpus_per_node = static_cast<std::int32_t>(cluster_.hardware().gpus_per_node);
   for (const Axis axis : placement_.order()) {
@@ -101,13 +140,14 @@ ToldRails GroupFlows::told_rails(const Op& op) const {
     const std::int32_t stride = placement_.stride(axis);
     const std::int32_t unit = std::lcm(stride, *width);
     const std::int32_t span = std::gcd(stride * placement_.degree(axis), gpus_per_node);
-    return span % unit == 0 ? ToldRails(unit, span) : ToldRails();
+    const bool by_rails = span % unit == 0;
+    return {cluster_, by_rails ? unit : 1, by_rails ? span : 1, are_alike_in_pods(op)};
   }
   return {};
 }
 
 std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage, const Slices& slices,
-                                              const ToldRails& rails) const {
+                                              const ToldGroups& telling) const {
   Coordinates origin{};
   origin[static_cast<std::size_t>(Axis::kPipeline)] = stage;
   std::vector<std::int32_t> of_slice =
@@ -129,7 +169,7 @@ std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage, 
   for (const std::int32_t place : slices.places) {
     for (const std::int32_t of_first : of_slice) {
       const std::int32_t rank = of_first + place * placement_.stride(slices.slowest);
-      if (rails.tell(rank)) {
+      if (telling.tell(rank)) {
         ranks.push_back(rank);
       }
     }
@@ -147,16 +187,17 @@ bool GroupFlows::is_alike(const Op& op, std::int32_t stage, std::int32_t other) 
 }
 
 std::vector<FlowSet> GroupFlows::all_groups(const Op& op, std::int32_t stage) const {
-  return groups_of(op, stage, ToldRails());
+  return groups_of(op, stage, ToldGroups());
 }
 
 std::vector<FlowSet> GroupFlows::told_groups(const Op& op, std::int32_t stage) const {
-  return groups_of(op, stage, told_rails(op));
+  return groups_of(op, stage, telling(op));
 }
 
-std::vector<FlowSet> GroupFlows::groups_of(const Op& op, std::int32_t stage, const ToldRails& rails) const {
+std::vector<FlowSet> GroupFlows::groups_of(const Op& op, std::int32_t stage,
+                                           const ToldGroups& telling) const {
   std::vector<FlowSet> sets;
-  const std::vector<std::int32_t> ranks = leaders(op, stage, all_slices(op), rails);
+  const std::vector<std::int32_t> ranks = leaders(op, stage, all_slices(op), telling);
   sets.reserve(ranks.size());
   for (const std::int32_t rank : ranks) {
     sets.push_back(of_group(op, rank));
@@ -167,8 +208,8 @@ std::vector<FlowSet> GroupFlows::groups_of(const Op& op, std::int32_t stage, con
 GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) const {
   LinkLoads loads;
   Seconds latency;
-  const ToldRails rails = told_rails(op);
-  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), rails);
+  const ToldGroups told = telling(op);
+  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), told);
   // Groups within nodes share no links: one tells for all.
   const bool alike =
       op.kind == OpKind::kCollective && op.group != GroupKind::kFirstAndLastStage && stay_in_nodes(op, stage);
@@ -183,7 +224,7 @@ GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) con
       break;
     }
   }
-  rails.add_others_on_core(cluster_, loads);
+  add_others_on_core(cluster_, told, loads);
   return {.transfer = loads.busiest(cluster_), .latency = latency};
 }
 
@@ -192,7 +233,7 @@ bool GroupFlows::stay_in_nodes(const Op& op, std::int32_t stage) const {
   if (placement_.num_along(op.axes) > cluster_.hardware().gpus_per_node) {
     return false;
   }
-  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), told_rails(op));
+  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), telling(op));
   return std::all_of(ranks.begin(), ranks.end(), [&](std::int32_t rank) {
     return cluster_.node_of(placement_.rank_along(rank, op.axes, 0)) ==
            cluster_.node_of(placement_.rank_along(rank, op.axes, last));

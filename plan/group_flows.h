@@ -5,7 +5,7 @@
 
 #include "plan/collectives/collective_flows.h"
 #include "plan/program.h"
-#include "plan/told_rails.h"
+#include "plan/told_groups.h"
 #include "topology/cluster.h"
 #include "topology/placement.h"
 
@@ -25,9 +25,9 @@ class GroupFlows {
   /// One set for each group of ranks of `stage` that does `op`: all (replica, rail) pairs of a send, all
   /// rails of a data-parallel collective and so on.
   std::vector<FlowSet> all_groups(const Op& op, std::int32_t stage) const;
-  /// Those of them that tell of all, by ToldRails.
+  /// Those of them that tell of all, by ToldGroups.
   std::vector<FlowSet> told_groups(const Op& op, std::int32_t stage) const;
-  ToldRails told_rails(const Op& op) const;
+  ToldGroups telling(const Op& op) const;
   /// Time of `op` when all groups of the stage do it together, and nothing else: by bandwidth, and latency.
   struct Time {
     Seconds transfer;
@@ -64,12 +64,15 @@ class GroupFlows {
   /// The axes along which groups of one stage differ.
   static AxisSet axes_between(const Op& op);
   Slices all_slices(const Op& op) const;
+  /// Whether each group is another one moved within its pods, or those of its members, by some nodes, and
+  /// every node of these pods has one.
+  bool are_alike_in_pods(const Op& op) const;
   /// Those without which no link would be busier: of slices alike that share no links, one.
   Slices telling_slices(const Op& op, std::int32_t stage) const;
-  /// The first rank of each group on these rails, ascending; of a send or receive every rank of the stage.
+  /// The first rank of each group that tells, ascending; of a send or receive every rank of the stage.
   std::vector<std::int32_t> leaders(const Op& op, std::int32_t stage, const Slices& slices,
-                                    const ToldRails& rails) const;
-  std::vector<FlowSet> groups_of(const Op& op, std::int32_t stage, const ToldRails& rails) const;
+                                    const ToldGroups& telling) const;
+  std::vector<FlowSet> groups_of(const Op& op, std::int32_t stage, const ToldGroups& telling) const;
 
   Placement placement_;
   const Cluster& cluster_;

@@ -95,7 +95,7 @@ class UseCount {
     alike.crosses_network = !flows_.groups().stay_in_nodes(op, stage);
     if (alike.crosses_network) {
       for (const OpFlows::Kind& kind : flows_.of(op, stage).kinds) {
-        for_each_load(kind, cluster_, [&](LinkIndex link, double bytes) { alike.loads.add(link, bytes); });
+        kind.for_each_load(cluster_, [&](LinkIndex link, double bytes) { alike.loads.add(link, bytes); });
       }
     } else {
       // Groups within nodes are alike, and so is what they meet.

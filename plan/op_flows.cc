@@ -42,11 +42,9 @@ OpFlows scaled(OpFlows flows, double times) {
   for (OpFlows::Kind& kind : flows.kinds) {
     kind.slowest.bytes *= times;
     kind.busiest.bytes *= times;
-    kind.own_on_busiest *= times;
-    for (OpFlows::LinkBytes& load : kind.loads) {
-      load.bytes *= times;
-    }
+    kind.times *= times;
   }
+  flows.time.transfer = flows.time.transfer * times;
   return flows;
 }
 
@@ -55,15 +53,18 @@ OpFlows moved(OpFlows flows, const Cluster& cluster, DeviceIndex shift) {
   for (OpFlows::Kind& kind : flows.kinds) {
     kind.slowest = moved(kind.slowest, shift);
     kind.route = links_of(cluster, kind.slowest);
-    kind.busiest.link = cluster.moved(kind.busiest.link, shift);
-    for (OpFlows::LinkBytes& load : kind.loads) {
-      load.link = cluster.moved(load.link, shift);
-    }
+    kind.busiest.link = *cluster.moved(kind.busiest.link, shift);
+    kind.shift += shift;
   }
   return flows;
 }
 
 }  // namespace
+
+double OpFlows::Kind::bytes_told(const Cluster& cluster, LinkIndex told) const {
+  const std::optional<LinkIndex> found = shift == 0 ? told : cluster.moved(told, -shift);
+  return found ? loads->at(*found) * times : 0;
+}
 
 const OpFlows& OpFlowsTable::of(const Op& op, std::int32_t stage) {
   const bool is_receive = op.kind == OpKind::kReceive;

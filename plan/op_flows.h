@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "plan/collectives/link_loads.h"
 #include "plan/group_flows.h"
 #include "plan/program.h"
 #include "topology/cluster.h"
@@ -21,22 +23,43 @@ struct OpFlows {
   struct Kind {
     Flow slowest;  ///< stands for all; the first group's own among equals
     Seconds latency;
-    LinkList route;                ///< of the slowest
-    LinkBytes busiest;             ///< the link of `route` that takes longest for the bytes of all kinds
-    double own_on_busiest = 0;     ///< bytes of this kind over it
-    std::vector<LinkBytes> loads;  ///< of all flows of this kind, each link once that `rails` say tells
-    ToldRails rails;
+    LinkList route;     ///< of the slowest
+    LinkBytes busiest;  ///< the link of `route` that takes longest for the bytes of all kinds
+
+    /// Of all flows of this kind over a link that tells of others (ToldGroups::told).
+    double bytes_told(const Cluster& cluster, LinkIndex told) const;
+    /// Calls `visit(link, bytes)` for each link that tells.
+    template <typename Visit>
+    void for_each_told(const Cluster& cluster, const Visit& visit) const;
+    /// ... for each link that they cross.
+    template <typename Visit>
+    void for_each_load(const Cluster& cluster, const Visit& visit) const;
+
+    /// Bytes over each link that tells, of flows that others may have in common with these: of a payload so
+    /// many times as large, between devices so much further.
+    std::shared_ptr<const LinkLoads> loads;
+    double times = 1;
+    DeviceIndex shift = 0;
+    ToldGroups groups;
   };
   std::vector<Kind> kinds;
+  /// Of all groups together, and nothing else.
+  GroupFlows::Time time;
   bool one_latency = true;  ///< all groups have
 };
 
-/// Calls `visit(link, bytes)` for each link that flows of the kind cross.
 template <typename Visit>
-void for_each_load(const OpFlows::Kind& kind, const Cluster& cluster, const Visit& visit) {
-  for (const OpFlows::LinkBytes& load : kind.loads) {
-    kind.rails.for_each_like(cluster, load.link, [&](LinkIndex link) { visit(link, load.bytes); });
-  }
+void OpFlows::Kind::for_each_told(const Cluster& cluster, const Visit& visit) const {
+  loads->for_each([&](LinkIndex found, double bytes) {
+    visit(shift == 0 ? found : *cluster.moved(found, shift), bytes * times);
+  });
+}
+
+template <typename Visit>
+void OpFlows::Kind::for_each_load(const Cluster& cluster, const Visit& visit) const {
+  for_each_told(cluster, [&](LinkIndex told, double bytes) {
+    groups.for_each_like(cluster, told, [&](LinkIndex link) { visit(link, bytes); });
+  });
 }
 
 /// The flows of a Program's communication ops, found once for all ops that have the same. Not thread-safe.

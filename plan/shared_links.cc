@@ -65,6 +65,8 @@ SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
   struct FlowsOfUser {
     const User* user = nullptr;
     double flows = 0;  ///< like the one that stands for them
+
+    auto operator<=>(const FlowsOfUser&) const = default;
   };
   const std::vector<User> users = users_of(program);
   LinksAsked crossed(cluster);
@@ -79,7 +81,11 @@ SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
       uses_of[place].push_back({&user, bytes / user.kind->slowest.bytes});
     });
   }
-  for (std::size_t place = 0; place < uses_of.size(); ++place) {
+  const auto bandwidth = [&](LinkIndex link) {
+    return cluster.link_bandwidths()[static_cast<std::size_t>(link)];
+  };
+  std::map<std::vector<FlowsOfUser>, LinkIndex> slowest_of;
+  for (std::size_t place = 0; place < crossed.size(); ++place) {
     const LinkIndex link = crossed.link(place);
     const std::vector<FlowsOfUser>& uses = uses_of[place];
     const auto in_lane_of_first = [first = uses.front().user](const FlowsOfUser& use) {
@@ -88,6 +94,12 @@ SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
     if (std::all_of(uses.begin(), uses.end(), in_lane_of_first)) {
       continue;
     }
+    const auto [known, is_new] = slowest_of.try_emplace(uses, link);
+    if (!is_new && bandwidth(link) < bandwidth(known->second)) {
+      known->second = link;
+    }
+  }
+  for (const auto& [uses, link] : slowest_of) {
     const bool whole = std::all_of(uses.begin(), uses.end(), [](const FlowsOfUser& use) {
       return std::abs(use.flows - std::round(use.flows)) <= kRounding;
     });
@@ -99,8 +111,7 @@ SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
       std::vector<Crossing>& crossings = crossings_[use.user->kind];
       const auto is_known = [&](const Crossing& known) { return known.link == link; };
       if (times > 0 && std::none_of(crossings.begin(), crossings.end(), is_known)) {
-        crossings.push_back(
-            {.link = link, .parts = parts, .times = times, .exact = std::abs(flows - times) <= kRounding});
+        crossings.push_back({.link = link, .parts = parts, .times = times});
       }
     }
   }

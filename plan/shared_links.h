@@ -12,7 +12,8 @@
 namespace portolan {
 
 /// Links on which communications of a folded Program can meet: those that a transfer which stands for others
-/// crosses, and that flows of another lane or stage cross too, whichever flow stands for these.
+/// crosses, and that flows of another lane or stage cross too, whichever flow stands for these. Of links that
+/// the same cross, the slowest alone: it limits them all.
 class SharedLinks {
  public:
   SharedLinks(const CostedProgram& program, const Cluster& cluster);
@@ -22,7 +23,6 @@ class SharedLinks {
     LinkIndex link = 0;
     std::int32_t parts = 1;
     std::int32_t times = 1;
-    bool exact = true;
   };
   /// Of the transfer that stands for a kind of flows of OpFlowsTable.
   const std::vector<Crossing>& crossings(const OpFlows::Kind& kind) const;

@@ -243,9 +243,7 @@ LinkList Cluster::links_between(DeviceIndex source, DeviceIndex destination) con
   return rail_route(graph_->layout, source, destination).links;
 }
 
-bool Cluster::is_core_trunk(LinkIndex link) const {
-  return graph_->layout.numbered(link).kind == ClusterLayout::LinkKind::kCoreTrunk;
-}
+bool Cluster::is_core_trunk(LinkIndex link) const { return graph_->layout.is_core_trunk(link); }
 
 Cluster::CoreTrunks Cluster::core_trunks_beside(LinkIndex trunk) const {
   const ClusterLayout& layout = graph_->layout;
@@ -278,7 +276,7 @@ bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int6
          layout.numbers_in(nodes) % layout.spines_per_group == 0;
 }
 
-LinkIndex Cluster::moved(LinkIndex link, std::int64_t shift) const {
+std::optional<LinkIndex> Cluster::moved(LinkIndex link, std::int64_t shift) const {
   return graph_->layout.moved_by_nodes(link, shift / graph_->layout.gpus_per_node);
 }
 
@@ -293,6 +291,16 @@ LinkIndex Cluster::moved_within_nodes(LinkIndex link, std::int32_t places) const
   const ClusterLayout& layout = graph_->layout;
   return static_cast<LinkIndex>(link +
                                 layout.rail_of_link(link)->links_apart * (places / *layout.rail_width()));
+}
+
+std::optional<std::int32_t> Cluster::alike_nodes() const { return graph_->layout.alike_nodes(); }
+
+std::int32_t Cluster::node_in_pod(LinkIndex link) const {
+  return static_cast<std::int32_t>(graph_->layout.node_of_link(link).node);
+}
+
+LinkIndex Cluster::moved_within_pods(LinkIndex link, std::int32_t nodes) const {
+  return static_cast<LinkIndex>(link + graph_->layout.node_of_link(link).links_apart * nodes);
 }
 
 std::optional<Route> Cluster::host_route(DeviceIndex device) const {

@@ -130,8 +130,8 @@ class Cluster {
   /// last are in different pods, any pod, or in different groups, any group. False also where it might be but
   /// is not obvious.
   bool is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const;
-  /// The link that such payloads find in place of `link`. Precondition: they cross it, and are alike.
-  LinkIndex moved(LinkIndex link, std::int64_t shift) const;
+  /// The link that such payloads find in place of `link`, each another; nothing where they cannot cross it.
+  std::optional<LinkIndex> moved(LinkIndex link, std::int64_t shift) const;
 
   /// By how many places all devices of any payloads can be moved within their nodes, also by multiples, so
   /// that these find the same up to core switches, on links that nobody else crosses: the GPUs of a card.
@@ -144,6 +144,16 @@ class Cluster {
   /// value and is still within the node; `places` is a multiple of rail_width().
   LinkIndex moved_within_nodes(LinkIndex link, std::int32_t places) const;
   bool is_core_trunk(LinkIndex link) const;
+
+  /// How many nodes a pod has where payloads between nodes that lie alike in their pods, moved by some nodes
+  /// within these, find the same, on links that nobody else crosses. Nothing where nodes share spines, or all
+  /// cards of a pod a leaf, or with one pod.
+  std::optional<std::int32_t> alike_nodes() const;
+  /// By how many nodes payloads are moved from the first of their pods that cross the link. Precondition
+  /// here and below: alike_nodes() has a value.
+  std::int32_t node_in_pod(LinkIndex link) const;
+  /// The link that payloads cross instead when they are moved so. Precondition: they stay within their pods.
+  LinkIndex moved_within_pods(LinkIndex link, std::int32_t nodes) const;
   /// The core trunks of a spine in one direction, and the place of one among them: payloads that are moved so
   /// many rails further within their nodes cross the one that is as many places further; after the last comes
   /// the first.

@@ -63,6 +63,19 @@ ClusterLayout::NumberedLink ClusterLayout::numbered(LinkIndex link) const {
   return {static_cast<LinkKind>(kind), number};
 }
 
+std::int64_t ClusterLayout::num_of_kind(LinkKind kind) const {
+  switch (kind) {
+    case LinkKind::kNic:
+      return num_nics();
+    case LinkKind::kTrunk:
+      return num_trunks();
+    case LinkKind::kCoreTrunk:
+      return num_core_trunks();
+    default:
+      return num_gpus();
+  }
+}
+
 std::optional<ClusterLayout::RailOfLink> ClusterLayout::rail_of_link(LinkIndex link) const {
   const std::int64_t width = *rail_width();
   const auto [kind, number] = numbered(link);
@@ -75,6 +88,26 @@ std::optional<ClusterLayout::RailOfLink> ClusterLayout::rail_of_link(LinkIndex l
       return std::nullopt;
     default:
       return RailOfLink{number % gpus_per_node, 2 * width};
+  }
+}
+
+std::optional<std::int32_t> ClusterLayout::alike_nodes() const {
+  const bool have_spines = num_pods > 1 && leaves_per_pod == nics_per_node;
+  return have_spines && spines_per_group % nodes_per_pod == 0 ? std::optional(narrow(nodes_per_pod))
+                                                              : std::nullopt;
+}
+
+ClusterLayout::NodeOfLink ClusterLayout::node_of_link(LinkIndex link) const {
+  const auto [kind, number] = numbered(link);
+  switch (kind) {
+    case LinkKind::kNic:
+      return {number / nics_per_node % nodes_per_pod, 2 * nics_per_node};
+    case LinkKind::kTrunk:
+      return {number % spines_per_group % nodes_per_pod, 2};
+    case LinkKind::kCoreTrunk:
+      return {number / num_cores % spines_per_group % nodes_per_pod, 2 * num_cores};
+    default:
+      return {number / gpus_per_node % nodes_per_pod, 2 * gpus_per_node};
   }
 }
 
@@ -117,7 +150,7 @@ LinkIndex ClusterLayout::core_trunk_down(std::int64_t spine, std::int64_t core) 
   return core_trunk_up(spine, core) + 1;
 }
 
-LinkIndex ClusterLayout::moved_by_nodes(LinkIndex link, std::int64_t nodes) const {
+std::optional<LinkIndex> ClusterLayout::moved_by_nodes(LinkIndex link, std::int64_t nodes) const {
   const auto [kind, number] = numbered(link);
   std::int64_t moved = number;
   switch (kind) {
@@ -138,6 +171,9 @@ LinkIndex ClusterLayout::moved_by_nodes(LinkIndex link, std::int64_t nodes) cons
     }
     default:
       moved += nodes * gpus_per_node;
+  }
+  if (moved < 0 || moved >= num_of_kind(kind)) {
+    return std::nullopt;
   }
   return narrow(link + 2 * (moved - number));
 }

@@ -70,6 +70,16 @@ struct ClusterLayout {
   };
   std::optional<RailOfLink> rail_of_link(LinkIndex link) const;
 
+  /// In a pod; nothing where rails share a leaf, or nodes of a pod a spine, or with one pod.
+  std::optional<std::int32_t> alike_nodes() const;
+  /// Where a link lies among those of a pod's nodes: a trunk and a core trunk belong to the spine that the
+  /// node's cards pick. Precondition: alike_nodes() has a value.
+  struct NodeOfLink {
+    std::int64_t node = 0;         ///< within the pod
+    std::int64_t links_apart = 0;  ///< how far on its like is for the next node
+  };
+  NodeOfLink node_of_link(LinkIndex link) const;
+
   VertexIndex gpu_vertex(std::int64_t gpu) const;
   VertexIndex nvswitch_vertex(std::int64_t node) const;
   VertexIndex host_vertex(std::int64_t node) const;
@@ -92,8 +102,9 @@ struct ClusterLayout {
   /// How many cards of a rail so many nodes have; without rails, cards.
   std::int64_t numbers_in(std::int64_t nodes) const { return nodes * nics_per_node / leaves_per_pod; }
   /// What payloads cross instead of `link` that are moved by so many nodes: whole pods, if it is a trunk,
-  /// whole groups with as many cards of a rail for each spine, if it is a core trunk.
-  LinkIndex moved_by_nodes(LinkIndex link, std::int64_t nodes) const;
+  /// whole groups with as many cards of a rail for each spine, if it is a core trunk. Nothing where there is
+  /// no such link.
+  std::optional<LinkIndex> moved_by_nodes(LinkIndex link, std::int64_t nodes) const;
   /// What a link is, and its number among those of its kind, two directions together.
   enum class LinkKind : std::uint8_t { kNvLink, kNic, kTrunk, kCoreTrunk, kPcie };
   struct NumberedLink {
@@ -101,6 +112,11 @@ struct ClusterLayout {
     std::int64_t number = 0;
   };
   NumberedLink numbered(LinkIndex link) const;
+  std::int64_t num_of_kind(LinkKind kind) const;
+  bool is_core_trunk(LinkIndex link) const {
+    const std::int64_t number = link / 2 - num_gpus() - num_nics() - num_trunks();
+    return number >= 0 && number < num_core_trunks();
+  }
   LinkIndex pcie_up(std::int64_t gpu) const;
   LinkIndex pcie_down(std::int64_t gpu) const;
 };
