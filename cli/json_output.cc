@@ -169,7 +169,67 @@ std::string calibration_json(const CalibrationOutput& output) {
   return object.dump(2);
 }
 
-std::string validation_json(const Validation& validation) {
+namespace {
+
+Json memory_rows_json(const MemoryValidation& validation) {
+  Json rows = Json::array();
+  for (const MemoryPrediction& row : validation.rows) {
+    Json assumed = Json::object();
+    for (const Assumption& one : row.assumed) {
+      assumed[one.field] = one.value;
+    }
+    rows.push_back(
+        {{"id", row.id},
+         {"measured_bytes", row.measured ? Json(row.measured->value) : Json(nullptr)},
+         {"did_not_fit", !row.measured},
+         {"predicted_bytes", row.predicted.value},
+         {"range_bytes",
+          row.is_range ? Json::array({row.predicted.value, row.largest.value}) : Json(nullptr)},
+         {"error_pct", row.measured ? Json(row.error_pct()) : Json(nullptr)},
+         {"interval_bytes", interval_array(row.interval(row.margin))},
+         {"interval_basis", row.margin ? Json(interval_basis_name(row.margin->basis)) : Json(nullptr)},
+         {"new_source_interval_bytes", interval_array(row.interval(row.new_source_margin))},
+         {"capacity_bytes", row.capacity.value},
+         {"feasible_at_95_pct", row.fits(row.margin)},
+         {"strategy", row.strategy},
+         {"assumed", std::move(assumed)}});
+  }
+  return rows;
+}
+
+Json memory_groups_json(const MemoryValidation& validation) {
+  Json groups = Json::array();
+  for (const MemoryGroup& group : validation.groups) {
+    groups.push_back({{"source_family", group.source_family},
+                      {"prefix", group.prefix},
+                      {"rows", group.rows},
+                      {"ranges", group.ranges},
+                      {"did_not_fit", group.did_not_fit},
+                      {"did_not_fit_but_called_feasible", group.did_not_fit_but_called_feasible},
+                      {"mape_pct", optional_number(group.errors.mape_pct)},
+                      {"median_pct", optional_number(group.errors.median_pct)},
+                      {"max_pct", optional_number(group.errors.max_pct)},
+                      {"bias_pct", optional_number(group.errors.bias_pct)},
+                      {"coverage90_pct", optional_number(group.coverage.covered_pct)},
+                      {"half_width_pct", optional_number(group.coverage.half_width_pct)},
+                      {"new_source",
+                       {{"coverage90_pct", optional_number(group.new_source.covered_pct)},
+                        {"half_width_pct", optional_number(group.new_source.half_width_pct)}}}});
+  }
+  return groups;
+}
+
+Json skipped_json(const std::vector<SkippedPrediction>& skipped) {
+  Json list = Json::array();
+  for (const SkippedPrediction& one : skipped) {
+    list.push_back({{"id", one.id}, {"reason", one.reason}});
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string validation_json(const Validation& validation, const MemoryValidation* memory) {
   Json groups = Json::array();
   for (const ValidationGroup& group : validation.groups) {
     groups.push_back({{"source_family", group.source_family},
@@ -208,19 +268,20 @@ std::string validation_json(const Validation& validation) {
          {"strategy", row.strategy},
          {"assumed", std::move(assumed)}});
   }
-  Json skipped = Json::array();
-  for (const SkippedPrediction& one : validation.skipped) {
-    skipped.push_back({{"id", one.id}, {"reason", one.reason}});
-  }
   Json terms = Json::array();
   for (const PhysicsTerm& term : physics_terms()) {
     terms.push_back({{"name", term.name}, {"what", term.what}});
   }
-  return Json{{"groups", std::move(groups)},
+  Json all = {{"groups", std::move(groups)},
               {"rows", std::move(rows)},
-              {"skipped", std::move(skipped)},
-              {"terms", std::move(terms)}}
-      .dump(2);
+              {"skipped", skipped_json(validation.skipped)},
+              {"terms", std::move(terms)}};
+  if (memory != nullptr) {
+    all["memory_groups"] = memory_groups_json(*memory);
+    all["memory_rows"] = memory_rows_json(*memory);
+    all["memory_skipped"] = skipped_json(memory->skipped);
+  }
+  return all.dump(2);
 }
 
 }  // namespace portolan

@@ -9,6 +9,7 @@
 #include "plan/search.h"
 #include "plan/simulate.h"
 #include "plan/unvalidated.h"
+#include "study/memory_validation.h"
 #include "study/validation.h"
 
 namespace portolan {
@@ -33,7 +34,7 @@ std::string simulation_json(const Simulation& simulation, const SimulationOutput
 std::string run_json(const RunRecord& record);
 std::string divergence_json(const Divergence& divergence, const std::string& program_hash);
 
-std::string validation_json(const Validation& validation);
+std::string validation_json(const Validation& validation, const MemoryValidation* memory = nullptr);
 
 struct CalibrationOutput {
   std::size_t gemm_points = 0;

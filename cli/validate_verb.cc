@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "catalog/measured/memory_rows.h"
 #include "catalog/measured/training_rows.h"
 #include "catalog/prediction_errors_yaml.h"
 #include "cli/evaluation.h"
@@ -9,8 +10,10 @@
 #include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "report/memory_validation_report.h"
 #include "report/validation_report.h"
 #include "study/ablation.h"
+#include "study/memory_validation.h"
 #include "study/validation.h"
 
 namespace portolan {
@@ -19,6 +22,7 @@ namespace {
 
 struct ValidateArguments {
   std::string truth;
+  std::optional<std::string> memory;
   std::string fidelity = "folded";
   std::string without;
   bool rows = false;
@@ -48,16 +52,26 @@ Result<void> validate(const Session& session, const ValidateArguments& arguments
       terms, make_task_predictor(
                  fidelity, num_allowed_cores(),
                  session.shows_progress() ? progress : std::function<void(std::size_t, std::size_t)>()));
+  std::vector<MemoryRow> peaks;
+  if (arguments.memory) {
+    PORTOLAN_TRY(const std::string table, read_file(*arguments.memory));
+    PORTOLAN_TRY(peaks, read_memory_rows(table, *arguments.memory));
+  }
   PORTOLAN_TRY(Validation validation, validate_rows(rows, paths, predict));
+  PORTOLAN_TRY(MemoryValidation memory, validate_memory(peaks, rows, paths, predict));
   session.end_progress();
   PORTOLAN_TRY(PredictionErrors errors, find_prediction_errors(paths));
   if (arguments.errors_out) {
     errors.step_time = step_errors_of(validation);
+    if (arguments.memory) {
+      errors.memory = memory_errors_of(memory);
+    }
     PORTOLAN_CHECK_OK(write_file_atomically(*arguments.errors_out, write_prediction_errors(errors)));
   }
   add_intervals(validation, errors);
+  add_intervals(memory, errors);
   if (session.json()) {
-    session.print_json(validation_json(validation));
+    session.print_json(validation_json(validation, arguments.memory ? &memory : nullptr));
     return {};
   }
   if (arguments.rows) {
@@ -69,7 +83,16 @@ Result<void> validate(const Session& session, const ValidateArguments& arguments
     session.print("\n" + intervals);
   }
   if (!validation.skipped.empty()) {
-    session.print("\n" + skipped_rows_list(validation, session.width()));
+    session.print("\n" + skipped_rows_list(validation.skipped, session.width()));
+  }
+  if (arguments.memory) {
+    if (arguments.rows) {
+      session.print("\n" + memory_rows_table(memory, session.width()));
+    }
+    session.print("\n" + memory_groups_table(memory, session.width()));
+    if (!memory.skipped.empty()) {
+      session.print("\n" + skipped_rows_list(memory.skipped, session.width()));
+    }
   }
   return {};
 }
@@ -83,6 +106,9 @@ void add_validate_verb(CLI::App& app, Session& session) {
   verb->footer("Example: portolan validate --truth training.csv --rows");
   verb->add_option("--truth", arguments->truth, "Table of published steps (docs/published-steps.md)")
       ->required()
+      ->type_name("CSV");
+  verb->add_option("--memory", arguments->memory,
+                   "Table of published peaks of memory, of runs in --truth by id (docs/published-steps.md)")
       ->type_name("CSV");
   add_fidelity_option(*verb, arguments->fidelity);
   verb->add_option("--errors-out", arguments->errors_out,

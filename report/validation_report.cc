@@ -89,9 +89,9 @@ std::string validation_rows_table(const Validation& validation, std::size_t widt
   return render_table(columns, rows, width);
 }
 
-std::string skipped_rows_list(const Validation& validation, std::size_t width) {
+std::string skipped_rows_list(const std::vector<SkippedPrediction>& skipped_rows, std::size_t width) {
   std::map<std::pair<std::string, std::string>, std::int64_t> reasons;
-  for (const SkippedPrediction& skipped : validation.skipped) {
+  for (const SkippedPrediction& skipped : skipped_rows) {
     ++reasons[{skipped.prefix, skipped.reason}];
   }
   std::vector<std::vector<std::string>> rows;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "study/validation.h"
 
@@ -14,6 +15,6 @@ std::string validation_intervals_table(const Validation& validation, std::size_t
 /// A line for each predicted row, then what was skipped, by reason.
 std::string validation_rows_table(const Validation& validation, std::size_t width);
 /// Rows that were skipped, one line a reason.
-std::string skipped_rows_list(const Validation& validation, std::size_t width);
+std::string skipped_rows_list(const std::vector<SkippedPrediction>& skipped, std::size_t width);
 
 }  // namespace portolan

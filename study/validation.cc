@@ -8,8 +8,6 @@
 #include <utility>
 #include <variant>
 
-#include "study/median.h"
-
 namespace portolan {
 
 namespace {
@@ -47,7 +45,7 @@ std::optional<double> noise_of(const std::vector<const TrainingRow*>& rows) {
 
 void summarize(ValidationGroup& group, const std::vector<RowPrediction>& rows,
                const std::vector<const TrainingRow*>& measured) {
-  std::vector<double> errors, absolute;
+  std::vector<double> errors;
   for (const RowPrediction& row : rows) {
     if (row.source_family != group.source_family || row.prefix != group.prefix) {
       continue;
@@ -59,14 +57,12 @@ void summarize(ValidationGroup& group, const std::vector<RowPrediction>& rows,
       continue;
     }
     errors.push_back(row.error_pct());
-    absolute.push_back(std::abs(errors.back()));
   }
-  if (!errors.empty()) {
-    group.mape_pct = mean(absolute);
-    group.median_pct = median_of(absolute);
-    group.max_pct = *std::max_element(absolute.begin(), absolute.end());
-    group.bias_pct = mean(errors);
-  }
+  const ErrorSummary summary = summary_of(errors);
+  group.mape_pct = summary.mape_pct;
+  group.median_pct = summary.median_pct;
+  group.max_pct = summary.max_pct;
+  group.bias_pct = summary.bias_pct;
   if (!measured.empty()) {
     group.noise_pct = noise_of(measured);
   }
@@ -199,14 +195,13 @@ namespace {
 
 Coverage coverage_of(const std::vector<const RowPrediction*>& rows,
                      std::optional<ErrorMargin> RowPrediction::*margin) {
-  std::vector<double> covered, half_widths;
+  std::vector<CheckedInterval> intervals;
   for (const RowPrediction* row : rows) {
     if (const auto interval = row->interval(row->*margin)) {
-      covered.push_back(interval->contains(row->measured.value) ? 100 : 0);
-      half_widths.push_back(100 * std::expm1((row->*margin)->half_width));
+      intervals.push_back({interval->contains(row->measured.value), (row->*margin)->half_width});
     }
   }
-  return covered.empty() ? Coverage{} : Coverage{mean(covered), median_of(half_widths)};
+  return portolan::coverage_of(intervals);
 }
 
 }  // namespace
@@ -229,34 +224,13 @@ void add_intervals(Validation& validation, const PredictionErrors& errors) {
 }
 
 std::vector<SourceErrors> step_errors_of(const Validation& validation) {
-  constexpr std::size_t kMostQuantiles = 40;
-  std::vector<SourceErrors> all;
+  SourceErrorTable errors;
   for (const RowPrediction& row : validation.rows) {
-    if (!row.counts() || !row.calibrates) {
-      continue;
-    }
-    auto found = std::find_if(all.begin(), all.end(), [&](const SourceErrors& source) {
-      return source.source_family == row.source_family && source.of == row.error_class;
-    });
-    if (found == all.end()) {
-      found = all.insert(
-          all.end(), {.source_family = row.source_family, .of = row.error_class, .rows = 0, .errors = {}});
-    }
-    ++found->rows;
-    constexpr double kPlaces = 1e4;
-    found->errors.push_back(std::ceil(std::abs(std::log(row.measured / row.predicted)) * kPlaces) / kPlaces);
-  }
-  for (SourceErrors& source : all) {
-    std::sort(source.errors.begin(), source.errors.end());
-    if (source.errors.size() > kMostQuantiles) {
-      std::vector<double> quantiles;
-      for (std::size_t q = 1; q <= kMostQuantiles; ++q) {
-        quantiles.push_back(source.errors[q * source.errors.size() / kMostQuantiles - 1]);
-      }
-      source.errors = std::move(quantiles);
+    if (row.counts() && row.calibrates) {
+      errors.add(row.source_family, row.error_class, row.measured.value, row.predicted.value);
     }
   }
-  return all;
+  return std::move(errors).finish();
 }
 
 }  // namespace portolan

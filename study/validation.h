@@ -13,6 +13,7 @@
 #include "catalog/measured/training_rows.h"
 #include "plan/estimate.h"
 #include "plan/prediction_error.h"
+#include "study/error_summary.h"
 #include "study/published_case.h"
 
 namespace portolan {
@@ -48,12 +49,6 @@ struct SkippedPrediction {
   std::string prefix;
   std::string source_family;
   std::string reason;
-};
-
-/// How often 90 % intervals contain what was measured.
-struct Coverage {
-  std::optional<double> covered_pct = {};
-  std::optional<double> half_width_pct = {};  ///< median, upwards: 100 (exp(half_width) - 1)
 };
 
 /// Rows of one table of one source.

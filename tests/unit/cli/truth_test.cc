@@ -149,23 +149,28 @@ TEST_F(PublishedMeasurements, PauseAtCheckpointsIsWhatThreeSourcesAskFor) {
 
 // The errors that intervals are made from are those of the predictions of now; they cover what they should,
 // of sources that they do not know too, and no constant had to see Korthikanti's Table 5 for it.
+void expect_near(const std::vector<SourceErrors>& now, const std::vector<SourceErrors>& shipped) {
+  ASSERT_EQ(now.size(), shipped.size());
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    EXPECT_EQ(now[i].of, shipped[i].of);
+    ASSERT_EQ(now[i].errors.size(), shipped[i].errors.size()) << shipped[i].source_family;
+    for (std::size_t q = 0; q < shipped[i].errors.size(); ++q) {
+      EXPECT_NEAR(now[i].errors[q], shipped[i].errors[q], 0.003) << shipped[i].source_family;
+    }
+  }
+}
+
 TEST_F(PublishedMeasurements, ShippedErrorsAreThoseThatValidateFinds) {
   const ScratchFolder scratch;
   const auto found =
       portolan_command("validate --json --truth " + std::string(std::getenv("PORTOLAN_TRUTH")) +
-                       "/training.csv --errors-out " + scratch.file("errors.yaml"))
+                       "/training.csv --memory " + std::string(std::getenv("PORTOLAN_TRUTH")) +
+                       "/memory.csv --errors-out " + scratch.file("errors.yaml"))
           .json();
   const PredictionErrors now = read_prediction_errors(scratch.file("errors.yaml")).value();
   const PredictionErrors shipped = find_prediction_errors({{PORTOLAN_SOURCE_DIR "/scenarios"}}).value();
-  ASSERT_EQ(now.step_time.size(), shipped.step_time.size());
-  for (std::size_t i = 0; i < now.step_time.size(); ++i) {
-    const SourceErrors& source = shipped.step_time[i];
-    EXPECT_EQ(now.step_time[i].of, source.of);
-    ASSERT_EQ(now.step_time[i].errors.size(), source.errors.size()) << source.source_family;
-    for (std::size_t q = 0; q < source.errors.size(); ++q) {
-      EXPECT_NEAR(now.step_time[i].errors[q], source.errors[q], 0.003) << source.source_family;
-    }
-  }
+  expect_near(now.step_time, shipped.step_time);
+  expect_near(now.memory, shipped.memory);
   double rows = 0, covered = 0, covered_as_new = 0;
   for (const auto& group : found["groups"]) {
     if (!group["coverage90_pct"].is_null()) {
