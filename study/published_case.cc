@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
+#include <string_view>
 #include <utility>
 
+#include "base/parse_quantity.h"
 #include "catalog/hardware_yaml.h"
+#include "catalog/measured/csv_words.h"
 #include "catalog/software_yaml.h"
 #include "catalog/words.h"
 #include "model/transformer.h"
@@ -17,6 +21,24 @@
 namespace portolan {
 
 namespace {
+
+constexpr std::array<std::string_view, 3> kEveryOther = {"every", "other", "layer"};
+
+/// torchtitan's selective activation checkpointing with option "2".
+bool is_every_other_layer(const std::string& word) {
+  const std::vector<std::string> words = words_of(word);
+  const auto found = std::search(words.begin(), words.end(), kEveryOther.begin(), kEveryOther.end());
+  return found != words.end() && !has_any(words, {"op"});
+}
+
+/// The second, the fourth and so on (torchtitan, parallelize_llama.py: those whose count it divides).
+Recompute every_other_layer(std::int64_t num_layers) {
+  Recompute recompute;
+  for (std::int64_t layer = 0; layer < num_layers; ++layer) {
+    recompute.per_layer.push_back(layer % 2 == 1 ? recompute_full() : recompute_none());
+  }
+  return recompute;
+}
 
 /// Makes the case of one row, field by field; the first thing that stands in the way is the reason to skip.
 class CaseBuilder {
@@ -136,6 +158,9 @@ class CaseBuilder {
     if (num_gpus > h.num_gpus()) {
       skip(fmt::format("num_gpus: {} (cluster {} has {})", num_gpus, h.name, h.num_gpus()));
     }
+    if (num_gpus > h.gpus_per_node && h.nic.bandwidth.source.starts_with("assumed")) {
+      assume("nic.bandwidth", format_bytes_per_second(h.nic.bandwidth.value));
+    }
     if (row_.oversubscription) {
       h.trunk.bandwidth.value = h.trunk.bandwidth.value * (1 / *row_.oversubscription);
     }
@@ -199,6 +224,9 @@ class CaseBuilder {
     if (word.empty()) {
       word = word_of(case_.scenario.software.usual.recompute.value);
       assume("recompute", word);
+    }
+    if (is_every_other_layer(word)) {
+      return {every_other_layer(case_.scenario.model.num_layers)};
     }
     const auto set = find_recompute(word);
     if (!set) {

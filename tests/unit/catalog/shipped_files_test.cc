@@ -27,7 +27,7 @@ const CatalogPaths kPaths{{kScenarios}};
 
 /// A file that leaves figures to its user.
 bool is_template(const fs::path& file) {
-  return file.stem() == "this-machine" || file.stem() == "a100-80g-unknown-fabric";
+  return file.stem() == "this-machine";
 }
 
 template <typename Read>
@@ -52,7 +52,6 @@ TEST(ShippedFiles, AllRead) {
   EXPECT_GE(read_folder(kScenarios / "software", read_software), 12);
 }
 
-/// Every hardware file, the template of a fabric filled in.
 std::vector<Hardware> shipped_hardware() {
   std::vector<Hardware> all;
   for (const auto& entry : fs::directory_iterator(kScenarios / "hardware")) {
@@ -60,11 +59,6 @@ std::vector<Hardware> shipped_hardware() {
       all.push_back(read_hardware(entry.path(), kPaths).value());
     }
   }
-  const std::string scenario =
-      "model: gpt3-175b\nhardware: a100-80g-unknown-fabric\nsoftware: megatron-2022\n"
-      "hardware_overrides: {nic: {bandwidth: 25 GB/s, efficiency: 0.9}}\n"
-      "sequence_length: 2048\nglobal_batch: 64\n";
-  all.push_back(read_scenario_text(scenario, "what-if.yaml", kPaths).value().hardware);
   return all;
 }
 
@@ -292,14 +286,6 @@ TEST(ShippedFiles, FiguresOfDgxA100) {
   EXPECT_EQ(hardware.trunk.bandwidth.value, BytesPerSecond(25e9));
   EXPECT_EQ(hardware.links_per_trunk, 2);
   EXPECT_TRUE(hardware.device.kernel_launch.unvalidated);
-}
-
-TEST(ShippedFiles, AnUnknownFabricAsksForItsFigures) {
-  const std::string file = (kScenarios / "hardware/a100-80g-unknown-fabric.yaml").string();
-  const std::string message = read_hardware(file, kPaths).error().message;
-  EXPECT_TRUE(message.starts_with(file + ":")) << message;
-  EXPECT_TRUE(message.ends_with(": nic.bandwidth: unknown: fill it in, there or with hardware_overrides"))
-      << message;
 }
 
 TEST(ShippedFiles, ScenariosAsTheCommandLineDocumentsThem) {

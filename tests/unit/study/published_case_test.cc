@@ -90,6 +90,34 @@ TEST(PublishedCase, SelectiveByLayersIsARange) {
   EXPECT_EQ(recomputation("megatron-2022"), std::vector<std::string>{"selective"});
 }
 
+TEST(PublishedCase, EveryOtherLayerIsRecomputedFromTheSecondOn) {
+  const auto of = [](const std::string& word) {
+    return "r,T,f,a100-80g-400g,fsdp-2023,128,32,4096,32,11008,32000,4096,6.74,bf16,256,2,1,1,1,128,no,"
+           "FSDP," +
+           word + ",yes,9\n";
+  };
+  const PublishedCase made = case_from(of("selective (every other layer)"));
+  ASSERT_EQ(made.strategies.size(), 1U);
+  const Recompute& recompute = made.strategies.front().recompute;
+  ASSERT_EQ(recompute.per_layer.size(), 32U);
+  for (std::size_t layer = 0; layer < 32; ++layer) {
+    EXPECT_EQ(recompute.per_layer[layer], layer % 2 == 1 ? recompute_full() : recompute_none());
+  }
+  EXPECT_NE(reason_from(of("selective op every other layer")).find("is not modelled"), std::string::npos);
+}
+
+TEST(PublishedCase, AnAssumedNetworkIsSaidWhereItIsCrossed) {
+  const auto assumed_network = [](const std::string& gpus) {
+    const PublishedCase made =
+        case_from("r,T,f,a100-80g-unknown-fabric,torchtitan-2024," + gpus +
+                  ",32,4096,32,14336,128256,8192,8.03,bf16,64,1,1,1,1," + gpus + ",no,FSDP,full,yes,9\n");
+    return std::find(made.assumed.begin(), made.assumed.end(), Assumption{"nic.bandwidth", "25.00 GB/s"}) !=
+           made.assumed.end();
+  };
+  EXPECT_TRUE(assumed_network("64"));
+  EXPECT_FALSE(assumed_network("8"));
+}
+
 TEST(PublishedCase, AnUnknownDivisionIsEveryLegalOne) {
   const PublishedCase made = case_from(
       "r,T,f,dgx-a100-80g-hdr,megatron-2021,16,8,1024,16,4096,51200,2048,,fp16,8,,8,2,,1,no,0,full,no,20\n");
