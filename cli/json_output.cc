@@ -219,6 +219,20 @@ Json memory_groups_json(const MemoryValidation& validation) {
   return groups;
 }
 
+Json rankings_json(const std::vector<RankingGroup>& rankings) {
+  Json groups = Json::array();
+  for (const RankingGroup& group : rankings) {
+    groups.push_back({{"source_family", group.source_family},
+                      {"prefix", group.prefix},
+                      {"jobs", group.jobs},
+                      {"configurations", group.configurations},
+                      {"regret_pct", group.regret_pct},
+                      {"place_of_best", group.place_of_best},
+                      {"spearman", group.spearman}});
+  }
+  return groups;
+}
+
 Json skipped_json(const std::vector<SkippedPrediction>& skipped) {
   Json list = Json::array();
   for (const SkippedPrediction& one : skipped) {
@@ -274,6 +288,7 @@ std::string validation_json(const Validation& validation, const MemoryValidation
   }
   Json all = {{"groups", std::move(groups)},
               {"rows", std::move(rows)},
+              {"ranking", rankings_json(validation.rankings)},
               {"skipped", skipped_json(validation.skipped)},
               {"terms", std::move(terms)}};
   if (memory != nullptr) {

@@ -82,6 +82,10 @@ Result<void> validate(const Session& session, const ValidateArguments& arguments
       !intervals.empty()) {
     session.print("\n" + intervals);
   }
+  if (const std::string rankings = validation_rankings_table(validation, session.width());
+      !rankings.empty()) {
+    session.print("\n" + rankings);
+  }
   if (!validation.skipped.empty()) {
     session.print("\n" + skipped_rows_list(validation.skipped, session.width()));
   }

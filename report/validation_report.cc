@@ -70,6 +70,23 @@ std::string validation_intervals_table(const Validation& validation, std::size_t
   return rows.empty() ? "" : render_table(columns, rows, width);
 }
 
+std::string validation_rankings_table(const Validation& validation, std::size_t width) {
+  const std::vector<Column> columns = {{"ranking", Column::Align::kLeft, true},
+                                       {"table", Column::Align::kLeft},
+                                       {"jobs"},
+                                       {"configurations"},
+                                       {"chosen is slower by %"},
+                                       {"place of the best"},
+                                       {"Spearman"}};
+  std::vector<std::vector<std::string>> rows;
+  for (const RankingGroup& group : validation.rankings) {
+    rows.push_back({group.source_family, group.prefix, fmt::format("{}", group.jobs),
+                    fmt::format("{}", group.configurations), fmt::format("{:.1f}", group.regret_pct),
+                    fmt::format("{:.1f}", group.place_of_best), fmt::format("{:.2f}", group.spearman)});
+  }
+  return rows.empty() ? "" : render_table(columns, rows, width);
+}
+
 std::string validation_rows_table(const Validation& validation, std::size_t width) {
   const std::vector<Column> columns = {{"row", Column::Align::kLeft},
                                        {"measured s"},

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Remakes results/validation: usage: scripts/validation_results.py PORTOLAN TABLE FOLDER
+"""Remakes results/validation: usage: scripts/validation_results.py PORTOLAN TABLE FOLDER [MEMORY]
 
-TABLE holds published steps (docs/published-steps.md). What is predicted and how it is judged comes from
+TABLE holds published steps, MEMORY published peaks of memory (docs/published-steps.md). What is predicted and how it is judged comes from
 `portolan validate` and `portolan calibrate`; here it is put into tables and drawn.
 """
 import csv
@@ -19,9 +19,6 @@ import matplotlib.pyplot as plt  # noqa: E402
 import matplotlib.ticker  # noqa: E402
 
 matplotlib.rcParams["svg.hashsalt"] = "portolan"  # the same figure from the same rows
-
-LEAST_STEPS = 8  # configurations that make a job worth ranking
-
 
 def run(portolan, *arguments):
     done = subprocess.run([portolan, *arguments], capture_output=True, text=True)
@@ -90,36 +87,30 @@ def left_out(result, fit, published):
     return table(["source left out", "steps", "mean %", ""], rows)
 
 
-def rank(values):
-    order = sorted(range(len(values)), key=values.__getitem__)
-    places = [0] * len(values)
-    for place, index in enumerate(order):
-        places[index] = place
-    return places
+def ranking_table(result):
+    rows = [[group["source_family"], group["prefix"], str(group["jobs"]), str(group["configurations"]),
+             f"{group['regret_pct']:.1f}", f"{group['place_of_best']:.1f}", f"{group['spearman']:.2f}"]
+            for group in result["ranking"]]
+    return table(["source", "table", "jobs", "configurations", "chosen is slower than the best by, %", "place of the best",
+                  "Spearman"], rows)
 
 
-def ranking_table(result, published):
-    jobs = {}
-    columns = ["prefix", "cluster", "software", "num_gpus", "layers", "hidden", "heads", "seq_len", "global_batch", "precision"]
-    for row in result["rows"]:
-        if counts(row):
-            step = published[row["id"]]
-            jobs.setdefault(tuple(step.get(column, "") for column in columns), []).append(row)
-    by_table = {}
-    for job, steps in jobs.items():
-        if len(steps) < LEAST_STEPS:
-            continue
-        measured = [step["measured_s"] for step in steps]
-        predicted = [step["predicted_s"] for step in steps]
-        places, n = rank(predicted), len(steps)
-        apart = sum((a - b) ** 2 for a, b in zip(places, rank(measured)))
-        best = measured.index(min(measured))
-        chosen = predicted.index(min(predicted))
-        by_table.setdefault(job[0], []).append(
-            (100 * (measured[chosen] / measured[best] - 1), places[best] + 1, 1 - 6 * apart / (n * (n * n - 1))))
-    rows = [[name, str(len(list_of))] + [f"{statistics.median(job[i] for job in list_of):.2f}" for i in range(3)]
-            for name, list_of in by_table.items()]
-    return table(["table", "jobs", "chosen is slower than the best by, %", "place of the best", "Spearman"], rows)
+def memory_tables(result):
+    groups, rows = [], []
+    for group in result["memory_groups"]:
+        groups.append([group["source_family"], group["prefix"], str(group["rows"] - group["did_not_fit"]),
+                       number(group["mape_pct"]), number(group["median_pct"]), number(group["max_pct"]),
+                       number(group["bias_pct"], "{:+.1f}"), number(group["half_width_pct"]), number(group["coverage90_pct"]),
+                       str(group["did_not_fit"]), str(group["did_not_fit_but_called_feasible"])])
+    gib = 1 << 30
+    for row in result["memory_rows"]:
+        if row["did_not_fit"]:
+            low, high = row["interval_bytes"]
+            rows.append([row["id"], row["strategy"], f"{row['predicted_bytes'] / gib:.0f}", f"{low / gib:.0f} to {high / gib:.0f}",
+                         "yes" if row["feasible_at_95_pct"] else "no"])
+    return table(["source", "table", "peaks", "mean %", "median %", "max %", "bias %", "90 % interval, %", "covers %",
+                  "did not fit", "but called feasible"], groups) + "\n" + table(
+        ["did not fit", "strategy", "predicted GiB", "90 %", "feasible at 95 %"], rows)
 
 
 def ablation_table(portolan, truth, shipped):
@@ -164,13 +155,15 @@ def draw(result, published, file):
 
 
 def main():
-    if len(sys.argv) != 4:
+    if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
-    portolan, truth, folder = sys.argv[1:]
+    portolan, truth, folder = sys.argv[1:4]
+    peaks = ["--memory", sys.argv[4]] if len(sys.argv) == 5 else []
     with open(truth, newline="") as file:
         published = {row["id"]: row for row in csv.DictReader(file)}
     os.makedirs(folder, exist_ok=True)
-    result = run(portolan, "validate", "--truth", truth, "--json")
+    result = run(portolan, "validate", "--truth", truth, *peaks, "--json")
+    memory = f"## Peaks of memory\n\n{memory_tables(result)}\n" if peaks else ""
     scratch = os.path.join(folder, "fit.yaml")
     fit = run(portolan, "calibrate", "--json", "--from", "step-csv", truth, "--software",
               "megatron-deepspeed-2022,megatron-deepspeed-2021", "--out", scratch)
@@ -178,7 +171,7 @@ def main():
     draw(result, published, os.path.join(folder, "predicted.svg"))
     text = f"""# Published steps, predicted
 
-`./dev results validation TABLE` remakes this folder from a table of published steps (docs/published-steps.md). No row is fitted; constants and where they come from: docs/calibrate.md,
+`./dev results validation TABLE [MEMORY]` remakes this folder from tables of published steps and of peaks of memory (docs/published-steps.md). No row is fitted; constants and where they come from: docs/calibrate.md,
 docs/decisions. Errors are |predicted - measured| / measured. Intervals: docs/published-steps.md; those *as a new source* know nothing of the source's own errors.
 
 ![predicted against measured](predicted.svg)
@@ -195,10 +188,10 @@ One constant is fitted to steps (docs/decisions/0018): those sources are predict
 {left_out(result, fit, published)}
 ## Ranking
 
-Jobs with at least {LEAST_STEPS} configurations of one model, batch and cluster; medians over the jobs of a table.
+Jobs with at least 8 configurations of one model, batch and cluster; medians over the jobs of a table.
 
-{ranking_table(result, published)}
-## What the source leaves open, and what the software does not know
+{ranking_table(result)}
+{memory}## What the source leaves open, and what the software does not know
 
 A microbatch, an interleaving or a share of layers that is not published gives the range over what is legal. A step that did what its software profile cannot do has the
 prediction as a lower bound.

@@ -8,6 +8,8 @@
 #include <utility>
 #include <variant>
 
+#include "study/median.h"
+
 namespace portolan {
 
 namespace {
@@ -66,6 +68,58 @@ void summarize(ValidationGroup& group, const std::vector<RowPrediction>& rows,
   if (!measured.empty()) {
     group.noise_pct = noise_of(measured);
   }
+}
+
+/// What the job was, whatever way its step was divided.
+auto job_of(const TrainingRow& r) {
+  return std::tuple(r.source_family, r.prefix, r.cluster, r.software, r.num_gpus, r.layers, r.hidden, r.heads,
+                    r.sequence_length, r.precision, r.global_batch);
+}
+
+std::vector<RankingGroup> rankings_of(const Validation& validation, std::span<const TrainingRow> rows) {
+  using Job = decltype(job_of(rows.front()));
+  std::map<std::string_view, const TrainingRow*> row_of;
+  for (const TrainingRow& row : rows) {
+    row_of.emplace(row.id, &row);
+  }
+  std::map<Job, std::map<std::string, std::vector<const RowPrediction*>>> jobs;
+  for (const RowPrediction& row : validation.rows) {
+    if (row.counts()) {
+      jobs[job_of(*row_of.at(row.id))][row.strategy].push_back(&row);
+    }
+  }
+  std::vector<RankingGroup> groups;
+  for (const ValidationGroup& table : validation.groups) {
+    RankingGroup group{.source_family = table.source_family, .prefix = table.prefix};
+    std::vector<double> regrets, places, correlations;
+    for (const auto& [job, strategies] : jobs) {
+      if (std::get<0>(job) != table.source_family || std::get<1>(job) != table.prefix ||
+          strategies.size() < kLeastConfigurations) {
+        continue;
+      }
+      std::vector<RankedConfiguration> configurations;
+      for (const auto& [strategy, repeats] : strategies) {
+        std::vector<double> measured;
+        for (const RowPrediction* repeat : repeats) {
+          measured.push_back(repeat->measured.value);
+        }
+        configurations.push_back({mean(measured), repeats.front()->predicted.value});
+      }
+      const JobRanking ranking = ranking_of(configurations);
+      ++group.jobs;
+      group.configurations += std::ssize(configurations);
+      regrets.push_back(ranking.regret_pct);
+      places.push_back(static_cast<double>(ranking.place_of_best));
+      correlations.push_back(ranking.spearman);
+    }
+    if (group.jobs > 0) {
+      group.regret_pct = median_of(regrets);
+      group.place_of_best = median_of(places);
+      group.spearman = median_of(correlations);
+      groups.push_back(std::move(group));
+    }
+  }
+  return groups;
 }
 
 /// A row with its case, yet to be predicted.
@@ -188,6 +242,7 @@ Result<Validation> validate_rows(std::span<const TrainingRow> rows, const Catalo
           return skipped.source_family == group.source_family && skipped.prefix == group.prefix;
         });
   }
+  validation.rankings = rankings_of(validation, rows);
   return validation;
 }
 

@@ -15,6 +15,7 @@
 #include "plan/prediction_error.h"
 #include "study/error_summary.h"
 #include "study/published_case.h"
+#include "study/ranking.h"
 
 namespace portolan {
 
@@ -73,7 +74,11 @@ struct Validation {
   std::vector<ValidationGroup> groups;  ///< in the order of the table
   std::vector<RowPrediction> rows;
   std::vector<SkippedPrediction> skipped;
+  /// Of tables with jobs of which at least kLeastConfigurations were measured and predicted: one model and
+  /// batch on one machine. Repeats of a configuration count as one.
+  std::vector<RankingGroup> rankings;
 };
+inline constexpr std::size_t kLeastConfigurations = 8;
 
 /// One step to predict.
 struct PredictionTask {
