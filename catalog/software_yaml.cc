@@ -24,6 +24,7 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("fused_residual_gradient", software.fused_residual_gradient);
   section.optional("fused_logits_conversion", software.fused_logits_conversion);
   section.optional("cross_entropy_passes", software.cross_entropy_passes, WholeRange{2, 16});
+  section.optional("logits_metrics", software.logits_metrics, WholeRange{0, 16});
   section.optional("host_launch", software.host_launch);
   section.optional("checkpoint_pause", software.checkpoint_pause);
   section.optional("flash_attention", software.flash_attention);
@@ -91,6 +92,7 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("fused_residual_gradient", software.fused_residual_gradient)
       .set("fused_logits_conversion", software.fused_logits_conversion)
       .set("cross_entropy_passes", software.cross_entropy_passes)
+      .set("logits_metrics", software.logits_metrics)
       .set("host_launch", software.host_launch)
       .set("checkpoint_pause", software.checkpoint_pause)
       .set("flash_attention", software.flash_attention)

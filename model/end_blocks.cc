@@ -80,6 +80,26 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
   return b.finish();
 }
 
+namespace {
+
+/// Each widens the logits, takes the logarithm of their softmax and sums up those of the targets.
+void add_metrics(BlockBuilder& b, int logits, std::int64_t logit_bytes) {
+  constexpr std::int64_t kWide = 4;
+  const std::int64_t elements = b.elements_of(logits);
+  const int wide = logit_bytes == kWide ? logits : b.activation("logits.wide", elements, kWide);
+  const int logarithms = b.activation("logits.logarithms", elements, kWide);
+  for (std::int64_t metric = 0; metric < b.options().logits_metrics; ++metric) {
+    if (wide != logits) {
+      b.elementwise({{wide, Access::kWrite}, {logits, Access::kRead}});
+    }
+    b.elementwise({{logarithms, Access::kWrite}, {wide, Access::kRead}});
+    b.elementwise({{logarithms, Access::kUpdate}},
+                  Bytes(2 * kWide * b.rows()));  // one of each row, summed up
+  }
+}
+
+}  // namespace
+
 Block head_block(const TransformerConfig& config, const BlockOptions& options, double loss_scale) {
   BlockBuilder b("head", config, options);
   const std::int64_t h = config.hidden_size;
@@ -110,6 +130,9 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
   b.linear_forward(linear, product, b.whole_rows("norm.gathered", norm.output), false);
   if (converts) {
     b.elementwise({{logits, Access::kWrite}, {product, Access::kRead}});
+  }
+  if (options.logits_metrics > 0) {
+    add_metrics(b, logits, logit_bytes);
   }
   b.launch({.kind = KernelKind::kLoadTokens,
             .operands = {{targets, Access::kWrite}},

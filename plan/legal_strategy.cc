@@ -101,6 +101,7 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
           .fused_residual_gradient = software.fused_residual_gradient.value,
           .fused_logits_conversion = software.fused_logits_conversion.value,
           .cross_entropy_passes = software.cross_entropy_passes.value,
+          .logits_metrics = software.logits_metrics.value,
           .flash_attention = software.flash_attention.value,
           .flash_skips_masked = software.flash_skips_masked.value,
           .flash_window = has_windows && window < scenario.sequence_length ? window : 0};

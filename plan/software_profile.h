@@ -52,6 +52,8 @@ struct SoftwareProfile {
   Sourced<bool> fused_logits_conversion{true, ""};  ///< products write fp32 logits, read their fp32 gradient
   /// Reads and writes of all logits in cross-entropy's forward.
   Sourced<std::int64_t> cross_entropy_passes{2, ""};
+  /// Losses of the logits that are reported and not trained on, each microbatch, in fp32 each.
+  Sourced<std::int64_t> logits_metrics{0, ""};
   /// What the host takes to launch one kernel: a pass through a layer takes the longer of device and host.
   /// Updates of the optimizer launch many tensors at once and are left out.
   Sourced<Seconds> host_launch{Seconds(0), ""};

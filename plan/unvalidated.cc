@@ -229,6 +229,7 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Pro
   list.note("software.fused_logits_conversion", s.fused_logits_conversion,
             s.logits_in_fp32.value && compute_bytes(strategy.precision) != 4);
   list.note("software.cross_entropy_passes", s.cross_entropy_passes, true);
+  list.note("software.logits_metrics", s.logits_metrics, true);
   list.note("software.host_launch", s.host_launch, true);
   list.note("software.checkpoint_pause", s.checkpoint_pause, use.recomputes);
   list.note("software.gradient_bytes", s.gradient_bytes, true);

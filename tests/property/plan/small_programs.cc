@@ -32,6 +32,7 @@ std::vector<Scenario> small_scenarios() {
             eager.software.fused_residual_gradient.value = eager.software.fused_logits_conversion.value =
                 false;
     eager.software.cross_entropy_passes.value = 8;
+    eager.software.logits_metrics.value = 2;
     Scenario variant = blocking;
     variant.model.activation = Activation::kRelu;
     variant.model.position = PositionEncoding::kAlibi;

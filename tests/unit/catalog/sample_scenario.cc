@@ -101,6 +101,7 @@ SoftwareProfile sample_software() {
   software.fused_residual_gradient = {false, "residual"};
   software.fused_logits_conversion = {false, "logits"};
   software.cross_entropy_passes = {7, "passes"};
+  software.logits_metrics = {3, "metrics"};
   software.family = "frameworks";
   software.host_launch = {Seconds(1e-5), "host", true};
   software.checkpoint_pause = {Seconds(2e-3), "pause"};

@@ -195,6 +195,7 @@ std::vector<BlockOptions> all_options() {
     options.fused_norms = options.fused_activation = options.fused_dropout_add = options.fused_rotary =
         options.fused_residual_gradient = options.fused_logits_conversion = fused;
     options.cross_entropy_passes = fused ? 2 : 5;
+    options.logits_metrics = fused ? 0 : 2;
     options.flash_attention = (bits & 64U) != 0;
     options.flash_skips_masked = options.flash_attention && options.fused_softmax;
     list.push_back(options);

@@ -112,6 +112,7 @@ std::vector<Toggle> toggles() {
        [](S& s) { s.fused_logits_conversion.value = false; }, kUp, Change::kAny, kUp},
       {"cross_entropy_passes: 8", gpt, one_stage, [](S& s) { s.cross_entropy_passes.value = 8; }, kUp, kNone,
        kUp},
+      {"logits_metrics: 2", gpt, one_stage, [](S& s) { s.logits_metrics.value = 2; }, kUp, Change::kAny, kUp},
       {"fused_gradient_accumulation: false", gpt, one_stage,
        [](S& s) { s.fused_gradient_accumulation.value = false; }, kUp, Change::kAny, kUp},
       {"fused_softmax: false", gpt, one_stage, [](S& s) { s.fused_softmax.value = false; }, kUp, kNone, kUp},
