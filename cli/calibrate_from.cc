@@ -48,6 +48,9 @@ Result<std::int64_t> num_multiprocessors(const CalibrateFromArguments& arguments
   if (device.gemm_tiles) {
     return device.gemm_tiles->multiprocessors.value;
   }
+  if (device.multiprocessors.value > 0) {
+    return device.multiprocessors.value;
+  }
   return bad_input(
       "--multiprocessors is missing: how many of them the GPU has, which its hardware file does not say");
 }

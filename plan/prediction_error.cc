@@ -76,12 +76,13 @@ ValueInterval ErrorMargin::around(double predicted) const {
 
 ErrorClass error_class_of(const Scenario& scenario) {
   const DeviceSpec& device = scenario.hardware.device;
+  const bool measured_tiles = device.gemm_tiles && !device.gemm_tiles->k_overhead.unvalidated;
   return {
       .hardware = scenario.hardware.name,
       .software = scenario.software.name,
       .software_family = scenario.software.family.empty() ? scenario.software.name : scenario.software.family,
       .measured_device =
-          device.gemm_tiles || !device.gemm_points.empty() || !device.gemm_efficiency.unvalidated};
+          measured_tiles || !device.gemm_points.empty() || !device.gemm_efficiency.unvalidated};
 }
 
 std::optional<ErrorMargin> error_margin(const std::vector<SourceErrors>& errors, const ErrorClass& of,

@@ -87,6 +87,13 @@ TEST(CalibrateFrom, RefusesInOneLineAndWritesNothing) {
   const ScratchFolder scratch;
   const std::string table = scratch.write("p.csv", products());
   const std::string out = scratch.file("new.yaml");
+  const std::string from_datasheet =
+      scratch.write("mine.yaml",
+                    "name: mine\nnum_nodes: 1\ngpus_per_node: 1\n"
+                    "device: {memory: 64 GiB, peak: {bf16: 200 TFLOP/s}, memory_bandwidth: 1600 GB/s, "
+                    "gemm_efficiency: 0.7,\n"
+                    "  attention_gemm_efficiency: 0.5, memory_efficiency: 0.9, kernel_launch: 2 us}\n"
+                    "nvlink: {bandwidth: 300 GB/s, latency: 0 s, efficiency: 0.8}\nintra_node_step: 3 us\n");
   const struct {
     std::string arguments;
     const char* message;
@@ -95,7 +102,7 @@ TEST(CalibrateFrom, RefusesInOneLineAndWritesNothing) {
        "\"gemm-xml\" is not known (allowed: attention-csv, gemm-csv, kineto, nccl-tests, nsys-sqlite, "
        "step-csv)"},
       {"--from gemm-csv " + table, "--hardware is missing"},
-      {"--from gemm-csv " + table + " --hardware dgx-h100", "--multiprocessors is missing"},
+      {"--from gemm-csv " + table + " --hardware " + from_datasheet, "--multiprocessors is missing"},
       {"--from gemm-csv " + table + " --hardware no-such", "no-such"},
       {"--from gemm-csv " + table + " --hardware a100-node --gpu Y",
        "p.csv: 0 products of 1 GFLOP or more (must be at least 20)"},
