@@ -49,7 +49,7 @@ struct BlockOptions {
   bool fused_residual_gradient = true;
   bool fused_logits_conversion = true;
   std::int64_t cross_entropy_passes = 2;  ///< over the logits in forward, reads and writes
-  std::int64_t logits_metrics = 0;        ///< losses of the logits in forward beside the one that is trained on
+  std::int64_t logits_metrics = 0;  ///< losses of the logits in forward beside the one that is trained on
   /// Scores, softmax, dropout and context are one kernel, which keeps neither scores nor a mask: backward
   /// makes the scores again (Dao et al. 2022, arXiv 2205.14135).
   bool flash_attention = false;

@@ -99,8 +99,9 @@ void first_closed_form(benchmark::State& state) {
 }
 BENCHMARK(first_closed_form)->Name("ClosedForm/first/megatron1t-16384")->Unit(benchmark::kMillisecond);
 
-/// More replicas of the same 8 stages and 64 microbatches: flat below core switches. On these the stages' sends
-/// meet; and sums over all replicas of one rail are looked at flow by flow, for stages that do not sit alike.
+/// More replicas of the same 8 stages and 64 microbatches: flat below core switches. On these the stages'
+/// sends meet; and sums over all replicas of one rail are looked at flow by flow, for stages that do not sit
+/// alike.
 void folded_against_gpus(benchmark::State& state) {
   simulate_rung(state, megatron_1t(state.range(0), 1, 8), Fidelity::kFolded, 0, 0.1);
   state.SetComplexityN(state.range(0));

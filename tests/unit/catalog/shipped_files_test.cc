@@ -26,9 +26,7 @@ const fs::path kScenarios = fs::path(PORTOLAN_SOURCE_DIR) / "scenarios";
 const CatalogPaths kPaths{{kScenarios}};
 
 /// A file that leaves figures to its user.
-bool is_template(const fs::path& file) {
-  return file.stem() == "this-machine";
-}
+bool is_template(const fs::path& file) { return file.stem() == "this-machine"; }
 
 template <typename Read>
 int read_folder(const fs::path& folder, Read read) {
