@@ -109,7 +109,7 @@ SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
       const double flows = use.flows * parts;
       const auto times = static_cast<std::int32_t>(std::floor(flows + kRounding));
       std::vector<Crossing>& crossings = crossings_[use.user->kind];
-      const auto is_known = [&](const Crossing& known) { return known.link == link; };
+      const auto is_known = [&, at = link](const Crossing& known) { return known.link == at; };
       if (times > 0 && std::none_of(crossings.begin(), crossings.end(), is_known)) {
         crossings.push_back({.link = link, .parts = parts, .times = times});
       }
