@@ -171,13 +171,29 @@ std::string calibration_json(const CalibrationOutput& output) {
 
 namespace {
 
+Json assumptions_json(const std::vector<Assumption>& assumed) {
+  Json object = Json::object();
+  for (const Assumption& one : assumed) {
+    object[one.field] = one.value;
+  }
+  return object;
+}
+
+/// Adds what a group of rows has in common, whatever was predicted.
+void add_errors(Json& group, const ErrorSummary& errors, const Coverage& known, const Coverage& new_source) {
+  group["mape_pct"] = optional_number(errors.mape_pct);
+  group["median_pct"] = optional_number(errors.median_pct);
+  group["max_pct"] = optional_number(errors.max_pct);
+  group["bias_pct"] = optional_number(errors.bias_pct);
+  group["coverage90_pct"] = optional_number(known.covered_pct);
+  group["half_width_pct"] = optional_number(known.half_width_pct);
+  group["new_source"] = {{"coverage90_pct", optional_number(new_source.covered_pct)},
+                         {"half_width_pct", optional_number(new_source.half_width_pct)}};
+}
+
 Json memory_rows_json(const MemoryValidation& validation) {
   Json rows = Json::array();
   for (const MemoryPrediction& row : validation.rows) {
-    Json assumed = Json::object();
-    for (const Assumption& one : row.assumed) {
-      assumed[one.field] = one.value;
-    }
     rows.push_back(
         {{"id", row.id},
          {"measured_bytes", row.measured ? Json(row.measured->value) : Json(nullptr)},
@@ -192,7 +208,7 @@ Json memory_rows_json(const MemoryValidation& validation) {
          {"capacity_bytes", row.capacity.value},
          {"feasible_at_95_pct", row.fits(row.margin)},
          {"strategy", row.strategy},
-         {"assumed", std::move(assumed)}});
+         {"assumed", assumptions_json(row.assumed)}});
   }
   return rows;
 }
@@ -205,16 +221,8 @@ Json memory_groups_json(const MemoryValidation& validation) {
                       {"rows", group.rows},
                       {"ranges", group.ranges},
                       {"did_not_fit", group.did_not_fit},
-                      {"did_not_fit_but_called_feasible", group.did_not_fit_but_called_feasible},
-                      {"mape_pct", optional_number(group.errors.mape_pct)},
-                      {"median_pct", optional_number(group.errors.median_pct)},
-                      {"max_pct", optional_number(group.errors.max_pct)},
-                      {"bias_pct", optional_number(group.errors.bias_pct)},
-                      {"coverage90_pct", optional_number(group.coverage.covered_pct)},
-                      {"half_width_pct", optional_number(group.coverage.half_width_pct)},
-                      {"new_source",
-                       {{"coverage90_pct", optional_number(group.new_source.covered_pct)},
-                        {"half_width_pct", optional_number(group.new_source.half_width_pct)}}}});
+                      {"did_not_fit_but_called_feasible", group.did_not_fit_but_called_feasible}});
+    add_errors(groups.back(), group.errors, group.coverage, group.new_source);
   }
   return groups;
 }
@@ -251,24 +259,12 @@ std::string validation_json(const Validation& validation, const MemoryValidation
                       {"rows", group.rows},
                       {"ranges", group.ranges},
                       {"skipped", group.skipped},
-                      {"mape_pct", optional_number(group.mape_pct)},
-                      {"median_pct", optional_number(group.median_pct)},
-                      {"max_pct", optional_number(group.max_pct)},
-                      {"bias_pct", optional_number(group.bias_pct)},
                       {"apart", group.apart},
-                      {"coverage90_pct", optional_number(group.coverage.covered_pct)},
-                      {"half_width_pct", optional_number(group.coverage.half_width_pct)},
-                      {"new_source",
-                       {{"coverage90_pct", optional_number(group.new_source.covered_pct)},
-                        {"half_width_pct", optional_number(group.new_source.half_width_pct)}}},
                       {"noise_pct", optional_number(group.noise_pct)}});
+    add_errors(groups.back(), group.errors, group.coverage, group.new_source);
   }
   Json rows = Json::array();
   for (const RowPrediction& row : validation.rows) {
-    Json assumed = Json::object();
-    for (const Assumption& one : row.assumed) {
-      assumed[one.field] = one.value;
-    }
     rows.push_back(
         {{"id", row.id},
          {"measured_s", row.measured.value},
@@ -280,7 +276,7 @@ std::string validation_json(const Validation& validation, const MemoryValidation
          {"interval_basis", row.margin ? Json(interval_basis_name(row.margin->basis)) : Json(nullptr)},
          {"new_source_interval_s", interval_array(row.interval(row.new_source_margin))},
          {"strategy", row.strategy},
-         {"assumed", std::move(assumed)}});
+         {"assumed", assumptions_json(row.assumed)}});
   }
   Json terms = Json::array();
   for (const PhysicsTerm& term : physics_terms()) {

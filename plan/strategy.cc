@@ -121,6 +121,14 @@ std::optional<RecomputeBlock> find_recompute_block(const Strategy& s) {
   return recompute_of(block, *layers) == s.recompute ? std::optional(block) : std::nullopt;
 }
 
+Recompute recompute_every_other(std::int64_t num_layers) {
+  Recompute recompute;
+  for (std::int64_t layer = 0; layer < num_layers; ++layer) {
+    recompute.per_layer.push_back(layer % 2 == 1 ? recompute_full() : recompute_none());
+  }
+  return recompute;
+}
+
 std::optional<RecomputeSet> find_recompute(std::string_view name) {
   if (name == "none") {
     return recompute_none();

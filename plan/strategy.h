@@ -147,6 +147,9 @@ std::string recompute_name(const Recompute& recompute);
 std::string recompute_name(const Strategy& strategy);
 std::string_view kernel_group_name(KernelGroup group);
 std::optional<RecomputeSet> find_recompute(std::string_view name);
+/// Whole layers, the second, the fourth and so on. Source: torchtitan, selective activation checkpointing
+/// with option "2".
+Recompute recompute_every_other(std::int64_t num_layers);
 std::string_view precision_name(Precision precision);
 std::optional<Precision> find_precision(std::string_view name);
 std::string_view offload_name(Offload offload);

@@ -11,11 +11,7 @@ namespace portolan {
 
 namespace {
 
-std::string percent(const std::optional<double>& value) {
-  return value ? fmt::format("{:.1f}", *value) : "-";
-}
-
-double gibibytes(double bytes) { return bytes / (1024.0 * 1024 * 1024); }
+double gibibytes(double bytes) { return bytes / static_cast<double>(kGibi); }
 
 std::string gib_text(Bytes bytes) {
   return fmt::format("{:.1f}", gibibytes(static_cast<double>(bytes.value)));
@@ -37,12 +33,12 @@ std::string memory_groups_table(const MemoryValidation& validation, std::size_t 
                                        {"called feasible"}};
   std::vector<std::vector<std::string>> rows;
   for (const MemoryGroup& group : validation.groups) {
-    rows.push_back(
-        {group.source_family, group.prefix, fmt::format("{}", group.rows), percent(group.errors.mape_pct),
-         percent(group.errors.median_pct), percent(group.errors.max_pct),
-         group.errors.bias_pct ? fmt::format("{:+.1f}", *group.errors.bias_pct) : "-",
-         percent(group.coverage.half_width_pct), percent(group.coverage.covered_pct),
-         fmt::format("{}", group.did_not_fit), fmt::format("{}", group.did_not_fit_but_called_feasible)});
+    rows.push_back({group.source_family, group.prefix, fmt::format("{}", group.rows),
+                    percent_cell(group.errors.mape_pct), percent_cell(group.errors.median_pct),
+                    percent_cell(group.errors.max_pct), signed_percent_cell(group.errors.bias_pct),
+                    percent_cell(group.coverage.half_width_pct), percent_cell(group.coverage.covered_pct),
+                    fmt::format("{}", group.did_not_fit),
+                    fmt::format("{}", group.did_not_fit_but_called_feasible)});
   }
   return render_table(columns, rows, width);
 }

@@ -1,5 +1,7 @@
 #include "report/table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 #include <numeric>
@@ -101,6 +103,14 @@ std::string render_table(const std::vector<Column>& columns,
     append_row(out, columns, row, widths);
   }
   return out;
+}
+
+std::string percent_cell(const std::optional<double>& value) {
+  return value ? fmt::format("{:.1f}", *value) : "-";
+}
+
+std::string signed_percent_cell(const std::optional<double>& value) {
+  return value ? fmt::format("{:+.1f}", *value) : "-";
 }
 
 }  // namespace portolan

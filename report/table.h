@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,10 @@ struct Column {
 /// has one cell a column.
 std::string render_table(const std::vector<Column>& columns,
                          const std::vector<std::vector<std::string>>& rows, std::size_t width);
+
+/// "5.1"; "-" where there is none.
+std::string percent_cell(const std::optional<double>& value);
+/// "+5.1", "-0.4".
+std::string signed_percent_cell(const std::optional<double>& value);
 
 }  // namespace portolan

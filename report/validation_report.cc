@@ -12,10 +12,6 @@ namespace portolan {
 
 namespace {
 
-std::string percent(const std::optional<double>& value) {
-  return value ? fmt::format("{:.1f}", *value) : "-";
-}
-
 std::string interval_text(const std::optional<ValueInterval>& interval) {
   return interval ? fmt::format("{:.4g}-{:.4g}", interval->low, interval->high) : "-";
 }
@@ -45,9 +41,9 @@ std::string validation_groups_table(const Validation& validation, std::size_t wi
   for (const ValidationGroup& group : validation.groups) {
     rows.push_back({group.source_family, group.prefix, fmt::format("{}", group.rows),
                     fmt::format("{}", group.rows - group.ranges - group.apart),
-                    fmt::format("{}", group.skipped), percent(group.mape_pct), percent(group.median_pct),
-                    percent(group.max_pct), group.bias_pct ? fmt::format("{:+.1f}", *group.bias_pct) : "-",
-                    percent(group.noise_pct)});
+                    fmt::format("{}", group.skipped), percent_cell(group.errors.mape_pct),
+                    percent_cell(group.errors.median_pct), percent_cell(group.errors.max_pct),
+                    signed_percent_cell(group.errors.bias_pct), percent_cell(group.noise_pct)});
   }
   return render_table(columns, rows, width);
 }
@@ -62,9 +58,9 @@ std::string validation_intervals_table(const Validation& validation, std::size_t
   std::vector<std::vector<std::string>> rows;
   for (const ValidationGroup& group : validation.groups) {
     if (group.coverage.covered_pct) {
-      rows.push_back({group.source_family, group.prefix, percent(group.coverage.half_width_pct),
-                      percent(group.coverage.covered_pct), percent(group.new_source.half_width_pct),
-                      percent(group.new_source.covered_pct)});
+      rows.push_back({group.source_family, group.prefix, percent_cell(group.coverage.half_width_pct),
+                      percent_cell(group.coverage.covered_pct), percent_cell(group.new_source.half_width_pct),
+                      percent_cell(group.new_source.covered_pct)});
     }
   }
   return rows.empty() ? "" : render_table(columns, rows, width);

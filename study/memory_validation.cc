@@ -121,17 +121,14 @@ Result<MemoryValidation> validate_memory(std::span<const MemoryRow> rows, std::s
       open.push_back({row, *run->second, std::move(std::get<PublishedCase>(made))});
     }
   }
-  std::vector<PredictionTask> tasks;
+  std::vector<const PublishedCase*> cases;
   for (const OpenPeak& one : open) {
-    for (const Strategy& strategy : one.published.strategies) {
-      tasks.push_back({one.published.scenario, strategy});
-    }
+    cases.push_back(&one.published);
   }
-  const std::vector<Result<Estimate>> results = predict(tasks);
-  std::span<const Result<Estimate>> rest = results;
-  for (const OpenPeak& one : open) {
-    auto made = prediction_of(one, rest.first(one.published.strategies.size()));
-    rest = rest.subspan(one.published.strategies.size());
+  const std::vector<std::vector<Result<Estimate>>> results = predict_cases(cases, predict);
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    const OpenPeak& one = open[i];
+    auto made = prediction_of(one, results[i]);
     if (auto* reason = std::get_if<std::string>(&made)) {
       validation.skipped.push_back({one.row.id, one.run.prefix, one.run.source_family, std::move(*reason)});
     } else {

@@ -57,7 +57,7 @@ struct MemoryGroup {
 };
 
 struct MemoryValidation {
-  std::vector<MemoryGroup> groups;  ///< in the order of the table
+  std::vector<MemoryGroup> groups;  ///< in the order of the table; made by add_intervals()
   std::vector<MemoryPrediction> rows;
   std::vector<SkippedPrediction> skipped;
 };

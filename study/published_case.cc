@@ -24,20 +24,10 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kEveryOther = {"every", "other", "layer"};
 
-/// torchtitan's selective activation checkpointing with option "2".
 bool is_every_other_layer(const std::string& word) {
   const std::vector<std::string> words = words_of(word);
   const auto found = std::search(words.begin(), words.end(), kEveryOther.begin(), kEveryOther.end());
   return found != words.end() && !has_any(words, {"op"});
-}
-
-/// The second, the fourth and so on (torchtitan, parallelize_llama.py: those whose count it divides).
-Recompute every_other_layer(std::int64_t num_layers) {
-  Recompute recompute;
-  for (std::int64_t layer = 0; layer < num_layers; ++layer) {
-    recompute.per_layer.push_back(layer % 2 == 1 ? recompute_full() : recompute_none());
-  }
-  return recompute;
 }
 
 /// Makes the case of one row, field by field; the first thing that stands in the way is the reason to skip.
@@ -226,7 +216,7 @@ class CaseBuilder {
       assume("recompute", word);
     }
     if (is_every_other_layer(word)) {
-      return {every_other_layer(case_.scenario.model.num_layers)};
+      return {recompute_every_other(case_.scenario.model.num_layers)};
     }
     const auto set = find_recompute(word);
     if (!set) {

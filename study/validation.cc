@@ -60,11 +60,7 @@ void summarize(ValidationGroup& group, const std::vector<RowPrediction>& rows,
     }
     errors.push_back(row.error_pct());
   }
-  const ErrorSummary summary = summary_of(errors);
-  group.mape_pct = summary.mape_pct;
-  group.median_pct = summary.median_pct;
-  group.max_pct = summary.max_pct;
-  group.bias_pct = summary.bias_pct;
+  group.errors = summary_of(errors);
   if (!measured.empty()) {
     group.noise_pct = noise_of(measured);
   }
@@ -184,6 +180,25 @@ std::optional<ValueInterval> RowPrediction::interval(const std::optional<ErrorMa
   return ValueInterval{by->around(predicted.value).low, by->around(slowest.value).high};
 }
 
+std::vector<std::vector<Result<Estimate>>> predict_cases(const std::vector<const PublishedCase*>& cases,
+                                                         const TaskPredictor& predict) {
+  std::vector<PredictionTask> tasks;
+  for (const PublishedCase* one : cases) {
+    for (const Strategy& strategy : one->strategies) {
+      tasks.push_back({one->scenario, strategy});
+    }
+  }
+  const std::vector<Result<Estimate>> results = predict(tasks);
+  std::vector<std::vector<Result<Estimate>>> by_case;
+  auto rest = results.begin();
+  for (const PublishedCase* one : cases) {
+    const auto end = rest + std::ssize(one->strategies);
+    by_case.emplace_back(rest, end);
+    rest = end;
+  }
+  return by_case;
+}
+
 Result<Validation> validate_rows(std::span<const TrainingRow> rows, const CatalogPaths& paths,
                                  const TaskPredictor& predict) {
   Validation validation;
@@ -205,19 +220,15 @@ Result<Validation> validate_rows(std::span<const TrainingRow> rows, const Catalo
       open.push_back({row, std::move(std::get<PublishedCase>(made))});
     }
   }
-  std::vector<PredictionTask> tasks;
+  std::vector<const PublishedCase*> cases;
   for (const OpenCase& one : open) {
-    for (const Strategy& strategy : one.published.strategies) {
-      tasks.push_back({one.published.scenario, strategy});
-    }
+    cases.push_back(&one.published);
   }
-  const std::vector<Result<Estimate>> results = predict(tasks);
-  std::span<const Result<Estimate>> rest = results;
-  for (const OpenCase& one : open) {
-    auto made = prediction_of(one, rest.first(one.published.strategies.size()));
-    rest = rest.subspan(one.published.strategies.size());
+  const std::vector<std::vector<Result<Estimate>>> results = predict_cases(cases, predict);
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    auto made = prediction_of(open[i], results[i]);
     if (auto* reason = std::get_if<std::string>(&made)) {
-      skip(one.row, std::move(*reason));
+      skip(open[i].row, std::move(*reason));
     } else {
       validation.rows.push_back(std::move(std::get<RowPrediction>(made)));
     }

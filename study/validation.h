@@ -60,10 +60,7 @@ struct ValidationGroup {
   std::int64_t ranges = 0;  ///< of them; they count in no figure below
   std::int64_t apart = 0;   ///< of them; neither do they
   std::int64_t skipped = 0;
-  std::optional<double> mape_pct = {};  ///< mean absolute error
-  std::optional<double> median_pct = {};
-  std::optional<double> max_pct = {};
-  std::optional<double> bias_pct = {};  ///< mean signed error
+  ErrorSummary errors = {};
   /// Mean deviation of rows of one configuration from their mean: no prediction can be below it.
   std::optional<double> noise_pct = {};
   Coverage coverage = {};
@@ -87,6 +84,10 @@ struct PredictionTask {
 };
 /// Estimates of tasks, in order. The study does not know who answers.
 using TaskPredictor = std::function<std::vector<Result<Estimate>>(std::span<const PredictionTask> tasks)>;
+
+/// Estimates of each strategy of each case, in order. The cases must outlive the call.
+std::vector<std::vector<Result<Estimate>>> predict_cases(const std::vector<const PublishedCase*>& cases,
+                                                         const TaskPredictor& predict);
 
 /// Predicts rows. Those without a measured time, those that published_case() skips, and those of which no
 /// prediction could be made are skipped with the reason; of a range, divisions that do not fit are left out.

@@ -15,10 +15,9 @@ constexpr double kMostPeak = 1e6;
 
 /// Bytes of the unit that the words name; 0 where they name none.
 double bytes_of_unit(const std::vector<std::string>& words) {
-  constexpr double kMebi = 1024.0 * 1024;
   const bool counts_in_mib = has_any(words, {"smi"});
   if (has_any(words, {"gib"}) || (has_any(words, {"gb"}) && counts_in_mib)) {
-    return kMebi * 1024;
+    return kGibi;
   }
   if (has_any(words, {"mib"}) || (has_any(words, {"mb"}) && counts_in_mib)) {
     return kMebi;

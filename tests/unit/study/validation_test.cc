@@ -39,10 +39,10 @@ TEST(Validation, ErrorsAreOfTheMeasuredTime) {
   ASSERT_EQ(validation->groups.size(), 2U);
   const ValidationGroup& group = validation->groups[0];
   EXPECT_EQ(group.rows, 3);
-  EXPECT_NEAR(*group.mape_pct, 15, 1e-12);
-  EXPECT_NEAR(*group.median_pct, 20, 1e-12);
-  EXPECT_NEAR(*group.max_pct, 25, 1e-12);
-  EXPECT_NEAR(*group.bias_pct, 5. / 3, 1e-12);
+  EXPECT_NEAR(*group.errors.mape_pct, 15, 1e-12);
+  EXPECT_NEAR(*group.errors.median_pct, 20, 1e-12);
+  EXPECT_NEAR(*group.errors.max_pct, 25, 1e-12);
+  EXPECT_NEAR(*group.errors.bias_pct, 5. / 3, 1e-12);
   EXPECT_EQ(group.noise_pct, std::nullopt);
   EXPECT_EQ(validation->groups[1].rows, 0);
   EXPECT_EQ(validation->groups[1].skipped, 1);
@@ -63,7 +63,7 @@ TEST(Validation, ARangeStaysOutOfTheMeanAndEndsWhereMemoryDoes) {
     EXPECT_NEAR(validation->rows[i].error_pct(), errors[i], 1e-12);
   }
   EXPECT_EQ(validation->groups.at(0).ranges, 3);
-  EXPECT_EQ(validation->groups.at(0).mape_pct, std::nullopt);
+  EXPECT_EQ(validation->groups.at(0).errors.mape_pct, std::nullopt);
 }
 
 TEST(Validation, TheNoiseFloorIsHowFarRepeatsAreApart) {
@@ -84,7 +84,7 @@ TEST(Validation, WhatTheSoftwareDoesNotKnowIsShownApart) {
   EXPECT_EQ(validation->rows.at(0).apart, "zero 3: megatron-2021 has up to 0");
   EXPECT_EQ(validation->rows.at(1).apart, "");
   EXPECT_EQ(validation->groups.at(0).apart, 1);
-  EXPECT_NEAR(validation->groups.at(0).mape_pct.value(), 0, 1e-12);
+  EXPECT_NEAR(validation->groups.at(0).errors.mape_pct.value(), 0, 1e-12);
   EXPECT_EQ(step_errors_of(*validation).at(0).rows, 1);
 }
 
