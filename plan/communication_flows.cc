@@ -9,11 +9,14 @@
 
 namespace portolan {
 
+SharedLink CommunicationFlows::part_of(LinkIndex link, double part) const {
+  return {.name = cluster_.link_name(link), .bandwidth = cluster_.bandwidth(link) * part};
+}
+
 std::int32_t CommunicationFlows::real_path(const Route& route) {
   std::vector<std::int32_t> links;
   for (LinkIndex index : route.links) {
-    const Link& link = cluster_.links()[static_cast<std::size_t>(index)];
-    links.push_back(builder_.link({index, 0}, {.name = link.name, .bandwidth = link.bandwidth}));
+    links.push_back(builder_.link({index, 0}, [&] { return part_of(index, 1); }));
   }
   return builder_.path(links);
 }
@@ -91,9 +94,7 @@ std::vector<Activity> CommunicationFlows::rail_transfers_of(const Op& op, std::i
 
 /// Alike flows divide the link; other communications find the same proxy when they divide it alike.
 std::int32_t CommunicationFlows::divided_link(LinkIndex index, double alike) {
-  const Link& link = cluster_.links()[static_cast<std::size_t>(index)];
-  return builder_.link({index, std::llround(alike * 1e6)},
-                       {.name = link.name, .bandwidth = link.bandwidth / alike});
+  return builder_.link({index, std::llround(alike * 1e6)}, [&] { return part_of(index, 1 / alike); });
 }
 
 /// Over links that others cross too, as often as the flows it stands for do; and where that alone would be
@@ -103,19 +104,16 @@ std::vector<std::int32_t> CommunicationFlows::representative_path(const OpFlows:
     return {};
   }
   constexpr double kRounding = 1e-6;
-  const auto bandwidth = [&](LinkIndex link) {
-    return cluster_.link_bandwidths()[static_cast<std::size_t>(link)];
-  };
   const double flows_on_busiest = kind.busiest.bytes / kind.slowest.bytes;
-  const BytesPerSecond rate_together = bandwidth(kind.busiest.link) / flows_on_busiest;
+  const BytesPerSecond most = rate_together(cluster_, kind);
   std::vector<std::int32_t> path;
   bool takes_as_long = false;
   for (const SharedLinks::Crossing& crossing : shared_->crossings(kind)) {
-    const Link& link = cluster_.links()[static_cast<std::size_t>(crossing.link)];
-    const BytesPerSecond of_parts = link.bandwidth * crossing.parts;
-    const std::int32_t shared = builder_.link({crossing.link, 0}, {.name = link.name, .bandwidth = of_parts});
+    const std::int32_t shared = builder_.link({crossing.link, 0}, [&] {
+      return SharedLink{.name = cluster_.link_name(crossing.link), .bandwidth = crossing.bandwidth};
+    });
     path.insert(path.end(), static_cast<std::size_t>(crossing.times), shared);
-    takes_as_long = takes_as_long || of_parts / crossing.times <= rate_together * (1 + kRounding);
+    takes_as_long = takes_as_long || crossing.bandwidth / crossing.times <= most * (1 + kRounding);
   }
   if (!takes_as_long) {
     path.push_back(divided_link(kind.busiest.link, flows_on_busiest));

@@ -39,6 +39,8 @@ class CommunicationFlows {
   const std::vector<Activity>& rail_transfers(const Op& op, std::int32_t rank);
 
  private:
+  /// That part of the link's bandwidth.
+  SharedLink part_of(LinkIndex link, double part) const;
   std::int32_t real_path(const Route& route);
   std::int32_t divided_link(LinkIndex index, double alike);
   std::vector<std::int32_t> representative_path(const OpFlows::Kind& kind);

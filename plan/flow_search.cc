@@ -139,8 +139,7 @@ class FlowSearch {
     others_s_.resize(links_.size());
     double longest_s = 0;
     for (Number number = 0; number < links_.size(); ++number) {
-      seconds_[number] =
-          bytes_of_all(number) / cluster_.link_bandwidths()[static_cast<std::size_t>(links_[number])].value;
+      seconds_[number] = bytes_of_all(number) / cluster_.bandwidth(links_[number]).value;
       longest_s = std::max(longest_s, seconds_[number]);
     }
     result_.time.transfer = Seconds(longest_s);

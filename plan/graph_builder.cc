@@ -2,14 +2,6 @@
 
 namespace portolan {
 
-std::int32_t GraphBuilder::link(std::pair<std::int32_t, std::int64_t> key, const SharedLink& link) {
-  const auto [found, inserted] = links_.try_emplace(key, static_cast<std::int32_t>(graph_.links.size()));
-  if (inserted) {
-    graph_.links.push_back(link);
-  }
-  return found->second;
-}
-
 std::int32_t GraphBuilder::path(const std::vector<std::int32_t>& links) {
   const auto found = paths_.find(links);
   if (found != paths_.end()) {

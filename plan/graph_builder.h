@@ -23,8 +23,15 @@ class GraphBuilder {
       edges_.emplace_back(from, to);
     }
   }
-  /// Paths and links are made once each.
-  std::int32_t link(std::pair<std::int32_t, std::int64_t> key, const SharedLink& link);
+  /// Paths and links are made once each: `make()` is called for the first of a key.
+  template <typename Make>
+  std::int32_t link(std::pair<std::int32_t, std::int64_t> key, const Make& make) {
+    const auto [found, inserted] = links_.try_emplace(key, static_cast<std::int32_t>(graph_.links.size()));
+    if (inserted) {
+      graph_.links.push_back(make());
+    }
+    return found->second;
+  }
   std::int32_t path(const std::vector<std::int32_t>& links);
 
   ActivityGraph finish(std::int32_t num_devices);

@@ -99,6 +99,10 @@ GroupFlows::Slices GroupFlows::telling_slices(const Op& op, std::int32_t stage) 
     const auto like_first = [&](std::int64_t place) {
       return cluster_.is_alike_when_moved(one.first, last, place / together * together * stride);
     };
+    if (cluster_.node_of(one.first) == cluster_.node_of(last)) {
+      slices.places.resize(static_cast<std::size_t>(together));  // wherever they are
+      break;
+    }
     // Neighbours must not share what is theirs.
     if (like_first(together)) {
       std::erase_if(slices.places,

@@ -70,9 +70,7 @@ class UseCount {
   }
 
  private:
-  double seconds(LinkIndex link, double bytes) const {
-    return bytes / cluster_.link_bandwidths()[static_cast<std::size_t>(link)].value;
-  }
+  double seconds(LinkIndex link, double bytes) const { return bytes / cluster_.bandwidth(link).value; }
 
   void count_slots(std::size_t s) {
     const Stage& stage = program_.stages[s];

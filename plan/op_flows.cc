@@ -37,6 +37,10 @@ bool alike_but_for_size(const Op& a, const Op& b) {
   return flow_alike(like_b, b);
 }
 
+double times_as_large(const Op& op, const Op& other) {
+  return op.bytes == other.bytes ? 1 : op.bytes / other.bytes;  // also of nothing
+}
+
 /// Flows of a payload so many times as large.
 OpFlows scaled(OpFlows flows, double times) {
   for (OpFlows::Kind& kind : flows.kinds) {
@@ -94,19 +98,23 @@ const OpFlows& OpFlowsTable::of(const Op& op, std::int32_t stage) {
 
 std::optional<OpFlows> OpFlowsTable::known_elsewhere(const Op& op, std::int32_t stage) const {
   const bool proportional = cluster_.hardware().collective_points.empty();
+  const auto is_like = [&](const Known& known) {
+    return (known.shape.bytes == op.bytes && flow_alike(known.shape, op)) ||
+           (proportional && known.flows.one_latency && known.shape.bytes.value > 0 &&
+            alike_but_for_size(known.shape, op));
+  };
   for (const Known& known : known_[static_cast<std::size_t>(stage)]) {
-    if (proportional && known.flows.one_latency && known.shape.bytes.value > 0 &&
-        alike_but_for_size(known.shape, op)) {
-      return scaled(known.flows, op.bytes / known.shape.bytes);
+    if (is_like(known)) {
+      return scaled(known.flows, times_as_large(op, known.shape));
     }
   }
   const bool moves = op.group != GroupKind::kFirstAndLastStage;
   for (std::size_t other = 0; moves && other < known_.size(); ++other) {
     for (const Known& known : known_[other]) {
-      if (known.shape.bytes == op.bytes && flow_alike(known.shape, op) &&
-          groups_.is_alike(op, static_cast<std::int32_t>(other), stage)) {
+      if (is_like(known) && groups_.is_alike(op, static_cast<std::int32_t>(other), stage)) {
         const auto stages = stage - static_cast<std::int32_t>(other);
-        return moved(known.flows, cluster_, stages * groups_.placement().stride(Axis::kPipeline));
+        const DeviceIndex shift = stages * groups_.placement().stride(Axis::kPipeline);
+        return moved(scaled(known.flows, times_as_large(op, known.shape)), cluster_, shift);
       }
     }
   }

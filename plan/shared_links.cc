@@ -7,6 +7,7 @@
 
 #include "plan/link_use.h"
 #include "plan/links_asked.h"
+#include "plan/rate_limits.h"
 
 namespace portolan {
 
@@ -59,16 +60,17 @@ std::vector<User> users_of(const CostedProgram& program) {
   return users;
 }
 
-}  // namespace
+/// How many flows, like the one that stands for them, of a user cross a link.
+struct FlowsOfUser {
+  std::int32_t user = 0;
+  double flows = 0;
 
-SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
-  struct FlowsOfUser {
-    const User* user = nullptr;
-    double flows = 0;  ///< like the one that stands for them
+  auto operator<=>(const FlowsOfUser&) const = default;
+};
 
-    auto operator<=>(const FlowsOfUser&) const = default;
-  };
-  const std::vector<User> users = users_of(program);
+/// Of links that the same flows cross, the slowest.
+std::map<std::vector<FlowsOfUser>, LinkIndex> crossed_by_lanes(const std::vector<User>& users,
+                                                               const Cluster& cluster) {
   LinksAsked crossed(cluster);
   for (const User& user : users) {
     for (const LinkIndex link : user.kind->route) {
@@ -76,42 +78,71 @@ SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
     }
   }
   std::vector<std::vector<FlowsOfUser>> uses_of(crossed.size());
-  for (const User& user : users) {
-    crossed.for_each_load(*user.kind, [&](std::size_t place, double bytes) {
-      uses_of[place].push_back({&user, bytes / user.kind->slowest.bytes});
+  for (std::size_t user = 0; user < users.size(); ++user) {
+    const OpFlows::Kind& kind = *users[user].kind;
+    crossed.for_each_load(kind, [&](std::size_t place, double bytes) {
+      uses_of[place].push_back({static_cast<std::int32_t>(user), bytes / kind.slowest.bytes});
     });
   }
-  const auto bandwidth = [&](LinkIndex link) {
-    return cluster.link_bandwidths()[static_cast<std::size_t>(link)];
-  };
   std::map<std::vector<FlowsOfUser>, LinkIndex> slowest_of;
   for (std::size_t place = 0; place < crossed.size(); ++place) {
     const LinkIndex link = crossed.link(place);
     const std::vector<FlowsOfUser>& uses = uses_of[place];
-    const auto in_lane_of_first = [first = uses.front().user](const FlowsOfUser& use) {
-      return use.user->stage == first->stage && use.user->lane == first->lane;
+    const auto in_lane_of_first = [&](const FlowsOfUser& use) {
+      const User& first = users[static_cast<std::size_t>(uses.front().user)];
+      const User& user = users[static_cast<std::size_t>(use.user)];
+      return user.stage == first.stage && user.lane == first.lane;
     };
     if (std::all_of(uses.begin(), uses.end(), in_lane_of_first)) {
       continue;
     }
     const auto [known, is_new] = slowest_of.try_emplace(uses, link);
-    if (!is_new && bandwidth(link) < bandwidth(known->second)) {
+    if (!is_new && cluster.bandwidth(link) < cluster.bandwidth(known->second)) {
       known->second = link;
     }
   }
-  for (const auto& [uses, link] : slowest_of) {
-    const bool whole = std::all_of(uses.begin(), uses.end(), [](const FlowsOfUser& use) {
-      return std::abs(use.flows - std::round(use.flows)) <= kRounding;
-    });
-    const std::int32_t parts = whole ? 1 : kPartsOfAFlow;
+  return slowest_of;
+}
+
+/// Of a flow, in which the shares of a link are counted.
+std::int32_t parts_of(const std::vector<FlowsOfUser>& uses) {
+  const bool whole = std::all_of(uses.begin(), uses.end(), [](const FlowsOfUser& use) {
+    return std::abs(use.flows - std::round(use.flows)) <= kRounding;
+  });
+  return whole ? 1 : kPartsOfAFlow;
+}
+
+}  // namespace
+
+BytesPerSecond rate_together(const Cluster& cluster, const OpFlows::Kind& kind) {
+  return cluster.bandwidth(kind.busiest.link) / (kind.busiest.bytes / kind.slowest.bytes);
+}
+
+SharedLinks::SharedLinks(const CostedProgram& program, const Cluster& cluster) {
+  const std::vector<User> users = users_of(program);
+  std::vector<BytesPerSecond> most;
+  for (const User& user : users) {
+    most.push_back(rate_together(cluster, *user.kind));
+  }
+  std::vector<RateLimit> limits;
+  for (const auto& [uses, link] : crossed_by_lanes(users, cluster)) {
+    const std::int32_t parts = parts_of(uses);
+    RateLimit limit{.number = link, .bandwidth = cluster.bandwidth(link) * parts, .shares = {}};
     for (const FlowsOfUser& use : uses) {
       // Rounded down: the shared link alone must never be slower than the flows themselves.
-      const double flows = use.flows * parts;
-      const auto times = static_cast<std::int32_t>(std::floor(flows + kRounding));
-      std::vector<Crossing>& crossings = crossings_[use.user->kind];
-      const auto is_known = [&, at = link](const Crossing& known) { return known.link == at; };
-      if (times > 0 && std::none_of(crossings.begin(), crossings.end(), is_known)) {
-        crossings.push_back({.link = link, .parts = parts, .times = times});
+      const auto times = static_cast<std::int32_t>(std::floor(use.flows * parts + kRounding));
+      if (times > 0) {
+        limit.shares.push_back({use.user, times});
+      }
+    }
+    limits.push_back(std::move(limit));
+  }
+  for (const RateLimit& limit : limits_that_bind(std::move(limits), most)) {
+    for (const auto& [user, times] : limit.shares) {
+      std::vector<Crossing>& crossings = crossings_[users[static_cast<std::size_t>(user)].kind];
+      const auto is_known = [&](const Crossing& known) { return known.link == limit.number; };
+      if (std::none_of(crossings.begin(), crossings.end(), is_known)) {
+        crossings.push_back({.link = limit.number, .bandwidth = limit.bandwidth, .times = times});
       }
     }
   }

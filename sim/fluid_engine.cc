@@ -119,6 +119,7 @@ class FluidEngine::Implementation {
   CurrentPathZone* root_ = nullptr;
   s4u::Host* host_ = nullptr;  ///< both ends of every transfer: only the links matter
   std::vector<s4u::Link*> links_;
+  CurrentPathZone::LinkList link_models_;  ///< of links_: the look-up costs more than the rest of a path
   int num_pools_ = 0;
   int payload_exponent_ = 0;
   double precise_until_s_ = 0;
@@ -172,6 +173,7 @@ void FluidEngine::Implementation::grow_pool(std::size_t num_links) {
   while (links_.size() < num_links) {
     links_.push_back(zone->get_iface()->create_link(fmt::format("link {}", links_.size()), 1.0));
     links_.back()->seal();
+    link_models_.push_back(links_.back()->get_impl());
   }
 }
 
@@ -217,7 +219,7 @@ void FluidEngine::Implementation::start_moving(std::int32_t number, const Transf
   }
   current_path_.clear();
   for (const std::int32_t link : transfer.links) {
-    current_path_.push_back(links_[static_cast<std::size_t>(link)]->get_impl());
+    current_path_.push_back(link_models_[static_cast<std::size_t>(link)]);
   }
   const double payload = std::round(std::ldexp(transfer.bytes, payload_exponent_));
   const s4u::CommPtr comm = s4u::Comm::sendto_init(host_, host_);

@@ -33,27 +33,6 @@ using LinkIndex = std::int32_t;
 /// Dense index of a vertex; GPUs come first, so that device d is vertex d.
 using VertexIndex = std::int32_t;
 
-/// A directed link of the cluster.
-struct Link {
-  std::string name;  ///< "node3.gpu5->nvswitch", unique
-  BytesPerSecond
-      bandwidth;  ///< achievable: the class's bandwidth times its efficiency, of a trunk's links together
-  Seconds latency;
-
-  bool operator==(const Link&) const = default;
-};
-
-/// A directed edge of the graph. Without a link it joins vertices and never limits a payload: PCIe of GPU,
-/// network card and host where the hardware gives no figures for it; where it does, PCIe switch to network
-/// card and host.
-struct Edge {
-  VertexIndex from = 0;
-  VertexIndex to = 0;
-  std::optional<LinkIndex> link;
-
-  bool operator==(const Edge&) const = default;
-};
-
 /// The links of a route, in order. No route has more than kMaxSize, and none needs memory of its own: whoever
 /// prices a collective asks for a route for each of its flows.
 class LinkList {
@@ -93,8 +72,10 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-/// The machine as a graph: GPUs, NVSwitches, network cards, leaf, spine and core switches, hosts, PCIe
-/// switches (a Boost.Graph property graph inside). Immutable once built; safe to read from several threads.
+/// The machine: GPUs, NVSwitches, network cards, leaf, spine and core switches, hosts, PCIe switches and the
+/// links between them. All is arithmetic on indices, so that a cluster of any size is built and asked in
+/// constant time; device_graph.h has the same as a graph. Immutable once built; safe to read from several
+/// threads.
 class Cluster {
  public:
   /// Errors (kBadInput): what find_problem(hardware) finds.
@@ -107,13 +88,16 @@ class Cluster {
   const Hardware& hardware() const;
   std::int64_t num_devices() const;
   std::int64_t node_of(DeviceIndex device) const;
-  const std::vector<Link>& links() const;
-  /// Theirs, without the names: for whoever looks at very many.
-  const std::vector<BytesPerSecond>& link_bandwidths() const;
+  /// Link indices are below. Precondition of what takes one: it is.
+  std::int64_t num_links() const;
+  /// "node3.gpu5->nvswitch": unique.
+  std::string link_name(LinkIndex link) const;
+  /// Achievable: that of its class times its efficiency; of a trunk, of its parallel links together.
+  BytesPerSecond bandwidth(LinkIndex link) const;
+  /// Of one traversal.
+  Seconds latency(LinkIndex link) const;
   std::int64_t num_vertices(VertexKind kind) const;
   VertexKind kind_of(VertexIndex vertex) const;
-  /// Every edge, by ascending `from`.
-  std::vector<Edge> edges() const;
 
   /// Path of a payload between two GPUs by the rail policy: inside a node through the NVSwitch; between
   /// nodes on the destination's rail, entering it over the source node's NVSwitch when the source is on
@@ -175,9 +159,9 @@ class Cluster {
   BytesPerSecond bisection_bandwidth() const;
 
  private:
-  struct Graph;
-  explicit Cluster(std::unique_ptr<Graph> graph);
-  std::unique_ptr<Graph> graph_;
+  struct Machine;
+  explicit Cluster(std::unique_ptr<Machine> machine);
+  std::unique_ptr<Machine> machine_;
 };
 
 /// The members of a group in the order of a ring that crosses each node once: members of a node

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <iterator>
+#include <numeric>
 
 namespace portolan {
 
@@ -34,6 +35,41 @@ ClusterLayout::ClusterLayout(const Hardware& hardware)
   if (hardware.pcie) {
     pcie_switches_per_node = std::max<std::int64_t>(nics_per_node, 1);
   }
+  const std::int64_t counts[] = {num_gpus(), num_nics(), num_trunks(), num_core_trunks()};
+  std::partial_sum(std::begin(counts), std::end(counts), first_of_kind_.begin() + 1);
+}
+
+std::int64_t ClusterLayout::num_vertices(VertexKind kind) const {
+  switch (kind) {
+    case VertexKind::kGpu:
+      return num_gpus();
+    case VertexKind::kNvSwitch:
+    case VertexKind::kHost:
+      return num_nodes;
+    case VertexKind::kNic:
+      return num_nics();
+    case VertexKind::kLeafSwitch:
+      return num_leaves();
+    case VertexKind::kSpineSwitch:
+      return num_spines();
+    case VertexKind::kCoreSwitch:
+      return num_cores;
+    case VertexKind::kPcieSwitch:
+      return num_pcie_switches();
+  }
+  return 0;
+}
+
+VertexKind ClusterLayout::kind_of_vertex(VertexIndex vertex) const {
+  using enum VertexKind;
+  std::int64_t end = 0;
+  for (const VertexKind kind : {kGpu, kNvSwitch, kHost, kNic, kLeafSwitch, kSpineSwitch, kCoreSwitch}) {
+    end += num_vertices(kind);
+    if (vertex < end) {
+      return kind;
+    }
+  }
+  return kPcieSwitch;
 }
 
 std::int64_t ClusterLayout::num_vertices() const {
@@ -54,13 +90,12 @@ std::optional<std::int32_t> ClusterLayout::rail_width() const {
 }
 
 ClusterLayout::NumberedLink ClusterLayout::numbered(LinkIndex link) const {
-  const std::int64_t counts[] = {num_gpus(), num_nics(), num_trunks(), num_core_trunks()};
-  std::int64_t number = link / 2;
-  std::uint8_t kind = 0;
-  while (kind < std::size(counts) && number >= counts[kind]) {
-    number -= counts[kind++];
+  const std::int64_t number = link / 2;
+  std::size_t kind = kNumLinkKinds - 1;
+  while (number < first_of_kind_[kind]) {
+    --kind;
   }
-  return {static_cast<LinkKind>(kind), number};
+  return {static_cast<LinkKind>(kind), number - first_of_kind_[kind]};
 }
 
 std::int64_t ClusterLayout::num_of_kind(LinkKind kind) const {

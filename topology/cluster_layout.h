@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -40,6 +42,8 @@ struct ClusterLayout {
   std::int64_t num_core_trunks() const { return num_spines() * num_cores; }
   std::int64_t num_pcie_switches() const { return num_nodes * pcie_switches_per_node; }
   std::int64_t num_vertices() const;
+  std::int64_t num_vertices(VertexKind kind) const;
+  VertexKind kind_of_vertex(VertexIndex vertex) const;
   std::int64_t num_links() const;
 
   std::int64_t node_of_gpu(std::int64_t gpu) const { return gpu / gpus_per_node; }
@@ -111,14 +115,19 @@ struct ClusterLayout {
     LinkKind kind = LinkKind::kNvLink;
     std::int64_t number = 0;
   };
+  static constexpr std::size_t kNumLinkKinds = 5;
   NumberedLink numbered(LinkIndex link) const;
+  LinkKind kind_of_link(LinkIndex link) const { return numbered(link).kind; }
+  /// Upward links are even.
+  static bool is_upward(LinkIndex link) { return link % 2 == 0; }
   std::int64_t num_of_kind(LinkKind kind) const;
-  bool is_core_trunk(LinkIndex link) const {
-    const std::int64_t number = link / 2 - num_gpus() - num_nics() - num_trunks();
-    return number >= 0 && number < num_core_trunks();
-  }
+  bool is_core_trunk(LinkIndex link) const { return kind_of_link(link) == LinkKind::kCoreTrunk; }
   LinkIndex pcie_up(std::int64_t gpu) const;
   LinkIndex pcie_down(std::int64_t gpu) const;
+
+ private:
+  /// Where the links of each kind begin, two directions as one.
+  std::array<std::int64_t, kNumLinkKinds> first_of_kind_{};
 };
 
 }  // namespace portolan

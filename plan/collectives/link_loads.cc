@@ -15,7 +15,7 @@ void LinkLoads::add(const Cluster& cluster, const FlowSet& set) {
 Seconds LinkLoads::busiest(const Cluster& cluster) const {
   double longest = 0;
   bytes_.for_each([&](LinkIndex link, double bytes) {
-    longest = std::max(longest, bytes / cluster.link_bandwidths()[static_cast<std::size_t>(link)].value);
+    longest = std::max(longest, bytes / cluster.bandwidth(link).value);
   });
   return Seconds(longest);
 }

@@ -20,7 +20,7 @@ double all_pairs_time_s(const Cluster& cluster, const std::vector<DeviceIndex>& 
   }
   double longest = 0;
   for (const auto& [link, load] : bytes) {
-    longest = std::max(longest, load / cluster.links()[static_cast<std::size_t>(link)].bandwidth.value);
+    longest = std::max(longest, load / cluster.bandwidth(link).value);
   }
   return longest;
 }

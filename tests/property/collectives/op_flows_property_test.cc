@@ -29,8 +29,7 @@ PathKind kind_of(const Cluster& cluster, const Flow& flow) {
 double slowest_link_s(const Cluster& cluster, const LinkList& route, std::map<LinkIndex, double>& bytes) {
   double longest = 0;
   for (const LinkIndex link : route) {
-    longest =
-        std::max(longest, bytes[link] / cluster.link_bandwidths()[static_cast<std::size_t>(link)].value);
+    longest = std::max(longest, bytes[link] / cluster.bandwidth(link).value);
   }
   return longest;
 }
@@ -77,7 +76,7 @@ void expect_same(const OpFlows& flows, std::map<PathKind, Expected> kinds, const
     for (const auto& [link, bytes] : all.loads) {
       ASSERT_NEAR(loads[link], bytes, 1e-9 * bytes) << what << " link " << link;
     }
-    for (auto link = first_link; link < static_cast<LinkIndex>(cluster.links().size()); link += kEveryLink) {
+    for (auto link = first_link; link < cluster.num_links(); link += kEveryLink) {
       const auto found = all.loads.find(link);
       const double bytes = found == all.loads.end() ? 0 : found->second;
       ASSERT_NEAR(kind.bytes_told(cluster, kind.groups.told(cluster, link)), bytes, 1e-9 * bytes)
@@ -85,8 +84,7 @@ void expect_same(const OpFlows& flows, std::map<PathKind, Expected> kinds, const
     }
     const LinkIndex busiest = kind.busiest.link;
     ASSERT_NE(std::find(kind.route.begin(), kind.route.end(), busiest), kind.route.end()) << what;
-    const double told_s =
-        kind.busiest.bytes / cluster.link_bandwidths()[static_cast<std::size_t>(busiest)].value;
+    const double told_s = kind.busiest.bytes / cluster.bandwidth(busiest).value;
     ASSERT_NEAR(told_s + kind.latency.value, all.longest_s, 1e-9 * all.longest_s) << what;
   }
 }

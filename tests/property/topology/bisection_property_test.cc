@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "graph_edges.h"
 #include "small_clusters.h"
 
 namespace portolan {
@@ -34,7 +35,7 @@ void add_flow_edge(std::size_t from, std::size_t to, std::int64_t capacity, Flow
 
 /// Max-flow from the GPUs of the nodes in `senders` (a bit each) to all other GPUs.
 std::int64_t max_flow(const Cluster& cluster, unsigned senders) {
-  const std::vector<Edge> edges = cluster.edges();
+  const std::vector<Edge> edges = edges_of(cluster);
   VertexIndex last_vertex = 0;
   for (const Edge& edge : edges) {
     last_vertex = std::max({last_vertex, edge.from, edge.to});
@@ -43,8 +44,7 @@ std::int64_t max_flow(const Cluster& cluster, unsigned senders) {
   const std::size_t sink = source + 1;
   FlowGraph graph(sink + 1);
   for (const Edge& edge : edges) {
-    const double bandwidth =
-        edge.link ? cluster.links()[static_cast<std::size_t>(*edge.link)].bandwidth.value : kUnlimited;
+    const double bandwidth = edge.link ? cluster.bandwidth(*edge.link).value : kUnlimited;
     add_flow_edge(static_cast<std::size_t>(edge.from), static_cast<std::size_t>(edge.to),
                   static_cast<std::int64_t>(bandwidth), graph);
   }

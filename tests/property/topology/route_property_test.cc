@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "graph_edges.h"
 #include "small_clusters.h"
 
 namespace portolan {
@@ -40,8 +41,8 @@ class Chart {
  public:
   explicit Chart(const Hardware& hardware)
       : cluster_(Cluster::build(hardware).value()),
-        edges_(cluster_.edges()),
-        link_ends_(cluster_.links().size()) {
+        edges_(edges_of(cluster_)),
+        link_ends_(static_cast<std::size_t>(cluster_.num_links())) {
     for (const Edge& edge : edges_) {
       if (edge.link) {
         link_ends_[position(*edge.link)] = edge;
@@ -211,8 +212,7 @@ TEST(RouteProperty, UsesNvLinkExactlyInsideANodeAndToChangeRail) {
     const bool expects_nvlink = source != destination && (same_node || !same_rail);
     int num_nvlinks = 0;
     for (const LinkIndex link : chart.cluster().route(source, destination).links) {
-      num_nvlinks +=
-          chart.cluster().links()[position(link)].name.find("nvswitch") != std::string::npos ? 1 : 0;
+      num_nvlinks += chart.cluster().link_name(link).find("nvswitch") != std::string::npos ? 1 : 0;
     }
     EXPECT_EQ(num_nvlinks, expects_nvlink ? 2 : 0);
   });
@@ -223,7 +223,7 @@ TEST(RouteProperty, LatencyIsTheSumOfItsLinks) {
     const Route route = chart.cluster().route(source, destination);
     Seconds sum;
     for (const LinkIndex link : route.links) {
-      sum += chart.cluster().links()[position(link)].latency;
+      sum += chart.cluster().latency(link);
     }
     EXPECT_EQ(route.latency, sum);
   });
@@ -260,7 +260,7 @@ TEST(RouteProperty, SwitchesAboveTheLeavesAreTheDestinationsOwn) {
   for_all_pairs([](const Chart& chart, DeviceIndex source, DeviceIndex destination) {
     std::vector<std::string> switches;
     for (const LinkIndex link : chart.cluster().route(source, destination).links) {
-      const std::string& name = chart.cluster().links()[position(link)].name;
+      const std::string name = chart.cluster().link_name(link);
       const std::string end = name.substr(name.find("->") + 2);
       if (end.find("spine") != std::string::npos || end.find("core") != std::string::npos) {
         switches.push_back(end);
@@ -276,7 +276,7 @@ TEST(RouteProperty, CrossesPcieExactlyOnTheWayToAndFromTheNetworkAndTheHost) {
     const bool has_pcie = cluster.hardware().pcie.has_value();
     int num_pcie_links = 0;
     for (const LinkIndex link : cluster.route(source, destination).links) {
-      num_pcie_links += cluster.links()[position(link)].name.find("pcie") != std::string::npos ? 1 : 0;
+      num_pcie_links += cluster.link_name(link).find("pcie") != std::string::npos ? 1 : 0;
     }
     EXPECT_EQ(num_pcie_links, has_pcie && cluster.node_of(source) != cluster.node_of(destination) ? 2 : 0);
     ASSERT_EQ(cluster.host_route(source).has_value(), has_pcie);

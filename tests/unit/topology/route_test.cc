@@ -10,7 +10,7 @@ namespace {
 std::string names_of(const Cluster& cluster, const Route& route) {
   std::string names;
   for (const LinkIndex link : route.links) {
-    names += (names.empty() ? "" : " ") + cluster.links()[static_cast<std::size_t>(link)].name;
+    names += (names.empty() ? "" : " ") + cluster.link_name(link);
   }
   return names;
 }
