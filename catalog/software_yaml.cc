@@ -31,6 +31,14 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("flash_skips_masked", software.flash_skips_masked);
   section.optional("flash_version", software.flash_version, WholeRange{1, 1000});
   section.optional("gradient_bytes", software.gradient_bytes, WholeRange{0, 4});
+  Sourced<std::int64_t> fp16_gradient_bytes{0, ""};
+  if (section.optional("fp16_gradient_bytes", fp16_gradient_bytes, WholeRange{0, 4})) {  // else as bf16
+    software.fp16_gradient_bytes = fp16_gradient_bytes;
+  }
+  section.optional("narrow_gradients_kept", software.narrow_gradients_kept);
+  section.optional("fp16_update_copy_bytes", software.fp16_update_copy_bytes, WholeRange{0, 64});
+  section.optional("fp16_reduce_buffer", software.fp16_reduce_buffer);
+  section.optional("gather_buffer", software.gather_buffer);
   section.optional("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter,
                    WholeRange{0, 64});
   section.optional("recompute_whole_group", software.recompute_whole_group);
@@ -80,7 +88,7 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
   if (!software.family.empty()) {
     object.set("family", software.family);
   }
-  return object.set("vocab_padding", software.vocab_padding)
+  object.set("vocab_padding", software.vocab_padding)
       .set("dropout", software.dropout)
       .set("logits_in_fp32", software.logits_in_fp32)
       .set("fused_gradient_accumulation", software.fused_gradient_accumulation)
@@ -98,8 +106,15 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("flash_attention", software.flash_attention)
       .set("flash_skips_masked", software.flash_skips_masked)
       .set("flash_version", software.flash_version)
-      .set("gradient_bytes", software.gradient_bytes)
+      .set("gradient_bytes", software.gradient_bytes);
+  if (software.fp16_gradient_bytes) {
+    object.set("fp16_gradient_bytes", *software.fp16_gradient_bytes);
+  }
+  return object.set("narrow_gradients_kept", software.narrow_gradients_kept)
       .set("optimizer_bytes_per_parameter", software.optimizer_bytes_per_parameter)
+      .set("fp16_update_copy_bytes", software.fp16_update_copy_bytes)
+      .set("fp16_reduce_buffer", software.fp16_reduce_buffer)
+      .set("gather_buffer", software.gather_buffer)
       .set("recompute_whole_group", software.recompute_whole_group)
       .set("tensor_overlap", software.tensor_overlap)
       .set("scatter_gather_pipeline", software.scatter_gather_pipeline)
@@ -127,8 +142,10 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
 Result<SoftwareProfile> software_from(const DocumentNode& root) {
   SoftwareProfile software;
   PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_profile(section, software); }));
-  for (const auto& [key, width] : {std::pair{"gradient_bytes", software.gradient_bytes.value},
-                                   {"reduce_bytes", software.reduce_bytes.value}}) {
+  for (const auto& [key, width] :
+       {std::pair{"gradient_bytes", software.gradient_bytes.value},
+        {"fp16_gradient_bytes", software.fp16_gradient_bytes ? software.fp16_gradient_bytes->value : 0},
+        {"reduce_bytes", software.reduce_bytes.value}}) {
     if (width != 0 && width != 2 && width != 4) {
       return problem_at(root, key, "\"" + std::to_string(width) + "\" is not a width (allowed: 0, 2, 4)");
     }

@@ -40,6 +40,9 @@ struct BlockOptions {
   /// The weight-gradient product accumulates into the gradient buffer itself; otherwise a further pass adds
   /// it.
   bool fused_gradient_accumulation = true;
+  /// Otherwise, and where they add up in a wider type: gradients of matrices in compute width stay until the
+  /// next microbatch's, those of the word embedding too; one pass widens them, another adds.
+  bool keep_narrow_gradients = false;
   // Features of SoftwareProfile: one kernel where eager code runs one for each tensor operation.
   bool fused_softmax = true;
   bool fused_norms = true;
@@ -61,6 +64,10 @@ struct BlockOptions {
 
   bool operator==(const BlockOptions&) const = default;
 
+  bool keeps_narrow_gradients() const {
+    return keep_narrow_gradients && accumulate_gradients && !fused_gradient_accumulation &&
+           gradient_bytes > compute_bytes;
+  }
   /// Tokens of a sequence that a rank holds, those of its tensor-parallel group together.
   std::int64_t local_sequence() const { return sequence_length / context_parallel; }
 };
@@ -75,9 +82,10 @@ enum class TensorRole : std::uint8_t {
   kInputGradient,   ///< ... unless this is there: with split_backward
   kTokens,          ///< int32 tokens or targets
   kParameter,
-  kGradient,    ///< of the parameter that precedes it
-  kActivation,  ///< anything else made and used within the block
-  kLoss,        ///< sum of token losses, fp64
+  kGradient,        ///< of the parameter that precedes it
+  kNarrowGradient,  ///< one microbatch's of a parameter, with keep_narrow_gradients
+  kActivation,      ///< anything else made and used within the block
+  kLoss,            ///< sum of token losses, fp64
 };
 
 enum class ParameterInit : std::uint8_t { kNone, kZeros, kOnes, kNormal, kScaledNormal };

@@ -40,6 +40,19 @@ ParameterPair BlockBuilder::parameter(Tensor tensor) {
   return {.value = value, .gradient = add(std::move(gradient))};
 }
 
+ParameterPair BlockBuilder::matrix(Tensor tensor) {
+  Tensor narrow{.name = tensor.name + ".narrow_gradient",
+                .role = TensorRole::kNarrowGradient,
+                .elements = tensor.elements,
+                .element_bytes = options_.compute_bytes,
+                .tied_to_embedding = tensor.tied_to_embedding};
+  ParameterPair made = parameter(std::move(tensor));
+  if (options_.keeps_narrow_gradients()) {
+    made.narrow_gradient = add(std::move(narrow));
+  }
+  return made;
+}
+
 void BlockBuilder::in_forward(KernelGroup group) {
   group_ = group;
   backward_ = false;
@@ -232,13 +245,13 @@ LinearTensors BlockBuilder::linear_parameters(const LinearSpec& spec) {
                        .experts = spec.experts.value_or(1),
                        .fp8 = options_.fp8_linear && spec.fp8};
   linear.weight =
-      parameter({.name = spec.name + ".weight",
-                 .elements = linear.experts * spec.out * spec.in,
-                 .init = spec.residual_projection ? ParameterInit::kScaledNormal : ParameterInit::kNormal,
-                 .init_std = config_.initializer_std * shrink,
-                 .weight_decay = true,
-                 .partial_gradient = spec.partial_gradient,
-                 .expert = spec.experts.has_value()});
+      matrix({.name = spec.name + ".weight",
+              .elements = linear.experts * spec.out * spec.in,
+              .init = spec.residual_projection ? ParameterInit::kScaledNormal : ParameterInit::kNormal,
+              .init_std = config_.initializer_std * shrink,
+              .weight_decay = true,
+              .partial_gradient = spec.partial_gradient,
+              .expert = spec.experts.has_value()});
   if (spec.bias) {
     linear.bias = parameter({.name = spec.name + ".bias",
                              .elements = spec.out,
@@ -294,20 +307,37 @@ void BlockBuilder::linear_backward_weight(const LinearTensors& linear, int outpu
                           .gemm_k = gemm_rows(linear)};
   const Operand of_output{transposed_factor(linear, output_gradient, Fp8Use::kBoth), Access::kRead};
   const Operand of_input{transposed_factor(linear, input, Fp8Use::kTransposed), Access::kRead};
-  if (options_.fused_gradient_accumulation || !options_.accumulate_gradients) {
+  if (!adds_narrow_gradients()) {
     launch_product(linear, {.kind = KernelKind::kLinearBackwardWeight,
                             .operands = {{linear.weight.gradient, gradient_access()}, of_output, of_input},
                             .shape = shape});
   } else {
-    const std::string name = block_.tensors[static_cast<std::size_t>(linear.weight.value)].name;
-    const int narrow = activation(name + ".narrow_gradient", linear.experts * linear.out * linear.in);
+    const int narrow = narrow_gradient(linear.weight);
     launch_product(linear, {.kind = KernelKind::kLinearBackwardWeight,
                             .operands = {{narrow, Access::kWrite}, of_output, of_input},
                             .shape = shape});
-    launch({.kind = KernelKind::kGradientConvert,
-            .operands = {{linear.weight.gradient, gradient_access()}, {narrow, Access::kRead}},
-            .shape = {.rows = linear.experts * linear.out, .columns = linear.in}});
+    add_narrow_gradient(linear.weight, narrow);
   }
+}
+
+int BlockBuilder::narrow_gradient(const ParameterPair& matrix) {
+  const std::string name = block_.tensors[static_cast<std::size_t>(matrix.value)].name + ".narrow_gradient";
+  return matrix.narrow_gradient ? *matrix.narrow_gradient : activation(name, elements_of(matrix.value));
+}
+
+void BlockBuilder::add_narrow_gradient(const ParameterPair& matrix, int narrow) {
+  const KernelShape shape{.rows = elements_of(narrow), .columns = 1};
+  int added = narrow;
+  if (matrix.narrow_gradient) {
+    const std::string name = block_.tensors[static_cast<std::size_t>(matrix.value)].name;
+    added = activation(name + ".wide_gradient", elements_of(narrow), options_.gradient_bytes);
+    launch({.kind = KernelKind::kGradientConvert,
+            .operands = {{added, Access::kWrite}, {narrow, Access::kRead}},
+            .shape = shape});
+  }
+  launch({.kind = KernelKind::kGradientConvert,
+          .operands = {{matrix.gradient, gradient_access()}, {added, Access::kRead}},
+          .shape = shape});
 }
 
 void BlockBuilder::bias_backward(const LinearTensors& linear, int output_gradient, std::int64_t num_rows) {

@@ -14,6 +14,7 @@ namespace portolan {
 struct ParameterPair {
   int value = 0;
   int gradient = 0;
+  std::optional<int> narrow_gradient = {};  ///< of one microbatch, where it is kept
 };
 
 /// What a norm made, for its backward.
@@ -66,6 +67,8 @@ class BlockBuilder {
   int activation(std::string name, std::int64_t elements, std::int64_t element_bytes);
   int port(std::string name, TensorRole role, std::int64_t elements, std::int64_t element_bytes);
   ParameterPair parameter(Tensor tensor);
+  /// Whose gradient a kernel of its own adds up unless the product does.
+  ParameterPair matrix(Tensor tensor);
 
   /// Kernels added from here on belong to `group`, and go to the forward or the backward list.
   void in_forward(KernelGroup group);
@@ -147,6 +150,13 @@ class BlockBuilder {
   /// Allowed where the profile lets communication of backward run beside compute.
   Overlap beside_compute() const { return options_.overlap_tensor ? Overlap::kWithCompute : Overlap::kNone; }
 
+  /// Whether a matrix's gradient of each microbatch is a tensor of its own, which is then added.
+  bool adds_narrow_gradients() const {
+    return options_.accumulate_gradients && !options_.fused_gradient_accumulation;
+  }
+  /// That tensor, in compute width, for add_narrow_gradient(): kept, or made here.
+  int narrow_gradient(const ParameterPair& matrix);
+  void add_narrow_gradient(const ParameterPair& matrix, int narrow);
   /// How backward touches a parameter's gradient.
   Access gradient_access() const { return options_.accumulate_gradients ? Access::kUpdate : Access::kWrite; }
 

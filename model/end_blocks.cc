@@ -20,11 +20,11 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
   const int hidden_gradient =
       b.port("hidden_gradient", TensorRole::kHiddenGradient, b.hidden_rows() * h, options.compute_bytes);
   const int tokens = b.port("tokens", TensorRole::kTokens, b.rows(), 4);
-  const ParameterPair word = b.parameter({.name = "word.weight",
-                                          .elements = vocab * h,
-                                          .init = ParameterInit::kNormal,
-                                          .init_std = config.initializer_std,
-                                          .weight_decay = true});
+  const ParameterPair word = b.matrix({.name = "word.weight",
+                                       .elements = vocab * h,
+                                       .init = ParameterInit::kNormal,
+                                       .init_std = config.initializer_std,
+                                       .weight_decay = true});
   const KernelShape shape{.rows = b.rows(),
                           .columns = h,
                           .inner = vocab,
@@ -38,7 +38,9 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
   const int embedded = config.embedding_norm ? b.activation("word.output", b.hidden_rows() * h) : output;
   const int part = b.part_of("output_part", embedded);
   std::vector<Operand> forward{{part, Access::kWrite}, {tokens, Access::kRead}, {word.value, Access::kRead}};
-  std::vector<Operand> backward{{word.gradient, b.gradient_access()}};
+  const bool adds = b.adds_narrow_gradients();
+  const int word_gradient = adds ? b.narrow_gradient(word) : word.gradient;
+  std::vector<Operand> backward{{word_gradient, adds ? Access::kUpdate : b.gradient_access()}};
   std::optional<int> position_gradient;
   if (learned) {
     const ParameterPair position = b.parameter({.name = "position.weight",
@@ -71,12 +73,21 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
   if (position_gradient) {
     backward.push_back({*position_gradient, b.gradient_access()});
   }
-  const std::int64_t table_bytes = 2 * b.rows() * h * options.gradient_bytes * (learned ? 2 : 1);
+  const std::int64_t rows_bytes = 2 * b.rows() * h * options.gradient_bytes * (learned ? 2 : 1);
+  if (adds) {
+    b.launch({.kind = KernelKind::kFillZero,
+              .operands = {{word_gradient, Access::kWrite}},
+              .shape = {.rows = vocab * h * options.compute_bytes},
+              .flops_per_element = 0});
+  }
   b.launch({.kind = KernelKind::kEmbeddingBackward,
             .operands = std::move(backward),
             .shape = shape,
             .flops_per_element = 0,
-            .bytes = Bytes(b.hidden_bytes().value + table_bytes + 4 * b.rows())});
+            .bytes = Bytes(b.hidden_bytes().value + rows_bytes + 4 * b.rows())});
+  if (adds) {
+    b.add_narrow_gradient(word, word_gradient);
+  }
   return b.finish();
 }
 
@@ -110,12 +121,12 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
   const int targets = b.port("targets", TensorRole::kTokens, b.rows(), 4);
   const int loss = b.port("loss", TensorRole::kLoss, 1, 8);
   LinearTensors linear{.weight = {}, .bias = {}, .out = vocab, .in = h};
-  linear.weight = b.parameter({.name = config.tied_embeddings ? "word.weight" : "weight",
-                               .elements = vocab * h,
-                               .init = ParameterInit::kNormal,
-                               .init_std = config.initializer_std,
-                               .weight_decay = true,
-                               .tied_to_embedding = config.tied_embeddings});
+  linear.weight = b.matrix({.name = config.tied_embeddings ? "word.weight" : "weight",
+                            .elements = vocab * h,
+                            .init = ParameterInit::kNormal,
+                            .init_std = config.initializer_std,
+                            .weight_decay = true,
+                            .tied_to_embedding = config.tied_embeddings});
   const std::int64_t logit_bytes = options.logits_in_fp32 ? 4 : options.compute_bytes;
   const int logits = b.activation("logits", b.rows() * vocab, logit_bytes);
   // What products write and read: the logits themselves, or a narrow copy that is converted.

@@ -72,6 +72,8 @@ std::int32_t BlockLowering::port_buffer(const Tensor& tensor) const {
       return tensor.tied_to_embedding ? ports_.tied_weight : Buffer::kNone;
     case TensorRole::kGradient:
       return tensor.tied_to_embedding ? ports_.tied_gradient : Buffer::kNone;
+    case TensorRole::kNarrowGradient:
+      return tensor.tied_to_embedding ? ports_.tied_narrow_gradient : Buffer::kNone;
     case TensorRole::kTokens:
     case TensorRole::kActivation:
       break;
@@ -128,11 +130,21 @@ void BlockLowering::make_parameter(std::size_t i, std::vector<StageParameter>& p
                .last = {},
                .init = ParameterInit::kZeros,
                .partner = map_[i]});
+  std::int32_t narrow = Buffer::kNone;
+  if (i + 2 < block_.tensors.size() && block_.tensors[i + 2].role == TensorRole::kNarrowGradient) {
+    narrow = map_[i + 2] = add_buffer(stage_, {.name = name + ".narrow_gradient",
+                                               .kind = BufferKind::kGradient,
+                                               .bytes = block_.tensors[i + 2].bytes(),
+                                               .persistent = true,
+                                               .first = {},
+                                               .last = {}});
+  }
   owned_.push_back({.tensor = i, .value = map_[i], .gradient = map_[i + 1]});
   const bool word_embedding =
       tensor.tied_to_embedding || (prefix_ == "embedding" && tensor.name == "word.weight");
   parameters.push_back({.value = map_[i],
                         .gradient = map_[i + 1],
+                        .narrow_gradient = narrow,
                         .elements = tensor.elements,
                         .tied = word_embedding,
                         .expert = tensor.expert,

@@ -20,6 +20,7 @@ struct BlockPorts {
   /// Word embedding and its gradient where the head reads the embedding's own; else it gets its own.
   std::int32_t tied_weight = Buffer::kNone;
   std::int32_t tied_gradient = Buffer::kNone;
+  std::int32_t tied_narrow_gradient = Buffer::kNone;
 };
 
 /// What a communication kernel of a block is to a Program. Precondition: is_communication(kind).
@@ -45,6 +46,7 @@ struct Sharding {
 struct StageParameter {
   std::int32_t value = 0;
   std::int32_t gradient = 0;
+  std::int32_t narrow_gradient = Buffer::kNone;  ///< of one microbatch, where it is kept
   std::int64_t elements = 0;
   bool tied = false;              ///< the word embedding of a tied model
   bool expert = false;            ///< held by the ranks of one expert group only (Tensor::expert)

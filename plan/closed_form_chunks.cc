@@ -70,6 +70,7 @@ ClosedForm::ChunkSum ClosedForm::chunk_sum(const Strategy& s, const MachineCosts
   parameters.elements = shape.parameters - one.parameters;
   parameters.num_tensors = shape.num_tensors - one.num_tensors;
   parameters.partial_gradients = shape.partial_gradients - one.partial_gradients;
+  parameters.kept_gradients = shape.kept_gradients - one.kept_gradients;
   BlockTime& time = chunk.time;
   for (const LayerRun& run : runs) {
     const StageShape& layer = run.costs->layer_shape;
@@ -78,6 +79,7 @@ ClosedForm::ChunkSum ClosedForm::chunk_sum(const Strategy& s, const MachineCosts
     parameters.expert_elements += layer.expert_parameters * run.count;
     parameters.num_tensors += layer.num_tensors * run.count;
     parameters.partial_gradients += layer.partial_gradients * run.count;
+    parameters.kept_gradients += layer.kept_gradients * run.count;
   }
   if (k == 0) {
     time = time + costs.embedding;
@@ -129,6 +131,7 @@ ChunkPass ClosedForm::add_chunk(const Strategy& s, const MachineCosts& machine, 
   all.expert_elements += own.expert_elements;
   all.num_tensors += own.num_tensors;
   all.partial_gradients += own.partial_gradients;
+  all.kept_gradients += own.kept_gradients;
   // Forward meets the chunks from the first to the last, backward the other way round.
   all.forward_blocks.insert(all.forward_blocks.end(), own.forward_blocks.begin(), own.forward_blocks.end());
   all.backward_blocks.insert(all.backward_blocks.begin(), own.backward_blocks.begin(),

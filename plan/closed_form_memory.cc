@@ -153,6 +153,7 @@ StageMemory ClosedForm::stage_memory(const Strategy& s, const StageSums& sums, s
       Bytes((divides_parameters(s) ? shard : parameters) * costs.options.compute_bytes) + transients;
   memory.gradients =
       Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_.software, s.precision));
+  memory.gradients += divides_gradients(s) ? Bytes(0) : held.kept_gradients;
   memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
   memory.activations = activations(s, position, sums);
   memory.host = offloads_activations(s.offload) ? on_host(s, position, sums) : Bytes(0);
@@ -165,7 +166,15 @@ StageMemory ClosedForm::stage_memory(const Strategy& s, const StageSums& sums, s
       memory.parameters = memory.parameters - transients;
     }
   }
-  memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations;
+  const Bytes copies(shard * update_copy_width(scenario_.software, s));
+  const Bytes buffers = std::max(reduce_buffer(scenario_.software, s), gather_buffer(scenario_, s));
+  if (std::max(copies, buffers) > memory.activations + transients) {  // most is held after the passes
+    (copies > buffers ? memory.workspace : memory.communication) = std::max(copies, buffers);
+    memory.activations = Bytes(0);
+    memory.parameters = memory.parameters - transients;
+  }
+  memory.allocated = memory.parameters + memory.gradients + memory.optimizer_states + memory.activations +
+                     memory.workspace + memory.communication;
   memory.reserved = memory.allocated + memory_outside_allocator(scenario_, s, stage);
   return memory;
 }

@@ -22,7 +22,9 @@ const FlashAttention* find_flash_attention(const DeviceSpec& device, std::int64_
 ///
 /// A matrix product takes its FLOPs at the rate of the nearest measured products, or what its tiles take
 /// (gemm_tiles.h), or its FLOPs at peak times efficiency (a flash-attention kernel its own, where the
-/// hardware file has it); never less than its bytes at the achieved memory bandwidth (roofline: Williams et
+/// hardware file has it); attention products that are not aligned to 16 bytes, as with heads of 108, at the
+/// peak of fp32, for cuBLAS makes them without tensor cores (NVIDIA, Matrix Multiplication Background User's
+/// Guide, section 2.1); never less than its bytes at the achieved memory bandwidth (roofline: Williams et
 /// al., CACM 2009). A memory-bound kernel takes its bytes at the kernel's measured rate, or at bandwidth
 /// times efficiency. Each launch adds a fixed cost, unless the rate was measured with it.
 class KernelCost {
@@ -47,12 +49,16 @@ class KernelCost {
  private:
   Seconds flash_time(const Kernel& kernel, const FlashAttention& flash) const;
   double gemm_efficiency(KernelKind kind) const;
+  /// Batched products of attention whose factors have rows that are no multiple of 16 bytes.
+  bool goes_without_tensor_cores(const Kernel& kernel) const;
   Seconds gemm_time(const Kernel& kernel) const;
   Seconds memory_bound_time(const Kernel& kernel) const;
 
   DeviceSpec device_;
   FlopsPerSecond peak_;
   FlopsPerSecond fp8_peak_;
+  bool has_narrow_factors_;  ///< and the device's fp32 peak is known
+  FlopsPerSecond fp32_peak_;
   Seconds host_launch_;
   Seconds checkpoint_pause_;
   double share_of_collectives_ = 0;

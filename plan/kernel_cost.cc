@@ -65,6 +65,8 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision, const Soft
     : device_(hardware.device),
       peak_(device_.peak.at(wide_precision(precision)).value),
       fp8_peak_(device_.peak.at(precision).value),
+      has_narrow_factors_(compute_bytes(precision) == 2 && device_.peak.contains(Precision::kFp32)),
+      fp32_peak_(has_narrow_factors_ ? device_.peak.at(Precision::kFp32).value : peak_),
       host_launch_(software.host_launch.value),
       checkpoint_pause_(software.checkpoint_pause.value),
       flash_skips_masked_(software.flash_skips_masked.value),
@@ -107,6 +109,14 @@ Seconds KernelCost::flash_time(const Kernel& kernel, const FlashAttention& flash
   return kernel.flops / (peak_ * flash.efficiency.value) * of_mask;
 }
 
+bool KernelCost::goes_without_tensor_cores(const Kernel& kernel) const {
+  constexpr std::int64_t kAlignment = 8;  // 16 bytes
+  const KernelShape& shape = kernel.shape;
+  const auto is_aligned = [](std::int64_t size) { return size % kAlignment == 0; };
+  return has_narrow_factors_ && is_attention_gemm(kernel.kind) && !is_flash_attention(kernel.kind) &&
+         !(is_aligned(shape.gemm_m) && is_aligned(shape.gemm_n) && is_aligned(shape.gemm_k));
+}
+
 Seconds KernelCost::gemm_time(const Kernel& kernel) const {
   const bool fp8 = kernel.shape.factor_bytes == 1;
   // A flash kernel's own figures say more of it than single products do; fp8 products were not measured.
@@ -120,6 +130,8 @@ Seconds KernelCost::gemm_time(const Kernel& kernel) const {
   Seconds arithmetic;
   if (is_flash) {
     arithmetic = flash_time(kernel, *flash_);
+  } else if (goes_without_tensor_cores(kernel)) {
+    arithmetic = kernel.flops / (fp32_peak_ * gemm_efficiency(kernel.kind));
   } else if (device_.gemm_tiles && !is_flash_attention(kernel.kind)) {
     const bool adds = kernel.kind == KernelKind::kLinearBackwardWeight;
     arithmetic = tiled_gemm_time(*device_.gemm_tiles, peak, kernel.shape) /

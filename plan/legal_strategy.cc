@@ -52,13 +52,38 @@ bool gathers_beside_forward(const Scenario& scenario, const Strategy& s) {
 }
 
 std::int64_t gradient_width(const SoftwareProfile& software, Precision precision) {
-  const std::int64_t width = software.gradient_bytes.value;
+  const bool is_fp16 = precision == Precision::kFp16 && software.fp16_gradient_bytes.has_value();
+  const std::int64_t width = is_fp16 ? software.fp16_gradient_bytes->value : software.gradient_bytes.value;
   return width == 0 ? compute_bytes(precision) : width;
+}
+
+std::int64_t update_copy_width(const SoftwareProfile& software, const Strategy& strategy) {
+  const bool on_device = !offloads_optimizer(strategy.offload);
+  return strategy.precision == Precision::kFp16 && on_device ? software.fp16_update_copy_bytes.value : 0;
 }
 
 std::int64_t reduction_width(const SoftwareProfile& software, Precision precision) {
   const std::int64_t width = software.reduce_bytes.value;
   return width == 0 ? compute_bytes(precision) : width;
+}
+
+namespace {
+
+/// Over several ranks, and on their devices.
+bool divides_states_alone(const Strategy& s) {
+  return s.zero_stage == 1 && zero_sharers(s) > 1 && !offloads_optimizer(s.offload);
+}
+
+}  // namespace
+
+Bytes reduce_buffer(const SoftwareProfile& software, const Strategy& s) {
+  const bool reduces = divides_states_alone(s) && s.precision == Precision::kFp16;
+  return reduces && !sums_beside_backward(s) ? software.fp16_reduce_buffer.value : Bytes(0);
+}
+
+Bytes gather_buffer(const Scenario& scenario, const Strategy& s) {
+  const bool gathers = divides_states_alone(s) && !gathers_beside_forward(scenario, s);
+  return gathers ? scenario.software.gather_buffer.value : Bytes(0);
 }
 
 BoundaryBytes boundary_bytes(const Scenario& scenario, const Strategy& s) {
@@ -93,6 +118,7 @@ BlockOptions block_options(const Scenario& scenario, const Strategy& strategy) {
           .dropout = software.dropout.value,
           .logits_in_fp32 = software.logits_in_fp32.value,
           .fused_gradient_accumulation = software.fused_gradient_accumulation.value,
+          .keep_narrow_gradients = software.narrow_gradients_kept.value,
           .fused_softmax = software.fused_softmax.value,
           .fused_norms = software.fused_norms.value,
           .fused_activation = software.fused_activation.value,

@@ -56,6 +56,14 @@ bool sums_beside_backward(const Strategy& strategy);
 bool gathers_beside_forward(const Scenario& scenario, const Strategy& strategy);
 /// Element size of accumulated gradients.
 std::int64_t gradient_width(const SoftwareProfile& software, Precision precision);
+/// Bytes of copies of each gradient that is updated, while the update runs.
+std::int64_t update_copy_width(const SoftwareProfile& software, const Strategy& strategy);
+/// What reductions of gradients after the passes take beside the tensors, and gathers of parameters, where
+/// ZeRO stage 1 divides states on the devices.
+Bytes reduce_buffer(const SoftwareProfile& software, const Strategy& strategy);
+Bytes gather_buffer(const Scenario& scenario, const Strategy& strategy);
+/// Of which the update reads the fp32 one.
+inline constexpr std::int64_t kUpdateReads = 4;
 /// Element size of gradients that are reduced in every backward (ZeRO 2 and 3).
 std::int64_t reduction_width(const SoftwareProfile& software, Precision precision);
 

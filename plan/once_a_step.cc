@@ -107,6 +107,13 @@ std::vector<Op> StageLowering::gradient_sums() const {
   return sums;
 }
 
+void StageLowering::add_communication_buffer(Op& op, const char* name, Bytes bytes) {
+  if (bytes > Bytes(0)) {
+    op.buffers.push_back(add_buffer(
+        stage_, {.name = name, .kind = BufferKind::kCommunication, .bytes = bytes, .first = {}, .last = {}}));
+  }
+}
+
 void StageLowering::gradient_sync() {
   std::vector<Op> sums = gradient_sums();
   if (sums.empty()) {
@@ -114,6 +121,8 @@ void StageLowering::gradient_sync() {
   }
   TemplateAssembler assembler(stage_, "gradient_sync");
   closing_templates_.push_back(assembler.template_index());
+  add_communication_buffer(sums.front(), "reduce buffer",
+                           reduce_buffer(context_.scenario.software, context_.strategy));
   for (std::size_t i = 0; i < sums.size(); ++i) {
     // What the last pass reduced may still be under way.
     sums[i].predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
@@ -128,19 +137,46 @@ void StageLowering::gradient_sync() {
   }
 }
 
-Kernel StageLowering::update_of(const StageParameter& parameter) {
+std::int64_t StageLowering::updated_elements(const StageParameter& parameter) const {
+  const Strategy& s = context_.strategy;
+  const std::int64_t shards = s.zero_stage == 0 ? 1 : parameter.expert ? expert_sharers(s) : zero_sharers(s);
+  return (parameter.elements + shards - 1) / shards;
+}
+
+std::int32_t StageLowering::copy_gradient(TemplateAssembler& assembler, const StageParameter& parameter) {
+  const std::int64_t width = update_copy_width(context_.scenario.software, context_.strategy);
+  const std::int64_t elements = updated_elements(parameter);
+  const std::string name = stage_.buffers[static_cast<std::size_t>(parameter.value)].name;
+  const std::int32_t copy = add_buffer(stage_, {.name = name + ".gradient_copy",
+                                                .kind = BufferKind::kWorkspace,
+                                                .bytes = Bytes(elements * width),
+                                                .first = {},
+                                                .last = {}});
+  const std::int64_t read = gradient_width(context_.scenario.software, context_.strategy.precision);
+  assembler.add_kernel({Phase::kOptimizer, Op::kNoLayer},
+                       {.kind = KernelKind::kGradientConvert,
+                        .shape = {.rows = elements, .columns = 1},
+                        .flops = Flops(static_cast<double>(elements)),
+                        .bytes = Bytes(elements * (read + width)),
+                        .operands = {{copy, Access::kWrite}, {parameter.gradient, Access::kRead}}});
+  return copy;
+}
+
+Kernel StageLowering::update_of(const StageParameter& parameter, std::int32_t gradient_copy) {
   const std::int64_t state_bytes = context_.scenario.software.optimizer_bytes_per_parameter.value;
   const Strategy& s = context_.strategy;
   const Sharding sharding = context_.sharding();
   const Buffer value = stage_.buffers[static_cast<std::size_t>(parameter.value)];
+  const bool copied = gradient_copy != Buffer::kNone;
   const Bytes gradient = stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
   const std::int64_t shards = s.zero_stage == 0 ? 1 : parameter.expert ? expert_sharers(s) : zero_sharers(s);
-  const std::int64_t elements = (parameter.elements + shards - 1) / shards;
+  const std::int64_t elements = updated_elements(parameter);
   Kernel update{.kind = KernelKind::kAdamW,
                 .shape = {.rows = elements},
                 .flops = Flops(14.0 * static_cast<double>(elements)),
                 .bytes = {},
-                .operands = {{parameter.value, Access::kUpdate}, {parameter.gradient, Access::kRead}}};
+                .operands = {{parameter.value, Access::kUpdate},
+                             {copied ? gradient_copy : parameter.gradient, Access::kRead}}};
   const auto add_state = [&](const char* name, std::int64_t bytes) {
     const std::int32_t state = add_buffer(stage_, {.name = value.name + name,
                                                    .kind = BufferKind::kOptimizerState,
@@ -159,8 +195,10 @@ Kernel StageLowering::update_of(const StageParameter& parameter) {
     add_state(".master", state_bytes - 8);
   }
   // Each shard reads its gradients and rewrites states and parameters.
-  update.bytes = Bytes(2 * value.bytes.value / (sharding.parameters ? 1 : shards) +
-                       gradient.value / (sharding.gradients ? 1 : shards) + 2 * elements * state_bytes);
+  update.bytes =
+      Bytes(2 * value.bytes.value / (sharding.parameters ? 1 : shards) +
+            (copied ? elements * kUpdateReads : gradient.value / (sharding.gradients ? 1 : shards)) +
+            2 * elements * state_bytes);
   return update;
 }
 
@@ -170,8 +208,15 @@ void StageLowering::optimizer() {
   if (offloads_optimizer(context_.strategy.offload)) {
     streamed_optimizer(assembler);
   } else {
-    for (const StageParameter& parameter : parameters_) {
-      assembler.add_kernel({Phase::kOptimizer, Op::kNoLayer}, update_of(parameter));
+    // All are copied before any is used.
+    std::vector<std::int32_t> copies(parameters_.size(), Buffer::kNone);
+    if (update_copy_width(context_.scenario.software, context_.strategy) > 0) {
+      for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        copies[i] = copy_gradient(assembler, parameters_[i]);
+      }
+    }
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      assembler.add_kernel({Phase::kOptimizer, Op::kNoLayer}, update_of(parameters_[i], copies[i]));
     }
   }
   closing_templates_.push_back(assembler.template_index());
@@ -202,7 +247,10 @@ void StageLowering::parameter_gather() {
   }
   TemplateAssembler assembler(stage_, "parameter_gather");
   closing_templates_.push_back(assembler.template_index());
-  for (Op& op : parameter_gather_ops(parameters_)) {
+  std::vector<Op> gathers = parameter_gather_ops(parameters_);
+  add_communication_buffer(gathers.front(), "gather buffer",
+                           gather_buffer(context_.scenario, context_.strategy));
+  for (Op& op : gathers) {
     op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
     assembler.add_communication(std::move(op), {.for_compute = false, .compute_waits = ComputeWaits::kNever});
   }

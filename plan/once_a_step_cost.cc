@@ -25,8 +25,14 @@ class OnceAStepPricing {
     cost.sync = sync();
     cost.sync_ends = sync_ends();
     const std::int64_t elements = updated();
+    const std::int64_t copies = update_copy_width(context_.scenario.software, strategy_);
+    const std::int64_t read = copies > 0 ? kUpdateReads : gradient_bytes_;
     cost.update = per_tensor(KernelKind::kAdamW, elements,
-                             elements * (2 * parameter_bytes() + gradient_bytes_ + 2 * state_bytes()));
+                             elements * (2 * parameter_bytes() + read + 2 * state_bytes()));
+    if (copies > 0) {
+      cost.update +=
+          per_tensor(KernelKind::kGradientConvert, elements, elements * (gradient_bytes_ + copies));
+    }
     const bool divided = divides_gradients(strategy_);
     const std::int64_t zeroed = gradients().value / (divided ? shards_ : 1) +
                                 expert_gradients().value / (divided ? expert_shards_ : 1);

@@ -25,6 +25,7 @@ struct StageParameters {
   std::int64_t expert_elements = 0;
   std::int64_t num_tensors = 0;
   Bytes partial_gradients;  ///< to be summed over the tensor-parallel group
+  Bytes kept_gradients;     ///< StageShape's
   std::int64_t tied = 0;    ///< elements of a word embedding that the other end stage holds too; else 0
   bool holds_loss = false;
 

@@ -92,7 +92,8 @@ struct Op {
   bool to_host = false;      ///< kCopy: from the device to the host; else the other way
   Bytes bytes;               ///< payload of each rank (whole vector of a collective)
   /// What is sent, received into, or combined, in order. Of a copy, and where a collective is not done in
-  /// place: as many destinations, then their sources.
+  /// place: as many destinations, then their sources. One of kind kCommunication is what the payload goes
+  /// through.
   std::vector<std::int32_t> buffers;
 
   static constexpr std::int32_t kNoLayer = -1;

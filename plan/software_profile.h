@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "topology/hardware.h"
@@ -59,8 +60,19 @@ struct SoftwareProfile {
   Sourced<Seconds> host_launch{Seconds(0), ""};
   /// Accumulated parameter gradients; 0: as wide as the parameters are in compute.
   Sourced<std::int64_t> gradient_bytes{4, ""};
+  /// With fp16, where that is another width.
+  std::optional<Sourced<std::int64_t>> fp16_gradient_bytes = {};
+  /// Where gradients add up in a wider type by kernels of their own: a microbatch's narrow ones stay on the
+  /// device, and are widened by one kernel and added by another.
+  Sourced<bool> narrow_gradients_kept{false, ""};
   /// fp32 master copy (when compute is narrower than fp32) and the two moments of Adam.
   Sourced<std::int64_t> optimizer_bytes_per_parameter{12, ""};
+  /// Copies of a parameter's gradient while an update with fp16 runs, of the shard that is updated.
+  Sourced<std::int64_t> fp16_update_copy_bytes{0, ""};
+  // With ZeRO stage 1, beside the tensors: through what gradients are reduced with fp16, and what is
+  // gathered.
+  Sourced<Bytes> fp16_reduce_buffer{Bytes(0), ""};
+  Sourced<Bytes> gather_buffer{Bytes(0), ""};
   /// Recomputation runs all kernels of a group again, also those whose results are not read.
   Sourced<bool> recompute_whole_group{true, ""};
   /// What a layer that recomputes loses beside its kernels, once each microbatch.

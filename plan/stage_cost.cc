@@ -257,12 +257,14 @@ Bytes partial_gradients_of(const Stage& stage) {
 }
 
 /// expert_parameters: those of the stage's layers.
-void count_parameters(const Stage& stage, std::int64_t element_bytes, std::int64_t expert_parameters,
+void count_parameters(const Stage& stage, const BlockOptions& options, std::int64_t expert_parameters,
                       StageShape& shape) {
   for (const Buffer& buffer : stage.buffers) {
     if (buffer.kind == BufferKind::kParameter) {
-      shape.parameters += buffer.bytes.value / element_bytes;
+      shape.parameters += buffer.bytes.value / options.compute_bytes;
       ++shape.num_tensors;
+    } else if (buffer.kind == BufferKind::kGradient && buffer.persistent && buffer.partner == Buffer::kNone) {
+      shape.kept_gradients += buffer.bytes;
     }
   }
   shape.parameters -= expert_parameters;
@@ -287,6 +289,7 @@ Program miniature(const Scenario& scenario, const Strategy& strategy, const std:
     all.insert(all.end(), kinds.begin(), kinds.end());
   }
   small.model.num_layers = std::ssize(all);
+  small.software.fp16_update_copy_bytes.value = 0;  // not of the passes
   Strategy alike = strategy;
   alike.pipeline_parallel = num_stages;
   alike.data_parallel = strategy.expert_parallel;
@@ -360,13 +363,12 @@ BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy,
   if (kinds.size() > 1) {
     costs.grouped = grouped_layers(layers, recomputed, split, pricing);
   }
-  const std::int64_t element = costs.options.compute_bytes;
   const Program three = miniature(scenario, strategy, kinds, 3);
   const Program one = miniature(scenario, strategy, kinds, 1);
   const auto set = [&](StagePlace place, const Stage& stage) {
     StageShape shape = shape_of(stage);
     shape.partial_gradients = partial_gradients_of(stage);
-    count_parameters(stage, element, expert_parameters, shape);
+    count_parameters(stage, costs.options, expert_parameters, shape);
     costs.stages[static_cast<std::size_t>(place)] = shape;
   };
   set(StagePlace::kFirst, three.stages[0]);

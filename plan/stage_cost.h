@@ -71,6 +71,7 @@ struct StageShape {
   Bytes deferred;  ///< of a split backward: until the weight gradients, after the input gradients are made
   Bytes peak;      ///< of what lives no longer than a microbatch; likewise
   Bytes partial_gradients;  ///< to be summed over the tensor-parallel group once a step
+  Bytes kept_gradients;     ///< narrow ones of a microbatch, beside those that add up
 };
 
 /// Where a chunk stands decides which end blocks it has.

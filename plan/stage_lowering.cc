@@ -59,6 +59,7 @@ BlockPorts StageLowering::head_ports(std::int32_t input) {
       if (parameter.tied) {
         ports.tied_weight = parameter.value;
         ports.tied_gradient = parameter.gradient;
+        ports.tied_narrow_gradient = parameter.narrow_gradient;
       }
     }
   }

@@ -108,7 +108,14 @@ class StageLowering {
   void backward_step(TemplateAssembler& assembler, Chunk& chunk, const BackwardStep& step);
   void gradient_sync();
   /// The update of a parameter, with states that it makes.
-  Kernel update_of(const StageParameter& parameter);
+  /// A buffer of `bytes` that lives while `op` runs; nothing where they are 0.
+  void add_communication_buffer(Op& op, const char* name, Bytes bytes);
+  /// Those of the shard that this rank updates.
+  std::int64_t updated_elements(const StageParameter& parameter) const;
+  /// Adds the kernel that copies its gradient for the update. Returns the copy.
+  std::int32_t copy_gradient(TemplateAssembler& assembler, const StageParameter& parameter);
+  /// gradient_copy: what it reads instead of the gradient, if anything.
+  Kernel update_of(const StageParameter& parameter, std::int32_t gradient_copy = Buffer::kNone);
   /// Updates of all parameters, block by block, with states that come from the host and go back.
   void streamed_optimizer(TemplateAssembler& assembler);
   void optimizer();

@@ -232,7 +232,18 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Pro
   list.note("software.logits_metrics", s.logits_metrics, true);
   list.note("software.host_launch", s.host_launch, true);
   list.note("software.checkpoint_pause", s.checkpoint_pause, use.recomputes);
-  list.note("software.gradient_bytes", s.gradient_bytes, true);
+  const bool fp16 = strategy.precision == Precision::kFp16;
+  if (fp16 && s.fp16_gradient_bytes) {
+    list.note("software.fp16_gradient_bytes", *s.fp16_gradient_bytes, true);
+  } else {
+    list.note("software.gradient_bytes", s.gradient_bytes, true);
+  }
+  list.note("software.narrow_gradients_kept", s.narrow_gradients_kept,
+            !s.fused_gradient_accumulation.value &&
+                gradient_width(s, strategy.precision) > compute_bytes(strategy.precision));
+  list.note("software.fp16_update_copy_bytes", s.fp16_update_copy_bytes, fp16);
+  list.note("software.fp16_reduce_buffer", s.fp16_reduce_buffer, fp16 && strategy.zero_stage == 1);
+  list.note("software.gather_buffer", s.gather_buffer, strategy.zero_stage == 1);
   list.note("software.optimizer_bytes_per_parameter", s.optimizer_bytes_per_parameter, true);
   list.note("software.recompute_whole_group", s.recompute_whole_group, use.recomputes);
   list.note("software.tensor_overlap", s.tensor_overlap, tensor);

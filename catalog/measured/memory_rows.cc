@@ -13,10 +13,14 @@ namespace {
 
 constexpr double kMostPeak = 1e6;
 
-/// Bytes of the unit that the words name; 0 where they name none.
+/// Bytes of the unit that the words name; 0 where they name none. nvidia-smi shows MiB: its "GB" are
+/// thousands of them, as no device of 80 GB (81,251 MiB) shows the 80 GiB that are published as 80 GB.
 double bytes_of_unit(const std::vector<std::string>& words) {
   const bool counts_in_mib = has_any(words, {"smi"});
-  if (has_any(words, {"gib"}) || (has_any(words, {"gb"}) && counts_in_mib)) {
+  if (has_any(words, {"gb"}) && counts_in_mib) {
+    return 1000.0 * kMebi;
+  }
+  if (has_any(words, {"gib"})) {
     return kGibi;
   }
   if (has_any(words, {"mib"}) || (has_any(words, {"mb"}) && counts_in_mib)) {

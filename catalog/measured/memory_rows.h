@@ -29,7 +29,7 @@ struct MemoryRow {
 };
 
 /// Reads a table of published peaks: `id`, `mem_gb` (a number, or OOM), `unit` (GB, GiB, MB or MiB, and in
-/// other words what counted: "GB (nvidia-smi)", which counts in MiB, "GiB (torch max reserved)", "... max
+/// other words what counted: "GB (nvidia-smi)", thousands of MiB, "GiB (torch max reserved)", "... max
 /// allocated"), `kind` (what does not begin with "measured" was not measured, and is not read further). Other
 /// columns are left alone. Errors (kBadInput) with file, line and column: a column missing, `id` empty,
 /// numbers that are none or out of range, units that are not known.

@@ -18,13 +18,15 @@ namespace {
 struct Pair {
   Estimate closed;
   Estimate folded;
+  Bytes sent;  ///< what one send holds
 };
 
 Pair predict(ClosedForm& closed_form, const Scenario& scenario, const Cluster& cluster,
              const Strategy& strategy) {
   const Program program = lower(scenario, strategy);
   const SimulationRequest request{scenario, strategy, program, cluster, Fidelity::kFolded, false};
-  return {closed_form.evaluate(strategy), simulate_program(request, run_without_contention)->estimate};
+  return {closed_form.evaluate(strategy), simulate_program(request, run_without_contention)->estimate,
+          boundary_bytes(scenario, strategy).held};
 }
 
 void expect_close_in_time(const Pair& pair, double tolerance) {
@@ -38,8 +40,12 @@ void expect_close_in_memory(const Pair& pair, double tolerance) {
   for (std::size_t s = 0; s < pair.closed.stage_memory.size(); ++s) {
     const double closed = static_cast<double>(pair.closed.stage_memory[s].allocated.value);
     const double folded = static_cast<double>(pair.folded.stage_memory[s].allocated.value);
-    // Left out: 8 B of loss on the last stage. Rounded otherwise: ZeRO's shards, tensor by tensor.
-    EXPECT_NEAR(closed, folded, tolerance * folded) << "stage " << s;
+    // Left out: 8 B of loss on the last stage, and what the last send may still hold when the most is held
+    // after the passes. Rounded otherwise: ZeRO's shards, tensor by tensor.
+    const StageMemory& memory = pair.closed.stage_memory[s];
+    const bool after_passes = memory.workspace + memory.communication > Bytes(0);
+    const double held = after_passes ? static_cast<double>(pair.sent.value) : 0;
+    EXPECT_NEAR(closed, folded, tolerance * folded + held) << "stage " << s;
   }
 }
 
@@ -50,10 +56,13 @@ struct Tolerances {
   double interleaved_memory = 0;  ///< which chunks are in flight changes with every pass
 };
 
-/// What sends that do not block hold is not in the closed form.
+/// What sends that do not block hold is not in the closed form, nor what is made and used among weight
+/// gradients that are put off.
 double memory_tolerance(const Scenario& scenario, const Strategy& strategy, const Tolerances& tolerances) {
-  const double exact =
-      scenario.software.blocking_sends.value || strategy.pipeline_parallel == 1 ? 1e-4 : 0.02;
+  const bool adds_apart = strategy.schedule == ScheduleKind::kZeroBubbleH1 &&
+                          !scenario.software.fused_gradient_accumulation.value;
+  const bool blocks = scenario.software.blocking_sends.value || strategy.pipeline_parallel == 1;
+  const double exact = blocks && !adds_apart ? 1e-4 : 0.02;
   return strategy.schedule == ScheduleKind::kInterleaved ? tolerances.interleaved_memory : exact;
 }
 

@@ -44,9 +44,13 @@ class StageDataflow {
   /// Not in place: as many destinations, then their sources.
   void run_communication(const Op& op, std::int32_t microbatch) {
     const auto is_held = [&](std::int32_t buffer) { return holds(buffer, microbatch); };
-    const auto begin = op.buffers.begin(), end = op.buffers.end();
+    std::vector<std::int32_t> payload = op.buffers;  // without what the communication goes through
+    std::erase_if(payload, [&](std::int32_t buffer) {
+      return stage_.buffers[static_cast<std::size_t>(buffer)].kind == BufferKind::kCommunication;
+    });
+    const auto begin = payload.begin(), end = payload.end();
     const bool in_place =
-        op.kind != OpKind::kCopy && (op.buffers.size() % 2 == 1 || std::all_of(begin, end, is_held));
+        op.kind != OpKind::kCopy && (payload.size() % 2 == 1 || std::all_of(begin, end, is_held));
     for (auto buffer = in_place ? begin : begin + (end - begin) / 2; buffer != end; ++buffer) {
       EXPECT_TRUE(op.kind == OpKind::kReceive || is_held(*buffer))
           << name(*buffer) << " is communicated before it is made";

@@ -33,6 +33,15 @@ std::vector<Scenario> small_scenarios() {
                 false;
     eager.software.cross_entropy_passes.value = 8;
     eager.software.logits_metrics.value = 2;
+    eager.software.fused_gradient_accumulation.value = false;
+    eager.software.narrow_gradients_kept.value = true;
+    Scenario half = narrow;
+    half.precision = Precision::kFp16;
+    half.hardware.device.peak[Precision::kFp16] = half.hardware.device.peak.at(Precision::kBf16);
+    half.software.fp16_gradient_bytes = {0, ""};
+    half.software.fp16_update_copy_bytes.value = 6;
+    half.software.fp16_reduce_buffer.value = Bytes(200'000);
+    half.software.gather_buffer.value = Bytes(300'000);
     Scenario variant = blocking;
     variant.model.activation = Activation::kRelu;
     variant.model.position = PositionEncoding::kAlibi;
@@ -43,7 +52,8 @@ std::vector<Scenario> small_scenarios() {
     Scenario latent = narrow;
     latent.model = tiny_latent();
     latent.software.flash_attention.value = num_gpus > 2;
-    scenarios.insert(scenarios.end(), {plain, gathering, blocking, narrow, unfused, eager, variant, latent});
+    scenarios.insert(scenarios.end(),
+                     {plain, gathering, blocking, narrow, unfused, eager, half, variant, latent});
   }
   return scenarios;
 }

@@ -109,6 +109,11 @@ SoftwareProfile sample_software() {
   software.flash_skips_masked = {true, "skips"};
   software.flash_version = {1, "the first"};
   software.gradient_bytes = {2, "[e]"};
+  software.fp16_gradient_bytes = {4, "fp16"};
+  software.narrow_gradients_kept = {true, "kept"};
+  software.fp16_update_copy_bytes = {6, "copies"};
+  software.fp16_reduce_buffer = {Bytes(1'000), "reduces"};
+  software.gather_buffer = {Bytes(2'000), "gathers"};
   software.optimizer_bytes_per_parameter = {8, "{f}"};
   software.recompute_whole_group = {false, "\"g\""};
   software.tensor_overlap = {true, "overlap"};

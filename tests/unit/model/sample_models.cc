@@ -190,6 +190,7 @@ std::vector<BlockOptions> all_options() {
     options.fused_softmax = (bits & 4U) != 0;
     options.fused_gradient_accumulation = (bits & 8U) != 0;
     options.compute_bytes = bits & 16U ? 2 : 4;
+    options.keep_narrow_gradients = options.dropout;
     // As eager code has all of it.
     const bool fused = (bits & 32U) == 0;
     options.fused_norms = options.fused_activation = options.fused_dropout_add = options.fused_rotary =

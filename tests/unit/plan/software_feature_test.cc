@@ -88,7 +88,16 @@ std::vector<Toggle> toggles() {
   Scenario sharing = gpt;
   sharing.hardware.device.multiprocessors.value = 100;
   sharing.software.channel_memory.value = Bytes(kMebi);
+  Scenario unfused = gpt;
+  unfused.software.fused_gradient_accumulation.value = false;
   const Strategy one_stage = sample_strategy(gpt, {.tensor = 8, .data = 4});
+  Scenario fp16 = gpt;
+  fp16.precision = Precision::kFp16;
+  fp16.hardware.device.peak[Precision::kFp16] = gpt.hardware.device.peak.at(Precision::kBf16);
+  Strategy with_fp16 = one_stage;
+  with_fp16.precision = Precision::kFp16;
+  Strategy with_zero = one_stage, with_fp16_zero = with_fp16;
+  with_zero.zero_stage = with_fp16_zero.zero_stage = 1;
   const Strategy two_stages = sample_strategy(gpt, {.tensor = 8, .pipeline = 2, .data = 2});
   // In 1F1B receives hide what sends hold up: all forwards in a row show it.
   Strategy forwards_first = sample_strategy(gpt, {.tensor = 8, .pipeline = 4});
@@ -135,6 +144,28 @@ std::vector<Toggle> toggles() {
       {"checkpoint_pause: 1 ms (nothing recomputed)", gpt, one_stage,
        [](S& s) { s.checkpoint_pause.value = Seconds(1e-3); }, kNone},
       {"gradient_bytes: 2", gpt, one_stage, [](S& s) { s.gradient_bytes.value = 2; }, kDown, kDown},
+      {"fp16_gradient_bytes: 0", fp16, with_fp16,
+       [](S& s) {
+         s.fp16_gradient_bytes = {0, ""};
+       },
+       kDown, kDown},
+      {"fp16_gradient_bytes: 0 (bf16)", gpt, one_stage,
+       [](S& s) {
+         s.fp16_gradient_bytes = {0, ""};
+       },
+       kNone, kNone},
+      {"narrow_gradients_kept: true", unfused, one_stage, [](S& s) { s.narrow_gradients_kept.value = true; },
+       kUp, kUp, kUp},
+      {"narrow_gradients_kept: true (fused)", gpt, one_stage,
+       [](S& s) { s.narrow_gradients_kept.value = true; }, kNone, kNone},
+      {"fp16_update_copy_bytes: 64", fp16, with_fp16, [](S& s) { s.fp16_update_copy_bytes.value = 64; }, kUp,
+       kUp, kUp},
+      {"fp16_reduce_buffer: 100 GB", fp16, with_fp16_zero,
+       [](S& s) { s.fp16_reduce_buffer.value = Bytes(100'000'000'000); }, kNone, kUp},
+      {"gather_buffer: 100 GB", gpt, with_zero, [](S& s) { s.gather_buffer.value = Bytes(100'000'000'000); },
+       kNone, kUp},
+      {"fp16_update_copy_bytes: 64 (bf16)", gpt, one_stage, [](S& s) { s.fp16_update_copy_bytes.value = 64; },
+       kNone, kNone},
       {"optimizer_bytes_per_parameter: 16", gpt, one_stage,
        [](S& s) { s.optimizer_bytes_per_parameter.value = 16; }, kUp, kUp},
       {"recompute_whole_group: false", llama, full, [](S& s) { s.recompute_whole_group.value = false; },

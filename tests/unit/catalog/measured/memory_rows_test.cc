@@ -18,7 +18,7 @@ TEST(MemoryRows, ReadsWhatWasCountedInItsUnit) {
       "t.csv");
   ASSERT_TRUE(rows) << rows.error().message;
   ASSERT_EQ(rows->size(), 7U);
-  EXPECT_EQ(rows->at(0).peak, Bytes(67 * kGibi));
+  EXPECT_EQ(rows->at(0).peak, Bytes(67'000 * kMebi));
   EXPECT_EQ(rows->at(0).counter, MemoryCounter::kDevice);
   EXPECT_EQ(rows->at(0).line, 2);
   EXPECT_EQ(rows->at(1).peak, Bytes(165 * kGibi / 2));
