@@ -14,9 +14,10 @@ struct Column {
   bool wraps = false;  ///< its text may take several lines when the table is too wide
 };
 
-/// Plain text, two spaces between columns, a rule under the header, no line longer than `width` as long as
-/// the columns that do not wrap leave the others 12 characters each. Text is ASCII. Precondition: each row
-/// has one cell a column.
+/// Plain text, two spaces between columns, a rule under the header, no line longer than `width`: where the
+/// columns that do not wrap leave the others less than 12 characters each, those at the end go below their
+/// row, and only where the others alone are wider is the table too. Text is ASCII. Precondition: each row has
+/// one cell a column.
 std::string render_table(const std::vector<Column>& columns,
                          const std::vector<std::vector<std::string>>& rows, std::size_t width);
 

@@ -84,7 +84,7 @@ std::string validation_rankings_table(const Validation& validation, std::size_t 
 }
 
 std::string validation_rows_table(const Validation& validation, std::size_t width) {
-  const std::vector<Column> columns = {{"row", Column::Align::kLeft},
+  const std::vector<Column> columns = {{"row", Column::Align::kLeft, true},
                                        {"measured s"},
                                        {"predicted s"},
                                        {"error %"},

@@ -41,5 +41,33 @@ TEST(Table, BreaksWordsThatAreTooLong) {
   EXPECT_EQ(x_count, 70U) << "no character is lost";
 }
 
+TEST(Table, PutsTextBelowItsRowWhereItWouldBeTooNarrow) {
+  const std::vector<Column> columns = {
+      {"id"}, {"time s"}, {"plan", Column::Align::kLeft, true}, {"note", Column::Align::kLeft, true}};
+  EXPECT_EQ(render_table(columns,
+                         {{"1", "16.50", "tp8 pp8 dp8 mb1", "vocab=51200"},
+                          {"10", "9.00", "tp4", ""},
+                          {"11", "7.00", "", ""}},
+                         26),
+            "id  time s\n"
+            "  plan  note\n"
+            "--  ------\n"
+            " 1   16.50\n"
+            "  tp8 pp8 dp8 mb1\n"
+            "  vocab=51200\n"
+            "10    9.00\n"
+            "  tp4\n"
+            "11    7.00\n");
+}
+
+TEST(Table, BreaksWordsAfterHyphens) {
+  const std::vector<Column> columns = {{"source", Column::Align::kLeft, true}, {"s"}};
+  EXPECT_EQ(render_table(columns, {{"narayanan-2021", "1"}}, 15),
+            "source        s\n"
+            "------------  -\n"
+            "narayanan-    1\n"
+            "2021\n");
+}
+
 }  // namespace
 }  // namespace portolan
