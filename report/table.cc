@@ -67,21 +67,22 @@ void append_line(std::string& out, std::string line) {
   out += line + '\n';
 }
 
+/// Of the columns that have a width.
 void append_row(std::string& out, const std::vector<Column>& columns, const std::vector<std::string>& cells,
                 const std::vector<std::size_t>& widths) {
   std::vector<std::vector<std::string>> wrapped;
   std::size_t height = 1;
-  for (std::size_t c = 0; c < cells.size(); ++c) {
+  for (std::size_t c = 0; c < widths.size(); ++c) {
     wrapped.push_back(wrap(cells[c], std::max<std::size_t>(widths[c], 1)));
     height = std::max(height, wrapped.back().size());
   }
   for (std::size_t l = 0; l < height; ++l) {
     std::string line;
-    for (std::size_t c = 0; c < cells.size(); ++c) {
+    for (std::size_t c = 0; c < widths.size(); ++c) {
       const std::string cell = l < wrapped[c].size() ? wrapped[c][l] : "";
       const std::string padding(widths[c] - std::min(widths[c], cell.size()), ' ');
       line += columns[c].align == Column::Align::kLeft ? cell + padding : padding + cell;
-      line += c + 1 < cells.size() ? std::string(kGap, ' ') : "";
+      line += c + 1 < widths.size() ? std::string(kGap, ' ') : "";
     }
     append_line(out, line);
   }
@@ -94,44 +95,19 @@ std::size_t num_before_last_wrapping(const std::vector<Column>& columns) {
   return static_cast<std::size_t>(columns.rend() - last_fixed);
 }
 
-/// The other columns' text of each row on lines of their own below it.
-std::string render_with_lines_below(const std::vector<Column>& columns,
-                                    const std::vector<std::vector<std::string>>& rows, std::size_t num_before,
-                                    std::size_t width) {
-  const auto before = static_cast<std::ptrdiff_t>(num_before);
-  const std::vector<Column> fixed(columns.begin(), columns.begin() + before);
-  std::vector<std::vector<std::string>> cells;
-  for (const auto& row : rows) {
-    cells.emplace_back(row.begin(), row.begin() + before);
+/// The cells from `first` on, on lines of their own.
+void append_below(std::string& out, const std::vector<std::string>& cells, std::size_t first,
+                  std::size_t width) {
+  std::string text;
+  for (std::size_t c = first; c < cells.size(); ++c) {
+    text += (text.empty() || cells[c].empty() ? "" : std::string(kGap, ' ')) + cells[c];
   }
-  const std::vector<std::size_t> widths = column_widths(fixed, cells, width);
-  std::string out;
-  const auto append_below = [&](const auto& text_of) {
-    std::string text;
-    for (std::size_t c = num_before; c < columns.size(); ++c) {
-      const std::string cell = text_of(c);
-      text += (text.empty() || cell.empty() ? "" : std::string(kGap, ' ')) + cell;
-    }
-    if (text.empty()) {
-      return;
-    }
-    for (const std::string& line : wrap(text, std::max(width, kNarrowest) - kGap)) {
-      append_line(out, std::string(kGap, ' ') + line);
-    }
-  };
-  std::vector<std::string> headers, rules;
-  for (std::size_t c = 0; c < num_before; ++c) {
-    headers.push_back(columns[c].header);
-    rules.emplace_back(widths[c], '-');
+  if (text.empty()) {
+    return;
   }
-  append_row(out, fixed, headers, widths);
-  append_below([&](std::size_t c) { return columns[c].header; });
-  append_row(out, fixed, rules, widths);
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    append_row(out, fixed, cells[r], widths);
-    append_below([&](std::size_t c) { return rows[r][c]; });
+  for (const std::string& line : wrap(text, std::max(width, kNarrowest) - kGap)) {
+    append_line(out, std::string(kGap, ' ') + line);
   }
-  return out;
 }
 
 }  // namespace
@@ -139,23 +115,32 @@ std::string render_with_lines_below(const std::vector<Column>& columns,
 std::string render_table(const std::vector<Column>& columns,
                          const std::vector<std::vector<std::string>>& rows, std::size_t width) {
   assert(!columns.empty());
-  const std::vector<std::size_t> widths = column_widths(columns, rows, width);
-  const std::size_t num_before = num_before_last_wrapping(columns);
-  if (total_width(widths) > width && num_before > 0 && num_before < columns.size()) {
-    return render_with_lines_below(columns, rows, num_before, width);
+  std::size_t num_beside = columns.size();
+  std::vector<std::size_t> widths = column_widths(columns, rows, width);
+  if (const std::size_t num_before = num_before_last_wrapping(columns);
+      total_width(widths) > width && num_before > 0) {
+    num_beside = num_before;
+    widths = column_widths(
+        std::vector(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(num_beside)), rows, width);
   }
   std::vector<std::string> headers;
   std::vector<std::string> rules;
-  for (std::size_t c = 0; c < columns.size(); ++c) {
-    headers.push_back(columns[c].header);
-    rules.emplace_back(widths[c], '-');
+  for (const Column& column : columns) {
+    headers.push_back(column.header);
+  }
+  for (const std::size_t column_width : widths) {
+    rules.emplace_back(column_width, '-');
   }
   std::string out;
-  append_row(out, columns, headers, widths);
+  const auto append = [&](const std::vector<std::string>& cells) {
+    append_row(out, columns, cells, widths);
+    append_below(out, cells, num_beside, width);
+  };
+  append(headers);
   append_row(out, columns, rules, widths);
   for (const auto& row : rows) {
     assert(row.size() == columns.size());
-    append_row(out, columns, row, widths);
+    append(row);
   }
   return out;
 }
