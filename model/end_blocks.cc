@@ -73,7 +73,9 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
   if (position_gradient) {
     backward.push_back({*position_gradient, b.gradient_access()});
   }
-  const std::int64_t rows_bytes = 2 * b.rows() * h * options.gradient_bytes * (learned ? 2 : 1);
+  const std::int64_t width =
+      (adds ? options.compute_bytes : options.gradient_bytes) + (learned ? options.gradient_bytes : 0);
+  const std::int64_t rows_bytes = 2 * b.rows() * h * width;
   if (adds) {
     b.launch({.kind = KernelKind::kFillZero,
               .operands = {{word_gradient, Access::kWrite}},
