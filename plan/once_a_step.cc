@@ -137,9 +137,13 @@ void StageLowering::gradient_sync() {
   }
 }
 
-std::int64_t StageLowering::updated_elements(const StageParameter& parameter) const {
+std::int64_t StageLowering::updating_ranks(const StageParameter& parameter) const {
   const Strategy& s = context_.strategy;
-  const std::int64_t shards = s.zero_stage == 0 ? 1 : parameter.expert ? expert_sharers(s) : zero_sharers(s);
+  return s.zero_stage == 0 ? 1 : parameter.expert ? expert_sharers(s) : zero_sharers(s);
+}
+
+std::int64_t StageLowering::updated_elements(const StageParameter& parameter) const {
+  const std::int64_t shards = updating_ranks(parameter);
   return (parameter.elements + shards - 1) / shards;
 }
 
@@ -169,7 +173,7 @@ Kernel StageLowering::update_of(const StageParameter& parameter, std::int32_t gr
   const Buffer value = stage_.buffers[static_cast<std::size_t>(parameter.value)];
   const bool copied = gradient_copy != Buffer::kNone;
   const Bytes gradient = stage_.buffers[static_cast<std::size_t>(parameter.gradient)].bytes;
-  const std::int64_t shards = s.zero_stage == 0 ? 1 : parameter.expert ? expert_sharers(s) : zero_sharers(s);
+  const std::int64_t shards = updating_ranks(parameter);
   const std::int64_t elements = updated_elements(parameter);
   Kernel update{.kind = KernelKind::kAdamW,
                 .shape = {.rows = elements},
@@ -248,8 +252,10 @@ void StageLowering::parameter_gather() {
   TemplateAssembler assembler(stage_, "parameter_gather");
   closing_templates_.push_back(assembler.template_index());
   std::vector<Op> gathers = parameter_gather_ops(parameters_);
-  add_communication_buffer(gathers.front(), "gather buffer",
-                           gather_buffer(context_.scenario, context_.strategy));
+  if (!gathers.empty()) {
+    add_communication_buffer(gathers.front(), "gather buffer",
+                             gather_buffer(context_.scenario, context_.strategy));
+  }
   for (Op& op : gathers) {
     op.predecessors.push_back({Predecessor::Kind::kLastCompute, 0, 1});
     assembler.add_communication(std::move(op), {.for_compute = false, .compute_waits = ComputeWaits::kNever});

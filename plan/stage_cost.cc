@@ -257,11 +257,11 @@ Bytes partial_gradients_of(const Stage& stage) {
 }
 
 /// expert_parameters: those of the stage's layers.
-void count_parameters(const Stage& stage, const BlockOptions& options, std::int64_t expert_parameters,
+void count_parameters(const Stage& stage, std::int64_t element_bytes, std::int64_t expert_parameters,
                       StageShape& shape) {
   for (const Buffer& buffer : stage.buffers) {
     if (buffer.kind == BufferKind::kParameter) {
-      shape.parameters += buffer.bytes.value / options.compute_bytes;
+      shape.parameters += buffer.bytes.value / element_bytes;
       ++shape.num_tensors;
     } else if (buffer.kind == BufferKind::kGradient && buffer.persistent && buffer.partner == Buffer::kNone) {
       shape.kept_gradients += buffer.bytes;
@@ -368,7 +368,7 @@ BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy,
   const auto set = [&](StagePlace place, const Stage& stage) {
     StageShape shape = shape_of(stage);
     shape.partial_gradients = partial_gradients_of(stage);
-    count_parameters(stage, costs.options, expert_parameters, shape);
+    count_parameters(stage, costs.options.compute_bytes, expert_parameters, shape);
     costs.stages[static_cast<std::size_t>(place)] = shape;
   };
   set(StagePlace::kFirst, three.stages[0]);

@@ -110,6 +110,8 @@ class StageLowering {
   /// The update of a parameter, with states that it makes.
   /// A buffer of `bytes` that lives while `op` runs; nothing where they are 0.
   void add_communication_buffer(Op& op, const char* name, Bytes bytes);
+  /// Ranks that update a part of it each.
+  std::int64_t updating_ranks(const StageParameter& parameter) const;
   /// Those of the shard that this rank updates.
   std::int64_t updated_elements(const StageParameter& parameter) const;
   /// Adds the kernel that copies its gradient for the update. Returns the copy.
