@@ -89,8 +89,12 @@ class FlowSearch {
     const std::size_t kind = kind_of(flow, route);
     candidates_.push_back({flow, latency, kind, crossed_.size(), route.size()});
     for (const LinkIndex link : route) {
-      crossed_.push_back(number_of(link));
-      add_bytes(kinds_[kind], crossed_.back(), flow.bytes);
+      const LinkIndex told = groups_.hops() ? groups_.told(cluster_, link) : link;
+      crossed_.push_back(number_of(told));
+      // What tells of the others crosses their links too.
+      if (told == link) {
+        add_bytes(kinds_[kind], crossed_.back(), flow.bytes);
+      }
     }
   }
 
@@ -168,7 +172,8 @@ class FlowSearch {
       const double time_s = seconds(*link) + candidate.latency.value;
       if (time_s > longest_s) {
         longest_s = time_s;
-        set_slowest(candidate, 0, links_[*link]);
+        const LinkList route = links_of(cluster_, candidate.flow);
+        set_slowest(candidate, 0, route.begin()[link - crossed]);
       }
     }
     for (auto link = crossed; link != end; ++link) {
@@ -224,7 +229,8 @@ class FlowSearch {
 }  // namespace
 
 OpFlows find_flows(const GroupFlows& groups, const Cluster& cluster, const Op& op, std::int32_t stage) {
-  return FlowSearch(cluster, groups.telling(op)).run(groups.told_groups(op, stage));
+  const ToldGroups telling = groups.telling(op, stage);
+  return FlowSearch(cluster, telling).run(groups.told_groups(op, stage, telling));
 }
 
 }  // namespace portolan

@@ -38,12 +38,13 @@ bool flow_alike(const Op& a, const Op& b) {
          a.peer_offset == b.peer_offset && a.to_host == b.to_host;
 }
 
-FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank) const {
+FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank, const ToldGroups& telling) const {
   if (op.kind == OpKind::kCollective) {
     return collective_flows(cluster_, {.kind = op.collective,
                                        .algorithm = op.algorithm,
                                        .members = group_of(placement_, rank, op),
-                                       .payload = op.bytes});
+                                       .payload = op.bytes,
+                                       .hops = telling.hops() ? &*telling.hops() : nullptr});
   }
   if (op.kind == OpKind::kCopy) {
     return host_copy(cluster_, rank, op.to_host, op.bytes);
@@ -79,8 +80,6 @@ GroupFlows::Slices GroupFlows::all_slices(const Op& op) const {
       slices.num_places = placement_.degree(axis);
     }
   }
-  slices.places.resize(static_cast<std::size_t>(slices.num_places));
-  std::iota(slices.places.begin(), slices.places.end(), 0);
   return slices;
 }
 
@@ -100,13 +99,15 @@ GroupFlows::Slices GroupFlows::telling_slices(const Op& op, std::int32_t stage) 
       return cluster_.is_alike_when_moved(one.first, last, place / together * together * stride);
     };
     if (cluster_.node_of(one.first) == cluster_.node_of(last)) {
-      slices.places.resize(static_cast<std::size_t>(together));  // wherever they are
+      slices.num_places = static_cast<std::int32_t>(together);  // wherever they are
       break;
     }
     // Neighbours must not share what is theirs.
     if (like_first(together)) {
-      std::erase_if(slices.places,
-                    [&](std::int32_t place) { return place >= together && like_first(place); });
+      slices.silent.resize(static_cast<std::size_t>(slices.num_places));
+      for (std::int32_t place = static_cast<std::int32_t>(together); place < slices.num_places; ++place) {
+        slices.silent[static_cast<std::size_t>(place)] = like_first(place);
+      }
       break;
     }
   }
@@ -134,7 +135,126 @@ bool GroupFlows::are_alike_in_pods(const Op& op) const {
   return false;
 }
 
-ToldGroups GroupFlows::telling(const Op& op) const {
+std::int32_t GroupFlows::first_rank(std::int32_t stage) const {
+  Coordinates origin{};
+  origin[static_cast<std::size_t>(Axis::kPipeline)] = stage;
+  return placement_.rank_of(origin);
+}
+
+std::optional<GroupFlows::Spread> GroupFlows::spread_of(const Op& op) const {
+  Spread spread;
+  for (const Axis axis : placement_.order()) {
+    const std::int64_t degree = axis == Axis::kPipeline ? 1 : placement_.degree(axis);
+    if (op.axes.contains(axis)) {
+      spread.count *= degree;
+    } else if (spread.count == 1) {
+      spread.apart *= degree;
+    } else if (degree > 1) {
+      return std::nullopt;
+    }
+  }
+  return spread;
+}
+
+std::optional<ToldHops> GroupFlows::hops_of(const Op& op, std::int32_t stage) const {
+  const bool by_rings =
+      op.collective == CollectiveKind::kReduceScatter || op.collective == CollectiveKind::kAllGather ||
+      (op.collective == CollectiveKind::kAllReduce && op.algorithm != CollectiveAlgorithm::kTree);
+  const std::optional<Spread> spread = spread_of(op);
+  if (op.kind != OpKind::kCollective || !by_rings || !spread ||
+      (op.group != GroupKind::kAxes && op.group != GroupKind::kStride)) {
+    return std::nullopt;
+  }
+  const std::int64_t num_stages = placement_.degree(Axis::kPipeline);
+  const std::int64_t of_stage = spread->apart * spread->count;
+  const std::int64_t side_by_side = std::min<std::int64_t>(placement_.stride(Axis::kPipeline), of_stage);
+  const std::int64_t gpus_per_node = cluster_.hardware().gpus_per_node;
+  const std::int64_t first = first_rank(stage);
+  ToldHops::Nodes nodes{.first = first / gpus_per_node};
+  std::int64_t on_a_node = 0;  // ranks of the stage
+  if (side_by_side % gpus_per_node == 0 && first % gpus_per_node == 0) {
+    on_a_node = gpus_per_node;
+    if (side_by_side < of_stage) {
+      nodes.width = side_by_side / gpus_per_node;
+      nodes.period = nodes.width * num_stages;
+    }
+  } else if (gpus_per_node % (side_by_side * num_stages) == 0) {
+    on_a_node = gpus_per_node / num_stages;
+  } else if (gpus_per_node % side_by_side == 0 && side_by_side * num_stages % gpus_per_node == 0) {
+    on_a_node = side_by_side;
+    nodes.period = side_by_side * num_stages / gpus_per_node;
+  } else {
+    return std::nullopt;
+  }
+  const std::int64_t in_turn = op.group == GroupKind::kStride ? op.group_size : 1;
+  const std::int64_t apart = spread->apart * in_turn;
+  if (spread->count % in_turn != 0 || of_stage % on_a_node != 0 ||
+      (on_a_node % apart != 0 && apart % on_a_node != 0)) {
+    return std::nullopt;
+  }
+  nodes.count = of_stage / on_a_node;
+  nodes.hop = std::max<std::int64_t>(apart / on_a_node, 1);
+  return nodes.hop < nodes.count ? std::optional(ToldHops(cluster_, nodes)) : std::nullopt;
+}
+
+std::optional<ToldBlocks> GroupFlows::blocks_of(const Op& op, std::int32_t stage) const {
+  std::int64_t stride = 0;
+  std::int64_t num_places = 0;
+  Hull one;
+  if (op.kind == OpKind::kCollective && op.group == GroupKind::kBlock) {
+    const std::optional<Spread> spread = spread_of(op);
+    const bool has_neighbours = placement_.stride(Axis::kPipeline) == placement_.num_along(kOfStage);
+    if (!spread || !has_neighbours || spread->count % op.group_size != 0) {
+      return std::nullopt;
+    }
+    stride = spread->apart * op.group_size;
+    num_places = spread->count / op.group_size;
+    one.first = first_rank(stage);
+    one.last = static_cast<DeviceIndex>(one.first + stride - 1);
+  } else {
+    const Slices slices = all_slices(op);
+    stride = placement_.stride(slices.slowest);
+    num_places = slices.num_places;
+    one = hull(op, stage, axes_between(op).without({slices.slowest}));
+  }
+  const std::int64_t gpus_per_node = cluster_.hardware().gpus_per_node;
+  // Taken together until they fill nodes, or pods.
+  for (const std::int64_t filled : {gpus_per_node, gpus_per_node * cluster_.hardware().nodes_per_pod}) {
+    const std::int64_t together = filled / std::gcd(filled, stride);
+    if (filled == 0 || together >= num_places || num_places % together != 0) {
+      continue;
+    }
+    constexpr std::int64_t kTried = 4;  // one of the first lies well, or few do
+    const std::int64_t num_blocks = num_places / together;
+    for (std::int64_t place = 0; place < std::min(num_blocks, kTried); ++place) {
+      const std::int64_t apart = stride * together;
+      const ToldBlocks::Blocks blocks{
+          .first = static_cast<DeviceIndex>(one.first + place * apart),
+          .last = static_cast<DeviceIndex>(one.last + stride * (together - 1) + place * apart),
+          .apart = apart,
+          .before = place,
+          .behind = num_blocks - 1 - place};
+      if (ToldBlocks::are_apart(cluster_, blocks)) {
+        return ToldBlocks(blocks);
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+ToldGroups GroupFlows::telling(const Op& op, std::int32_t stage) const {
+  const ToldGroups groups = telling_within_nodes(op);
+  if (groups.num_nodes() > 1) {
+    return groups;
+  }
+  if (const auto hops = hops_of(op, stage)) {
+    return groups.with(*hops);
+  }
+  const auto blocks = blocks_of(op, stage);
+  return blocks ? groups.with(*blocks) : groups;
+}
+
+ToldGroups GroupFlows::telling_within_nodes(const Op& op) const {
   const std::optional<std::int32_t> width = cluster_.rail_width();
   const auto gpus_per_node = static_cast<std::int32_t>(cluster_.hardware().gpus_per_node);
   for (const Axis axis : placement_.order()) {
@@ -152,10 +272,8 @@ ToldGroups GroupFlows::telling(const Op& op) const {
 
 std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage, const Slices& slices,
                                               const ToldGroups& telling) const {
-  Coordinates origin{};
-  origin[static_cast<std::size_t>(Axis::kPipeline)] = stage;
   std::vector<std::int32_t> of_slice =
-      placement_.ranks_along(placement_.rank_of(origin), axes_between(op).without({slices.slowest}));
+      placement_.ranks_along(first_rank(stage), axes_between(op).without({slices.slowest}));
   if (op.kind == OpKind::kCollective && (op.group == GroupKind::kBlock || op.group == GroupKind::kStride)) {
     const std::int32_t count = placement_.num_along(op.axes);
     const bool block = op.group == GroupKind::kBlock;
@@ -169,13 +287,15 @@ std::vector<std::int32_t> GroupFlows::leaders(const Op& op, std::int32_t stage, 
     of_slice = std::move(first_of_groups);
   }
   std::vector<std::int32_t> ranks;
-  ranks.reserve(of_slice.size() * slices.places.size());
-  for (const std::int32_t place : slices.places) {
-    for (const std::int32_t of_first : of_slice) {
-      const std::int32_t rank = of_first + place * placement_.stride(slices.slowest);
-      if (telling.tell(rank)) {
+  const std::int32_t stride = placement_.stride(slices.slowest);
+  for (const std::int32_t of_first : of_slice) {
+    for (std::int32_t place = 0; place < slices.num_places && !telling.are_silent(of_first, stride);) {
+      const std::int32_t rank = of_first + place * stride;
+      const std::int32_t silent = telling.num_silent(cluster_, rank);
+      if (silent == 0 && slices.tells(place)) {
         ranks.push_back(rank);
       }
+      place += silent == 0 ? 1 : (silent - 1) / stride + 1;
     }
   }
   if (!std::is_sorted(ranks.begin(), ranks.end())) {
@@ -191,20 +311,16 @@ bool GroupFlows::is_alike(const Op& op, std::int32_t stage, std::int32_t other) 
 }
 
 std::vector<FlowSet> GroupFlows::all_groups(const Op& op, std::int32_t stage) const {
-  return groups_of(op, stage, ToldGroups());
+  return told_groups(op, stage, ToldGroups());
 }
 
-std::vector<FlowSet> GroupFlows::told_groups(const Op& op, std::int32_t stage) const {
-  return groups_of(op, stage, telling(op));
-}
-
-std::vector<FlowSet> GroupFlows::groups_of(const Op& op, std::int32_t stage,
-                                           const ToldGroups& telling) const {
+std::vector<FlowSet> GroupFlows::told_groups(const Op& op, std::int32_t stage,
+                                             const ToldGroups& telling) const {
   std::vector<FlowSet> sets;
   const std::vector<std::int32_t> ranks = leaders(op, stage, all_slices(op), telling);
   sets.reserve(ranks.size());
   for (const std::int32_t rank : ranks) {
-    sets.push_back(of_group(op, rank));
+    sets.push_back(of_group(op, rank, telling));
   }
   return sets;
 }
@@ -212,13 +328,15 @@ std::vector<FlowSet> GroupFlows::groups_of(const Op& op, std::int32_t stage,
 GroupFlows::Time GroupFlows::time_together(const Op& op, std::int32_t stage) const {
   LinkLoads loads;
   Seconds latency;
-  const ToldGroups told = telling(op);
-  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), told);
+  const ToldGroups told = telling(op, stage);
+  const bool told_by_nodes = told.blocks() || told.num_nodes() > 1;
+  const std::vector<std::int32_t> ranks =
+      leaders(op, stage, told_by_nodes ? all_slices(op) : telling_slices(op, stage), told);
   // Groups within nodes share no links: one tells for all.
   const bool alike =
       op.kind == OpKind::kCollective && op.group != GroupKind::kFirstAndLastStage && stay_in_nodes(op, stage);
   for (const std::int32_t rank : ranks) {
-    const FlowSet set = of_group(op, rank);
+    const FlowSet set = of_group(op, rank, told);
     if (rank == ranks.front() && !alike) {
       loads.expect(2 * set.flows.size() * ranks.size());  // most flows have their own ends
     }
@@ -237,7 +355,8 @@ bool GroupFlows::stay_in_nodes(const Op& op, std::int32_t stage) const {
   if (placement_.num_along(op.axes) > cluster_.hardware().gpus_per_node) {
     return false;
   }
-  const std::vector<std::int32_t> ranks = leaders(op, stage, telling_slices(op, stage), telling(op));
+  const std::vector<std::int32_t> ranks =
+      leaders(op, stage, telling_slices(op, stage), telling_within_nodes(op));
   return std::all_of(ranks.begin(), ranks.end(), [&](std::int32_t rank) {
     return cluster_.node_of(placement_.rank_along(rank, op.axes, 0)) ==
            cluster_.node_of(placement_.rank_along(rank, op.axes, last));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "plan/collectives/collective_flows.h"
@@ -20,14 +21,14 @@ class GroupFlows {
   /// `cluster` must outlive it and have a device for each rank.
   GroupFlows(const Placement& placement, const Cluster& cluster) : placement_(placement), cluster_(cluster) {}
 
-  /// Of the one group that holds `rank`.
-  FlowSet of_group(const Op& op, std::int32_t rank) const;
+  /// Of the one group that holds `rank`: all, or without those of which others tell.
+  FlowSet of_group(const Op& op, std::int32_t rank) const { return of_group(op, rank, ToldGroups()); }
   /// One set for each group of ranks of `stage` that does `op`: all (replica, rail) pairs of a send, all
   /// rails of a data-parallel collective and so on.
   std::vector<FlowSet> all_groups(const Op& op, std::int32_t stage) const;
-  /// Those of them that tell of all, by ToldGroups.
-  std::vector<FlowSet> told_groups(const Op& op, std::int32_t stage) const;
-  ToldGroups telling(const Op& op) const;
+  /// Those of them that tell of all. telling: that of the op.
+  std::vector<FlowSet> told_groups(const Op& op, std::int32_t stage, const ToldGroups& telling) const;
+  ToldGroups telling(const Op& op, std::int32_t stage) const;
   /// Time of `op` when all groups of the stage do it together, and nothing else: by bandwidth, and latency.
   struct Time {
     Seconds transfer;
@@ -56,11 +57,28 @@ class GroupFlows {
   struct Slices {
     Axis slowest = Axis::kData;
     std::int32_t num_places = 1;
-    std::vector<std::int32_t> places;  ///< those that are looked at
+    std::vector<bool> silent;  ///< of which others tell; empty: of none
+
+    bool tells(std::int32_t place) const {
+      return silent.empty() || !silent[static_cast<std::size_t>(place)];
+    }
   };
   /// What payloads of `op` may begin or end at, for ranks of `stage` with any place along the axes `varied`,
   /// and the first one along others.
   Hull hull(const Op& op, std::int32_t stage, AxisSet varied) const;
+  FlowSet of_group(const Op& op, std::int32_t rank, const ToldGroups& telling) const;
+  /// How the members of a stage's groups lie among the ranks of the stage alone, where groups differ only
+  /// along axes that vary faster than their own: `count` members, `apart`.
+  struct Spread {
+    std::int64_t apart = 1;
+    std::int64_t count = 1;
+  };
+  std::optional<Spread> spread_of(const Op& op) const;
+  std::int32_t first_rank(std::int32_t stage) const;
+  /// Of sums over ranks that fill neighbouring nodes: where payloads go from node to node.
+  std::optional<ToldHops> hops_of(const Op& op, std::int32_t stage) const;
+  /// Of groups that lie side by side.
+  std::optional<ToldBlocks> blocks_of(const Op& op, std::int32_t stage) const;
   /// The axes along which groups of one stage differ.
   static AxisSet axes_between(const Op& op);
   Slices all_slices(const Op& op) const;
@@ -69,10 +87,10 @@ class GroupFlows {
   bool are_alike_in_pods(const Op& op) const;
   /// Those without which no link would be busier: of slices alike that share no links, one.
   Slices telling_slices(const Op& op, std::int32_t stage) const;
+  ToldGroups telling_within_nodes(const Op& op) const;
   /// The first rank of each group that tells, ascending; of a send or receive every rank of the stage.
   std::vector<std::int32_t> leaders(const Op& op, std::int32_t stage, const Slices& slices,
                                     const ToldGroups& telling) const;
-  std::vector<FlowSet> groups_of(const Op& op, std::int32_t stage, const ToldGroups& telling) const;
 
   Placement placement_;
   const Cluster& cluster_;

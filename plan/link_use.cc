@@ -1,9 +1,9 @@
 #include "plan/link_use.h"
 
 #include <algorithm>
+#include <cstddef>
 
-#include "plan/collectives/link_loads.h"
-#include "plan/links_asked.h"
+#include "plan/crowded_links.h"
 #include "plan/rank_place.h"
 
 namespace portolan {
@@ -22,85 +22,58 @@ bool runs_for_microbatches(const Template& t) {
   });
 }
 
-/// Collectives within kernels with the same flows, but for their sizes.
-struct Alike {
-  const Op* op = nullptr;
-  LinkLoads loads;         ///< of one group; of all groups where they cross the network
-  double repetitions = 0;  ///< in a step, of what `op` moves
-  bool crosses_network = false;
-};
-
-struct StageUse {
-  std::vector<std::int32_t> slots;  ///< by template
-  std::vector<Alike> within_kernels;
-  LinkLoads by_kernels;  ///< seconds
-  LinkLoads apart;       ///< seconds of what else never runs beside kernels of the same stage
-
-  double runs(std::size_t t, const Op& op) const {
-    return op.occurrence == Occurrence::kEvery ? slots[t] : std::min(slots[t], 1);
-  }
-};
-
 class UseCount {
  public:
   UseCount(const Program& program, const Cluster& cluster, OpFlowsTable& flows)
       : program_(program),
         cluster_(cluster),
         flows_(flows),
-        wanted_(cluster),
+        slots_(program.stages.size()),
         stages_(program.stages.size()) {}
 
-  std::vector<StageUse>& run() {
+  const std::vector<StageTraffic>& run() {
+    bool has_within_kernels = false;
     for (std::size_t s = 0; s < stages_.size(); ++s) {
       count_slots(s);
       find_within_kernels(s);
+      has_within_kernels = has_within_kernels || !stages_[s].within_kernels.empty();
     }
-    if (std::any_of(stages_.begin(), stages_.end(),
-                    [](const StageUse& use) { return !use.within_kernels.empty(); })) {
-      for (std::size_t s = 0; s < stages_.size(); ++s) {
-        count_others(s);
-      }
+    for (std::size_t s = 0; s < stages_.size() && has_within_kernels; ++s) {
+      find_others(s);
     }
     return stages_;
   }
 
-  /// Seconds of communications that can run beside kernels of `stage`.
-  double beside(const StageUse& stage, LinkIndex link) const {
-    return others_.at(link) - stage.apart.at(link);
-  }
-
  private:
-  double seconds(LinkIndex link, double bytes) const { return bytes / cluster_.bandwidth(link).value; }
-
   void count_slots(std::size_t s) {
     const Stage& stage = program_.stages[s];
-    stages_[s].slots.assign(stage.templates.size(), 0);
+    slots_[s].assign(stage.templates.size(), 0);
     for (const Slot& slot : stage.order) {
-      ++stages_[s].slots[static_cast<std::size_t>(slot.template_index)];
+      ++slots_[s][static_cast<std::size_t>(slot.template_index)];
     }
   }
 
-  Alike& alike_of(std::size_t s, const Op& op) {
-    std::vector<Alike>& known = stages_[s].within_kernels;
+  double runs(std::size_t s, std::size_t t, const Op& op) const {
+    return op.occurrence == Occurrence::kEvery ? slots_[s][t] : std::min(slots_[s][t], 1);
+  }
+
+  WithinKernels& alike_of(std::size_t s, const Op& op) {
+    std::vector<WithinKernels>& known = stages_[s].within_kernels;
     const auto found = std::find_if(known.begin(), known.end(),
-                                    [&](const Alike& alike) { return flow_alike(*alike.op, op); });
+                                    [&](const WithinKernels& alike) { return flow_alike(*alike.op, op); });
     if (found != known.end()) {
       return *found;
     }
     const auto stage = static_cast<std::int32_t>(s);
-    Alike alike;
+    WithinKernels alike;
     alike.op = &op;
-    alike.crosses_network = !flows_.groups().stay_in_nodes(op, stage);
-    if (alike.crosses_network) {
-      for (const OpFlows::Kind& kind : flows_.of(op, stage).kinds) {
-        kind.for_each_load(cluster_, [&](LinkIndex link, double bytes) { alike.loads.add(link, bytes); });
-      }
-    } else {
-      // Groups within nodes are alike, and so is what they meet.
+    if (flows_.groups().stay_in_nodes(op, stage)) {
       Coordinates first{};
       first[static_cast<std::size_t>(Axis::kPipeline)] = stage;
       const Placement& placement = flows_.groups().placement();
-      alike.loads.add(cluster_, flows_.groups().of_group(op, placement.rank_of(first)));
+      alike.of_one.add(cluster_, flows_.groups().of_group(op, placement.rank_of(first)));
+    } else {
+      alike.flows = &flows_.of(op, stage);
     }
     return known.emplace_back(std::move(alike));
   }
@@ -113,31 +86,22 @@ class UseCount {
       }
       for (const Op& op : stage.templates[t].ops) {
         if (is_within_kernels(op) && op.bytes.value > 0) {
-          Alike& alike = alike_of(s, op);
-          alike.repetitions += stages_[s].runs(t, op) * (op.bytes / alike.op->bytes);
+          WithinKernels& alike = alike_of(s, op);
+          alike.repetitions += runs(s, t, op) * (op.bytes / alike.op->bytes);
         }
       }
     }
-    for (const Alike& alike : stages_[s].within_kernels) {
-      alike.loads.for_each([&](LinkIndex link, double bytes) {
-        wanted_.add(link);
-        stages_[s].by_kernels.add(link, seconds(link, bytes) * alike.repetitions);
-      });
-    }
   }
 
-  /// Of what crosses wanted links. Collectives within nodes meet none of other stages.
-  void count_others(std::size_t s) {
+  void find_others(std::size_t s) {
     const Stage& stage = program_.stages[s];
-    std::vector<std::pair<const OpFlows*, double>> runs, runs_apart;
-    const auto add = [](std::vector<std::pair<const OpFlows*, double>>& list, const OpFlows& flows,
-                        double times) {
-      const auto found =
-          std::find_if(list.begin(), list.end(), [&](const auto& known) { return known.first == &flows; });
+    const auto add = [](std::vector<RepeatedFlows>& list, const OpFlows& flows, double times) {
+      const auto found = std::find_if(list.begin(), list.end(),
+                                      [&](const RepeatedFlows& known) { return known.flows == &flows; });
       if (found != list.end()) {
-        found->second += times;
+        found->times += times;
       } else {
-        list.emplace_back(&flows, times);
+        list.push_back({&flows, times});
       }
     };
     for (std::size_t t = 0; t < stage.templates.size(); ++t) {
@@ -148,26 +112,14 @@ class UseCount {
             (op.group == GroupKind::kFirstAndLastStage && s > 0)) {
           continue;
         }
-        add(pass ? runs : runs_apart, flows_.of(op, static_cast<std::int32_t>(s)), stages_[s].runs(t, op));
+        add(pass ? stages_[s].beside : stages_[s].apart, flows_.of(op, static_cast<std::int32_t>(s)),
+            runs(s, t, op));
       }
     }
-    for (const Alike& alike : stages_[s].within_kernels) {
-      if (alike.crosses_network) {
-        add(runs_apart, flows_.of(*alike.op, static_cast<std::int32_t>(s)), alike.repetitions);
-      }
-    }
-    for (const bool apart : {false, true}) {
-      for (const auto& [flows, times] : apart ? runs_apart : runs) {
-        for (const OpFlows::Kind& kind : flows->kinds) {
-          wanted_.for_each_load(kind, [&, times = times](std::size_t place, double bytes) {
-            const LinkIndex link = wanted_.link(place);
-            const double time_s = seconds(link, bytes) * times;
-            others_.add(link, time_s);
-            if (apart) {
-              stages_[s].apart.add(link, time_s);
-            }
-          });
-        }
+    // Collectives within nodes meet none of other stages.
+    for (const WithinKernels& alike : stages_[s].within_kernels) {
+      if (alike.flows != nullptr) {
+        add(stages_[s].apart, *alike.flows, alike.repetitions);
       }
     }
   }
@@ -175,9 +127,8 @@ class UseCount {
   const Program& program_;
   const Cluster& cluster_;
   OpFlowsTable& flows_;
-  LinksAsked wanted_;  ///< crossed by collectives within kernels
-  std::vector<StageUse> stages_;
-  LinkLoads others_;  ///< seconds, of all stages
+  std::vector<std::vector<std::int32_t>> slots_;  ///< by stage and template
+  std::vector<StageTraffic> stages_;
 };
 
 }  // namespace
@@ -190,15 +141,15 @@ LinkUse::LinkUse(const Program& program, const Cluster& cluster, OpFlowsTable& f
                  const std::vector<Seconds>& busy)
     : alone_(program.stages.size()) {
   UseCount count(program, cluster, flows);
-  const std::vector<StageUse>& stages = count.run();
+  const std::vector<StageTraffic>& stages = count.run();
+  std::vector<double> negligible;
+  for (const Seconds& of_stage : busy) {
+    negligible.push_back(of_stage.value * of_stage.value * kNegligible);
+  }
+  const std::vector<std::vector<bool>> meet = meet_others(stages, cluster, negligible);
   for (std::size_t s = 0; s < stages.size(); ++s) {
-    const double whole = busy[s].value * busy[s].value * kNegligible;
-    for (const Alike& alike : stages[s].within_kernels) {
-      bool alone = true;
-      alike.loads.for_each([&](LinkIndex link, double) {
-        alone = alone && stages[s].by_kernels.at(link) * count.beside(stages[s], link) <= whole;
-      });
-      alone_[s].emplace_back(alike.op, alone);
+    for (std::size_t i = 0; i < meet[s].size(); ++i) {
+      alone_[s].emplace_back(stages[s].within_kernels[i].op, !meet[s][i]);
     }
   }
 }

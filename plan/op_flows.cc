@@ -59,6 +59,7 @@ OpFlows moved(OpFlows flows, const Cluster& cluster, DeviceIndex shift) {
     kind.route = links_of(cluster, kind.slowest);
     kind.busiest.link = *cluster.moved(kind.busiest.link, shift);
     kind.shift += shift;
+    kind.groups = kind.groups.moved(shift);
   }
   return flows;
 }

@@ -80,7 +80,7 @@ class UseOfProgram {
       return;
     }
     CrossedLinks traffic;
-    for (const FlowSet& set : flows_.told_groups(op, stage)) {
+    for (const FlowSet& set : flows_.told_groups(op, stage, flows_.telling(op, stage))) {
       traffic.add(traffic_of(set, layout_));
     }
     if (!traffic.nvlink && !traffic.nic) {

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "plan/told_blocks.h"
+#include "plan/told_hops.h"
 #include "topology/cluster.h"
 
 namespace portolan {
@@ -10,7 +12,9 @@ namespace portolan {
 /// Groups of ranks that sit alike but for their places within nodes, and so use rails of their own, send
 /// alike over links that they do not share, but for core trunks: those in the first `unit` places of each
 /// `span` tell for the others. So do those that sit alike but for their nodes within pods, and so use spines
-/// of their own: those in the first node of each pod tell for them.
+/// of their own: those in the first node of each pod tell for them. And where all groups hand payloads from
+/// node to node, as rings do, some of these tell for the others (ToldHops); where groups stay in blocks of
+/// devices, some of these (ToldBlocks).
 class ToldGroups {
  public:
   /// All tell for themselves.
@@ -23,9 +27,42 @@ class ToldGroups {
         gpus_per_node_(static_cast<std::int32_t>(cluster.hardware().gpus_per_node)),
         num_nodes_(with_nodes ? *cluster.alike_nodes() : 1) {}
 
-  /// Whether the group tells that has `rank` as its first.
-  bool tell(std::int32_t rank) const {
-    return rank % span_ < unit_ && (num_nodes_ == 1 || rank / gpus_per_node_ % num_nodes_ == 0);
+  /// The same, but some hops between nodes tell for others, or some blocks of groups.
+  ToldGroups with(const ToldHops& hops) const {
+    ToldGroups groups = *this;
+    groups.hops_ = hops;
+    return groups;
+  }
+  ToldGroups with(const ToldBlocks& blocks) const {
+    ToldGroups groups = *this;
+    groups.blocks_ = blocks;
+    return groups;
+  }
+  const std::optional<ToldHops>& hops() const { return hops_; }
+  const std::optional<ToldBlocks>& blocks() const { return blocks_; }
+  /// For groups so many devices further that find the same.
+  ToldGroups moved(DeviceIndex devices) const {
+    ToldGroups groups = *this;
+    groups.hops_ = hops_ ? std::optional(hops_->moved(devices)) : std::nullopt;
+    groups.blocks_ = blocks_ ? std::optional(blocks_->moved(devices)) : std::nullopt;
+    return groups;
+  }
+
+  /// 0 if the group tells that has `rank` as its first; else of how many ranks from it on, at least, none
+  /// does.
+  std::int32_t num_silent(const Cluster& cluster, std::int32_t rank) const {
+    if (const std::int32_t place = rank % span_; place >= unit_) {
+      return span_ - place;
+    }
+    if (const std::int32_t node = rank / gpus_per_node_ % num_nodes_; node > 0) {
+      return (num_nodes_ - node) * gpus_per_node_ - rank % gpus_per_node_;
+    }
+    return blocks_ ? blocks_->num_silent(cluster, rank) : 0;
+  }
+  /// Whether no group tells that has one of the ranks `first`, `first` + `stride` and so on as its first, as all
+  /// are on rails of which others tell.
+  bool are_silent(std::int32_t first, std::int32_t stride) const {
+    return first % span_ >= unit_ && stride % span_ == 0;
   }
   std::int32_t num_rails() const { return span_ / unit_; }
   std::int32_t num_nodes() const { return num_nodes_; }
@@ -35,19 +72,28 @@ class ToldGroups {
     if (num_nodes_ > 1) {
       link = cluster.moved_within_pods(link, -cluster.node_in_pod(link));
     }
+    if (hops_) {
+      link = hops_->told(cluster, link);
+    }
+    if (blocks_) {
+      link = blocks_->told(cluster, link);
+    }
     const std::optional<std::int32_t> place = num_rails() == 1 ? std::nullopt : cluster.place_in_node(link);
     return place ? cluster.moved_within_nodes(link, -(*place % span_ / unit_ * unit_)) : link;
   }
   /// Calls `visit(link)` for each link of which `told` tells, itself first.
   template <typename Visit>
   void for_each_like(const Cluster& cluster, LinkIndex told, const Visit& visit) const {
-    const std::int32_t rails = num_rails() > 1 && cluster.place_in_node(told) ? num_rails() : 1;
+    if (hops_) {
+      hops_->for_each_like(cluster, told, [&](LinkIndex link) { for_each_rail(cluster, link, visit); });
+      return;
+    }
+    if (blocks_) {
+      blocks_->for_each_like(cluster, told, [&](LinkIndex link) { for_each_rail(cluster, link, visit); });
+      return;
+    }
     for (std::int32_t node = 0; node < num_nodes_; ++node) {
-      const LinkIndex first = node == 0 ? told : cluster.moved_within_pods(told, node);
-      visit(first);
-      for (std::int32_t rail = 1; rail < rails; ++rail) {
-        visit(cluster.moved_within_nodes(first, rail * unit_));
-      }
+      for_each_rail(cluster, node == 0 ? told : cluster.moved_within_pods(told, node), visit);
     }
   }
   /// Calls `visit(trunk, places)` for each flow on other rails of which one that crosses the core trunk
@@ -64,10 +110,20 @@ class ToldGroups {
   bool operator==(const ToldGroups&) const = default;
 
  private:
+  template <typename Visit>
+  void for_each_rail(const Cluster& cluster, LinkIndex told, const Visit& visit) const {
+    const std::int32_t rails = num_rails() > 1 && cluster.place_in_node(told) ? num_rails() : 1;
+    for (std::int32_t rail = 0; rail < rails; ++rail) {
+      visit(rail == 0 ? told : cluster.moved_within_nodes(told, rail * unit_));
+    }
+  }
+
   std::int32_t unit_ = 1;
   std::int32_t span_ = 1;
   std::int32_t gpus_per_node_ = 1;
   std::int32_t num_nodes_ = 1;  ///< for which one tells
+  std::optional<ToldHops> hops_;
+  std::optional<ToldBlocks> blocks_;
 };
 
 }  // namespace portolan

@@ -43,11 +43,11 @@ struct Cluster::Machine {
   Hardware hardware;
   ClusterLayout layout;
   TierBandwidth bandwidths;
-  std::array<LinkFigures, ClusterLayout::kNumLinkKinds> figures;
+  std::array<LinkFigures, kNumLinkKinds> figures;
 
   explicit Machine(Hardware description)
       : hardware(std::move(description)), layout(hardware), bandwidths(bandwidths_of(hardware)) {
-    using enum ClusterLayout::LinkKind;
+    using enum LinkKind;
     set(kNvLink, bandwidths.nvlink, hardware.nvlink);
     set(kNic, bandwidths.nic, hardware.nic);
     set(kTrunk, bandwidths.trunk, hardware.trunk);
@@ -64,7 +64,7 @@ struct Cluster::Machine {
   Route over(LinkIndex link) const { return {.links = {link}, .latency = of(link).latency}; }
 
  private:
-  void set(ClusterLayout::LinkKind kind, BytesPerSecond bandwidth, const LinkSpec& spec) {
+  void set(LinkKind kind, BytesPerSecond bandwidth, const LinkSpec& spec) {
     figures[static_cast<std::size_t>(kind)] = {bandwidth, spec.latency.value};
   }
 };
@@ -151,6 +151,24 @@ bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int6
 
 std::optional<LinkIndex> Cluster::moved(LinkIndex link, std::int64_t shift) const {
   return machine_->layout.moved_by_nodes(link, shift / machine_->layout.gpus_per_node);
+}
+
+LinkKind Cluster::kind_of_link(LinkIndex link) const { return machine_->layout.kind_of_link(link); }
+
+Cluster::LinkOwner Cluster::owner_of(LinkIndex link) const {
+  const ClusterLayout& layout = machine_->layout;
+  const auto [kind, number] = layout.numbered(link);
+  const bool upward = ClusterLayout::is_upward(link);
+  switch (kind) {
+    case LinkKind::kNic:
+      return {LinkOwner::Kind::kNode, number / layout.nics_per_node, upward};
+    case LinkKind::kTrunk:
+      return {LinkOwner::Kind::kPod, number / layout.spines_per_group / layout.leaves_per_pod, upward};
+    case LinkKind::kCoreTrunk:
+      return {LinkOwner::Kind::kGroup, number / layout.num_cores / layout.spines_per_group, upward};
+    default:
+      return {LinkOwner::Kind::kNode, number / layout.gpus_per_node, upward};
+  }
 }
 
 std::optional<std::int32_t> Cluster::rail_width() const { return machine_->layout.rail_width(); }

@@ -33,6 +33,10 @@ using LinkIndex = std::int32_t;
 /// Dense index of a vertex; GPUs come first, so that device d is vertex d.
 using VertexIndex = std::int32_t;
 
+/// What links there are: trunks between leaves and spines, core trunks above spines.
+enum class LinkKind : std::uint8_t { kNvLink, kNic, kTrunk, kCoreTrunk, kPcie };
+inline constexpr std::size_t kNumLinkKinds = 5;
+
 /// The links of a route, in order. No route has more than kMaxSize, and none needs memory of its own: whoever
 /// prices a collective asks for a route for each of its flows.
 class LinkList {
@@ -116,6 +120,17 @@ class Cluster {
   bool is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int64_t shift) const;
   /// The link that such payloads find in place of `link`, each another; nothing where they cannot cross it.
   std::optional<LinkIndex> moved(LinkIndex link, std::int64_t shift) const;
+
+  LinkKind kind_of_link(LinkIndex link) const;
+  /// What a link belongs to, by its dense index: a node's NVLink, PCIe and network cards, a pod's trunks, a
+  /// group's core trunks. Upward: away from GPUs.
+  struct LinkOwner {
+    enum class Kind : std::uint8_t { kNode, kPod, kGroup };
+    Kind kind = Kind::kNode;
+    std::int64_t index = 0;
+    bool upward = false;
+  };
+  LinkOwner owner_of(LinkIndex link) const;
 
   /// By how many places all devices of any payloads can be moved within their nodes, also by multiples, so
   /// that these find the same up to core switches, on links that nobody else crosses: the GPUs of a card.

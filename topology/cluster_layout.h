@@ -109,13 +109,11 @@ struct ClusterLayout {
   /// whole groups with as many cards of a rail for each spine, if it is a core trunk. Nothing where there is
   /// no such link.
   std::optional<LinkIndex> moved_by_nodes(LinkIndex link, std::int64_t nodes) const;
-  /// What a link is, and its number among those of its kind, two directions together.
-  enum class LinkKind : std::uint8_t { kNvLink, kNic, kTrunk, kCoreTrunk, kPcie };
+  /// A link's number among those of its kind, two directions together.
   struct NumberedLink {
     LinkKind kind = LinkKind::kNvLink;
     std::int64_t number = 0;
   };
-  static constexpr std::size_t kNumLinkKinds = 5;
   NumberedLink numbered(LinkIndex link) const;
   LinkKind kind_of_link(LinkIndex link) const { return numbered(link).kind; }
   /// Upward links are even.

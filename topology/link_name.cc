@@ -33,21 +33,21 @@ Ends ends_in_node(const ClusterLayout& layout, std::int64_t gpu, std::string far
 Ends ends_of(const ClusterLayout& layout, ClusterLayout::NumberedLink link) {
   const auto [kind, number] = link;
   switch (kind) {
-    case ClusterLayout::LinkKind::kNvLink:
+    case LinkKind::kNvLink:
       return ends_in_node(layout, number, "nvswitch");
-    case ClusterLayout::LinkKind::kNic:
+    case LinkKind::kNic:
       return {fmt::format("node{}.nic{}", number / layout.nics_per_node, number % layout.nics_per_node),
               leaf_name(layout, layout.leaf_of_nic(number)), ""};
-    case ClusterLayout::LinkKind::kTrunk: {
+    case LinkKind::kTrunk: {
       const std::int64_t leaf = number / layout.spines_per_group;
       const std::int64_t first_spine = layout.group_of_leaf(leaf) * layout.spines_per_group;
       return {leaf_name(layout, leaf), spine_name(layout, first_spine + number % layout.spines_per_group),
               ""};
     }
-    case ClusterLayout::LinkKind::kCoreTrunk:
+    case LinkKind::kCoreTrunk:
       return {spine_name(layout, number / layout.num_cores), fmt::format("core{}", number % layout.num_cores),
               ""};
-    case ClusterLayout::LinkKind::kPcie:
+    case LinkKind::kPcie:
       return ends_in_node(
           layout, number,
           fmt::format("pcie{}", layout.pcie_switch_of_gpu(number) % layout.pcie_switches_per_node));

@@ -47,7 +47,7 @@ FlowSet collective_flows(const Cluster& cluster, CollectiveRequest request) {
   if (request.members.size() <= 1) {
     return {};
   }
-  const NodeGroup group(cluster, std::move(request.members));
+  const NodeGroup group(cluster, std::move(request.members), request.hops);
   const auto time = measured(cluster.hardware(), request.kind, static_cast<std::int64_t>(group.num_members()),
                              request.payload);
   if (!time) {

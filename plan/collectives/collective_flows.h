@@ -5,6 +5,7 @@
 #include "base/quantity.h"
 #include "plan/collective.h"
 #include "plan/collectives/flow_set.h"
+#include "plan/told_hops.h"
 #include "topology/cluster.h"
 
 namespace portolan {
@@ -18,6 +19,8 @@ struct CollectiveRequest {
   /// together (gather, scatter); what each member holds before an all-to-all, a share of it for each member,
   /// and before a shift, all of it for the next member (the last member's for the first).
   Bytes payload;
+  /// Of a ring, or a hierarchy of rings: without flows of which these tell.
+  const ToldHops* hops = nullptr;
 };
 
 /// The flows of a collective; none with fewer than two members. Which algorithm moves which kind:

@@ -15,14 +15,14 @@ FlowSet hierarchical_flows(const Cluster& cluster, const NodeGroup& group, Colle
   const double within_bytes = rounds * (rails - 1) / rails * bytes;
   const double between_bytes = rounds * (nodes - 1) / nodes * bytes / rails;
   FlowSet set;
-  set.flows.reserve(2 * group.num_members());
-  for (std::size_t node = 0; node < group.num_nodes(); ++node) {
-    add_ring(group, node, within_bytes, set.flows);
-    const std::size_t next = (node + 1) % group.num_nodes();
-    for (std::size_t r = 0; next != node && r < group.num_rails(); ++r) {
+  group.for_each_of_ring([&](std::size_t node, std::size_t next, bool tells, bool hands_on) {
+    if (tells) {
+      add_ring(group, node, within_bytes, set.flows);
+    }
+    for (std::size_t r = 0; next != node && hands_on && r < group.num_rails(); ++r) {
       set.flows.push_back({group.node(node)[r], group.node(next)[r], between_bytes});
     }
-  }
+  });
   const Hardware& hardware = cluster.hardware();
   set.latency =
       (hardware.intra_node_step.value * (rails - 1) + hardware.inter_node_step.value * (nodes - 1)) * rounds;

@@ -46,14 +46,17 @@ FlowSet ring_flows(const Cluster& cluster, const NodeGroup& group, CollectiveKin
   const double turns = (kind == CollectiveKind::kAllReduce ? 2 : 1) * (n - 1) / n;
   const double edge_bytes = turns * static_cast<double>(payload.value);
   FlowSet set;
-  set.flows.reserve(group.num_members() + group.num_nodes() * group.num_rails());
   if (group.num_nodes() == 1) {
     add_ring(group, 0, edge_bytes, set.flows);
   } else {
-    for (std::size_t node = 0; node < group.num_nodes(); ++node) {
-      add_chains(group, node, edge_bytes, false, set.flows);
-      add_between(group, node, (node + 1) % group.num_nodes(), edge_bytes, set.flows);
-    }
+    group.for_each_of_ring([&](std::size_t node, std::size_t next, bool tells, bool hands_on) {
+      if (tells) {
+        add_chains(group, node, edge_bytes, false, set.flows);
+      }
+      if (hands_on) {
+        add_between(group, node, next, edge_bytes, set.flows);
+      }
+    });
   }
   // One turn of the ring passes each hop once.
   const auto inter_hops = static_cast<double>(group.num_nodes() > 1 ? group.num_nodes() : 0);

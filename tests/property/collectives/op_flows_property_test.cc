@@ -94,6 +94,8 @@ void expect_same(const OpFlows& flows, std::map<PathKind, Expected> kinds, const
 TEST(OpFlows, AreThoseOfEveryGroup) {
   std::int64_t num_checked = 0;
   std::int64_t num_told_by_nodes = 0;
+  std::int64_t num_told_by_hops = 0;
+  std::int64_t num_told_by_blocks = 0;
   for (const Hardware& hardware : thinned(twelve_node_machines())) {
     const Cluster cluster = Cluster::build(hardware).value();
     for (const Placement& placement : placements(static_cast<std::int32_t>(cluster.num_devices()))) {
@@ -115,13 +117,18 @@ TEST(OpFlows, AreThoseOfEveryGroup) {
             return;
           }
           ++num_checked;
-          num_told_by_nodes += table.groups().telling(op).num_nodes() > 1 ? 1 : 0;
+          const ToldGroups telling = table.groups().telling(op, stage);
+          num_told_by_nodes += telling.num_nodes() > 1 ? 1 : 0;
+          num_told_by_hops += telling.hops() ? 1 : 0;
+          num_told_by_blocks += telling.blocks() ? 1 : 0;
         }
       }
     }
   }
   EXPECT_GT(num_checked, 1000);
   EXPECT_GT(num_told_by_nodes, 50);
+  EXPECT_GT(num_told_by_hops, 50);
+  EXPECT_GT(num_told_by_blocks, 50);
 }
 
 }  // namespace
