@@ -99,9 +99,8 @@ void first_closed_form(benchmark::State& state) {
 }
 BENCHMARK(first_closed_form)->Name("ClosedForm/first/megatron1t-16384")->Unit(benchmark::kMillisecond);
 
-/// More replicas of the same 8 stages and 64 microbatches: flat below core switches. On these the stages'
-/// sends meet; and sums over all replicas of one rail are looked at flow by flow, for stages that do not sit
-/// alike.
+/// More replicas of the same 8 stages and 64 microbatches: flat, but where the stages' sends meet on core
+/// switches (and at 16,384, where some of them cross these and some do not, twice the transfers).
 void folded_against_gpus(benchmark::State& state) {
   simulate_rung(state, megatron_1t(state.range(0), 1, 8), Fidelity::kFolded, 0, 0.1);
   state.SetComplexityN(state.range(0));
@@ -109,6 +108,20 @@ void folded_against_gpus(benchmark::State& state) {
 BENCHMARK(folded_against_gpus)
     ->Name("Simulate/folded/gpus")
     ->RangeMultiplier(2)
+    ->Range(64, 65536)
+    ->Complexity()
+    ->Unit(benchmark::kMillisecond);
+
+/// The same with the smallest replicas, four GPUs each: up to 16,384 of them.
+void folded_against_small_replicas(benchmark::State& state) {
+  Scenario scenario = llama_7b_scenario(state.range(0));
+  Strategy strategy = llama_7b_strategy(scenario);
+  simulate_rung(state, {std::move(scenario), std::move(strategy)}, Fidelity::kFolded, 0, 0.1);
+  state.SetComplexityN(state.range(0));
+}
+BENCHMARK(folded_against_small_replicas)
+    ->Name("Simulate/folded/small_replicas")
+    ->RangeMultiplier(4)
     ->Range(64, 65536)
     ->Complexity()
     ->Unit(benchmark::kMillisecond);

@@ -64,6 +64,24 @@ Hardware h100_cluster(std::int64_t num_gpus) {
   return hardware;
 }
 
+Scenario llama_7b_scenario(std::int64_t num_gpus) {
+  Scenario scenario = mixtral_scenario();
+  scenario.model = or_end(read_model(folder() / "models" / "llama2-7b.yaml"));
+  scenario.hardware = h100_cluster(num_gpus);
+  scenario.num_gpus = num_gpus;
+  scenario.global_batch = 4 * num_gpus;
+  return scenario;
+}
+
+Strategy llama_7b_strategy(const Scenario& scenario) {
+  Strategy strategy;
+  strategy.pipeline_parallel = 4;
+  strategy.data_parallel = static_cast<std::int32_t>(scenario.num_gpus / 4);
+  strategy.zero_stage = 1;
+  strategy.precision = scenario.precision;
+  return strategy;
+}
+
 Scenario megatron_1t_scenario(std::int64_t num_gpus, double sequences_per_gpu) {
   static const Scenario shipped_scenario = shipped("megatron-1t-512xa100.yaml");
   Scenario scenario = shipped_scenario;

@@ -23,6 +23,12 @@ inline constexpr std::int64_t kManyGpus = 16384;
 /// hardware/dgx-h100-400g-16k.yaml with as many nodes as `num_gpus` need.
 Hardware h100_cluster(std::int64_t num_gpus);
 
+/// LLaMA 7B on so many H100s, 4 sequences for each.
+Scenario llama_7b_scenario(std::int64_t num_gpus);
+
+/// Four stages, the rest data parallelism; 1F1B, ZeRO 1, microbatches of one sequence.
+Strategy llama_7b_strategy(const Scenario& scenario);
+
 /// GPT 1T on so many H100s, `sequences_per_gpu` of its batch for each.
 Scenario megatron_1t_scenario(std::int64_t num_gpus, double sequences_per_gpu);
 

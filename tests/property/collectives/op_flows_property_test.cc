@@ -89,46 +89,76 @@ void expect_same(const OpFlows& flows, std::map<PathKind, Expected> kinds, const
   }
 }
 
-/// Some groups tell for those that sit alike; what all of them put on each link is told, and how long the
-/// slowest flow takes. Each table is asked for all stages in turn: what it knows of one may serve another.
-TEST(OpFlows, AreThoseOfEveryGroup) {
-  std::int64_t num_checked = 0;
+struct Checked {
+  std::int64_t num_ops = 0;
   std::int64_t num_told_by_nodes = 0;
   std::int64_t num_told_by_hops = 0;
   std::int64_t num_told_by_blocks = 0;
+};
+
+/// Each table is asked for all stages in turn: what it knows of one may serve another.
+void check(const Hardware& hardware, const Placement& placement, Checked& checked) {
+  const Cluster cluster = Cluster::build(hardware).value();
+  OpFlowsTable table(placement, cluster);
+  for (const Op& op : communication_ops(placement)) {
+    const bool ends = op.kind == OpKind::kCollective && op.group == GroupKind::kFirstAndLastStage;
+    for (std::int32_t stage = 0; stage < (ends ? 1 : placement.degree(Axis::kPipeline)); ++stage) {
+      if (!runs_on(placement, op, stage)) {
+        continue;
+      }
+      const std::string what = testing::PrintToString(std::tuple(
+          hardware.gpus_per_node, hardware.nics_per_node, hardware.nodes_per_pod, hardware.pods_per_group,
+          hardware.spines, placement.degree(Axis::kTensor), placement.degree(Axis::kExpert),
+          placement.degree(Axis::kData), static_cast<int>(placement.order()[3]),
+          collective_name(op.collective), static_cast<int>(op.kind), static_cast<int>(op.group), stage));
+      expect_same(table.of(op, stage), expected(table.groups(), cluster, op, stage), cluster,
+                  static_cast<LinkIndex>(checked.num_ops % kEveryLink), what);
+      if (testing::Test::HasFatalFailure()) {
+        return;
+      }
+      const ToldGroups telling = table.groups().telling(op, stage);
+      ++checked.num_ops;
+      checked.num_told_by_nodes += telling.num_nodes() > 1 ? 1 : 0;
+      checked.num_told_by_hops += telling.hops() ? 1 : 0;
+      checked.num_told_by_blocks += telling.blocks() ? 1 : 0;
+    }
+  }
+}
+
+/// Some groups tell for those that sit alike; what all of them put on each link is told, and how long the
+/// slowest flow takes.
+TEST(OpFlows, AreThoseOfEveryGroup) {
+  Checked checked;
   for (const Hardware& hardware : thinned(twelve_node_machines())) {
-    const Cluster cluster = Cluster::build(hardware).value();
-    for (const Placement& placement : placements(static_cast<std::int32_t>(cluster.num_devices()))) {
-      OpFlowsTable table(placement, cluster);
-      for (const Op& op : communication_ops(placement)) {
-        const bool ends = op.kind == OpKind::kCollective && op.group == GroupKind::kFirstAndLastStage;
-        for (std::int32_t stage = 0; stage < (ends ? 1 : placement.degree(Axis::kPipeline)); ++stage) {
-          if (!runs_on(placement, op, stage)) {
-            continue;
-          }
-          const std::string what = testing::PrintToString(std::tuple(
-              hardware.gpus_per_node, hardware.nics_per_node, hardware.nodes_per_pod, hardware.pods_per_group,
-              hardware.spines, placement.degree(Axis::kTensor), placement.degree(Axis::kData),
-              static_cast<int>(placement.order()[3]), collective_name(op.collective),
-              static_cast<int>(op.kind), static_cast<int>(op.group), stage));
-          expect_same(table.of(op, stage), expected(table.groups(), cluster, op, stage), cluster,
-                      static_cast<LinkIndex>(num_checked % kEveryLink), what);
-          if (testing::Test::HasFatalFailure()) {
-            return;
-          }
-          ++num_checked;
-          const ToldGroups telling = table.groups().telling(op, stage);
-          num_told_by_nodes += telling.num_nodes() > 1 ? 1 : 0;
-          num_told_by_hops += telling.hops() ? 1 : 0;
-          num_told_by_blocks += telling.blocks() ? 1 : 0;
-        }
+    for (const Placement& placement :
+         placements(static_cast<std::int32_t>(hardware.num_nodes * hardware.gpus_per_node))) {
+      check(hardware, placement, checked);
+      if (HasFatalFailure()) {
+        return;
       }
     }
   }
-  EXPECT_GT(num_checked, 1000);
-  EXPECT_GT(num_told_by_nodes, 50);
-  EXPECT_GT(num_told_by_hops, 50);
-  EXPECT_GT(num_told_by_blocks, 50);
+  EXPECT_GT(checked.num_ops, 1000);
+  EXPECT_GT(checked.num_told_by_nodes, 50);
+  EXPECT_GT(checked.num_told_by_hops, 50);
+  EXPECT_GT(checked.num_told_by_blocks, 50);
+}
+
+/// Groups of groups too, which need not be neighbours: on every fifth machine, for time.
+TEST(OpFlows, OfExpertsAreThoseOfEveryGroup) {
+  Checked checked;
+  const std::vector<Hardware> machines = thinned(twelve_node_machines());
+  for (std::size_t m = 0; m < machines.size(); m += 5) {
+    for (const Placement& placement : placements_of_experts(
+             static_cast<std::int32_t>(machines[m].num_nodes * machines[m].gpus_per_node))) {
+      check(machines[m], placement, checked);
+      if (HasFatalFailure()) {
+        return;
+      }
+    }
+  }
+  EXPECT_GT(checked.num_told_by_hops, 50);
+  EXPECT_GT(checked.num_told_by_blocks, 50);
 }
 
 }  // namespace

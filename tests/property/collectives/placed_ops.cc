@@ -32,6 +32,21 @@ std::vector<Placement> placements(std::int32_t num_gpus) {
   return list;
 }
 
+std::vector<Placement> placements_of_experts(std::int32_t num_gpus) {
+  std::vector<Placement> list;
+  for (const Placement& placement : placements(num_gpus)) {
+    for (std::int32_t expert = 2; expert <= placement.degree(Axis::kData); ++expert) {
+      if (placement.degree(Axis::kData) % expert == 0 && placement.degree(Axis::kTensor) <= 2) {
+        const std::array<std::int32_t, kNumAxes> degrees = {placement.degree(Axis::kTensor), 1, expert,
+                                                            placement.degree(Axis::kData) / expert,
+                                                            placement.degree(Axis::kPipeline)};
+        list.push_back({degrees, placement.order()});
+      }
+    }
+  }
+  return list;
+}
+
 std::vector<Op> communication_ops(const Placement& placement) {
   std::vector<Op> list;
   for (const Axis axis : {Axis::kTensor, Axis::kData}) {
@@ -51,6 +66,19 @@ std::vector<Op> communication_ops(const Placement& placement) {
       op.group = group;
       list.push_back(op);
     }
+  }
+  if (placement.degree(Axis::kExpert) > 1) {
+    Op op;
+    op.kind = OpKind::kCollective;
+    op.bytes = Bytes(840);
+    op.collective = CollectiveKind::kAllToAll;
+    op.axes = {Axis::kExpert};
+    list.push_back(op);
+    op.collective = CollectiveKind::kAllReduce;
+    op.axes = {Axis::kExpert, Axis::kData};
+    list.push_back(op);
+    op.algorithm = CollectiveAlgorithm::kHierarchical;
+    list.push_back(op);
   }
   if (const std::int32_t stages = placement.degree(Axis::kPipeline); stages > 1) {
     Op op;
