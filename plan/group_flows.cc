@@ -40,11 +40,12 @@ bool flow_alike(const Op& a, const Op& b) {
 
 FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank, const ToldGroups& telling) const {
   if (op.kind == OpKind::kCollective) {
-    return collective_flows(cluster_, {.kind = op.collective,
-                                       .algorithm = op.algorithm,
-                                       .members = group_of(placement_, rank, op),
-                                       .payload = op.bytes,
-                                       .hops = telling.hops() ? &*telling.hops() : nullptr});
+    return collective_flows(
+        cluster_, {.kind = op.collective,
+                   .algorithm = op.algorithm,
+                   .members = telling.hops() ? on_first_node(op, rank) : group_of(placement_, rank, op),
+                   .payload = op.bytes,
+                   .hops = telling.hops() ? &*telling.hops() : nullptr});
   }
   if (op.kind == OpKind::kCopy) {
     return host_copy(cluster_, rank, op.to_host, op.bytes);
@@ -52,6 +53,14 @@ FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank, const ToldGroups& 
   const std::int32_t peer = peer_of(placement_, rank, op);
   const bool sends = op.kind == OpKind::kSend;
   return point_to_point(cluster_, sends ? rank : peer, sends ? peer : rank, op.bytes);
+}
+
+std::vector<DeviceIndex> GroupFlows::on_first_node(const Op& op, std::int32_t rank) const {
+  const auto most = static_cast<std::int32_t>(cluster_.hardware().gpus_per_node);
+  std::vector<DeviceIndex> members = first_of_group(placement_, rank, op, most);
+  const std::int64_t node = cluster_.node_of(members.front());
+  std::erase_if(members, [&](DeviceIndex device) { return cluster_.node_of(device) != node; });
+  return members;
 }
 
 GroupFlows::Hull GroupFlows::hull(const Op& op, std::int32_t stage, AxisSet varied) const {

@@ -84,11 +84,16 @@ std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank
   if (op.group == GroupKind::kAxes) {
     return placement.ranks_along(rank, op.axes);
   }
+  return first_of_group(placement, rank, op, placement.num_ranks());
+}
+
+std::vector<std::int32_t> first_of_group(const Placement& placement, std::int32_t rank, const Op& op,
+                                         std::int32_t most) {
   const GroupPlaces places = group_places(placement, rank, op);
-  std::vector<std::int32_t> ranks;
-  ranks.reserve(static_cast<std::size_t>(places.members));
-  for (std::int32_t i = 0; i < places.members; ++i) {
-    ranks.push_back(placement.rank_along(rank, op.axes, places.first + i * places.step));
+  std::vector<std::int32_t> ranks(static_cast<std::size_t>(std::min(places.members, most)));
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    const auto place = places.first + static_cast<std::int32_t>(i) * places.step;
+    ranks[i] = placement.rank_along(rank, op.axes, place);
   }
   return ranks;
 }

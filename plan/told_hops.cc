@@ -36,14 +36,19 @@ ToldHops::Reach ToldHops::reach(std::int64_t from, std::int64_t to) const {
                                           : Reach::kBeyond;
 }
 
-std::optional<std::int64_t> ToldHops::place_of(std::int64_t node) const {
-  const std::int64_t further = node - nodes_.first;
-  const std::int64_t in_period = further % nodes_.period;
-  if (further < 0 || in_period >= nodes_.width) {
+std::optional<std::int64_t> ToldHops::Nodes::place_of(std::int64_t node) const {
+  const std::int64_t further = node - first;
+  const std::int64_t in_period = further % period;
+  if (further < 0 || in_period >= width) {
     return std::nullopt;
   }
-  const std::int64_t place = further / nodes_.period * nodes_.width + in_period;
-  return place < nodes_.count ? std::optional(place) : std::nullopt;
+  const std::int64_t place = further / period * width + in_period;
+  return place < count ? std::optional(place) : std::nullopt;
+}
+
+std::optional<std::int64_t> ToldHops::Ring::index_of(std::int64_t node) const {
+  const std::optional<std::int64_t> place = nodes_.place_of(node);
+  return place && *place % nodes_.hop == first_place_ ? std::optional(*place / nodes_.hop) : std::nullopt;
 }
 
 std::int64_t ToldHops::longest_hop() const {

@@ -25,11 +25,33 @@ class ToldHops {
     std::int64_t count = 2;
     std::int64_t hop = 1;
 
+    /// Which of the nodes it is; nothing where it is none.
+    std::optional<std::int64_t> place_of(std::int64_t node) const;
+    std::int64_t node_at(std::int64_t place) const { return first + place / width * period + place % width; }
+
     bool operator==(const Nodes&) const = default;
   };
   /// Preconditions: 1 <= width <= period; 1 <= hop < count.
   ToldHops(const Cluster& cluster, const Nodes& nodes);
 
+  /// One of the rings: the nodes to which what begins at one of the first `hop` nodes comes.
+  class Ring {
+   public:
+    Ring(const Nodes& nodes, std::int64_t first_place) : nodes_(nodes), first_place_(first_place) {}
+
+    std::int64_t num_nodes() const { return (nodes_.count - first_place_ - 1) / nodes_.hop + 1; }
+    std::int64_t node_at(std::int64_t index) const {
+      return nodes_.node_at(first_place_ + index * nodes_.hop);
+    }
+    /// Nothing for a node of another ring.
+    std::optional<std::int64_t> index_of(std::int64_t node) const;
+
+   private:
+    Nodes nodes_;
+    std::int64_t first_place_ = 0;
+  };
+  /// Precondition: one of the first `hop` nodes.
+  Ring ring_of(std::int64_t first) const { return {nodes_, *nodes_.place_of(first)}; }
   /// Calls `visit(node)`, ascending, at least for each node that tells or hands to one that does, or over a
   /// link that tells: few of many.
   template <typename Visit>
@@ -57,11 +79,8 @@ class ToldHops {
   /// Behind the last node.
   std::int64_t end() const { return node_at(nodes_.count - 1) + 1; }
   bool is_in_range(std::int64_t node) const { return node >= nodes_.first && node < end(); }
-  /// Which of the nodes it is; nothing where it is none.
-  std::optional<std::int64_t> place_of(std::int64_t node) const;
-  std::int64_t node_at(std::int64_t place) const {
-    return nodes_.first + place / nodes_.width * nodes_.period + place % nodes_.width;
-  }
+  std::optional<std::int64_t> place_of(std::int64_t node) const { return nodes_.place_of(node); }
+  std::int64_t node_at(std::int64_t place) const { return nodes_.node_at(place); }
   /// The most nodes that a hop goes over.
   std::int64_t longest_hop() const;
   /// How far what comes to a node and what leaves it goes.

@@ -44,10 +44,11 @@ std::optional<Seconds> measured(const Hardware& hardware, CollectiveKind kind, s
 }  // namespace
 
 FlowSet collective_flows(const Cluster& cluster, CollectiveRequest request) {
-  if (request.members.size() <= 1) {
+  if (request.members.size() <= 1 && request.hops == nullptr) {
     return {};
   }
-  const NodeGroup group(cluster, std::move(request.members), request.hops);
+  const NodeGroup group = request.hops == nullptr ? NodeGroup(cluster, std::move(request.members))
+                                                  : NodeGroup(cluster, request.members, *request.hops);
   const auto time = measured(cluster.hardware(), request.kind, static_cast<std::int64_t>(group.num_members()),
                              request.payload);
   if (!time) {

@@ -19,7 +19,8 @@ struct CollectiveRequest {
   /// together (gather, scatter); what each member holds before an all-to-all, a share of it for each member,
   /// and before a shift, all of it for the next member (the last member's for the first).
   Bytes payload;
-  /// Of a ring, or a hierarchy of rings: without flows of which these tell.
+  /// Of a ring, or a hierarchy of rings, over nodes that have the same places: without flows of which others
+  /// tell. Then `members` are those on the first node.
   const ToldHops* hops = nullptr;
 };
 

@@ -1,12 +1,13 @@
 #include "plan/collectives/node_group.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace portolan {
 
-NodeGroup::NodeGroup(const Cluster& cluster, std::vector<DeviceIndex> members, const ToldHops* hops)
-    : cluster_(cluster), hops_(hops), members_(ring_order(cluster, std::move(members))) {
+NodeGroup::NodeGroup(const Cluster& cluster, std::vector<DeviceIndex> members)
+    : members_(ring_order(cluster, std::move(members))) {
   const std::int64_t gpus_per_node = cluster.hardware().gpus_per_node;
   std::int64_t end = -1;  // of the devices of a node
   for (std::size_t i = 0; i < members_.size(); ++i) {
@@ -16,20 +17,39 @@ NodeGroup::NodeGroup(const Cluster& cluster, std::vector<DeviceIndex> members, c
     }
   }
   begins_.push_back(members_.size());
+  num_members_ = members_.size();
+  num_nodes_ = begins_.size() - 1;
   fewest_ = members_.size();
-  for (std::size_t n = 0; n < num_nodes(); ++n) {
+  for (std::size_t n = 0; n < num_nodes_; ++n) {
     most_ = std::max(most_, node(n).size());
     fewest_ = std::min(fewest_, node(n).size());
   }
 }
 
-std::optional<std::size_t> NodeGroup::find_node(std::int64_t index_in_cluster) const {
-  const std::int64_t first = index_in_cluster * cluster_.hardware().gpus_per_node;
-  const auto found = std::partition_point(begins_.begin(), begins_.end() - 1,
-                                          [&](std::size_t begin) { return members_[begin] < first; });
-  const auto node = static_cast<std::size_t>(found - begins_.begin());
-  return node < num_nodes() && this->index_in_cluster(node) == index_in_cluster ? std::optional(node)
-                                                                                : std::nullopt;
+NodeGroup::NodeGroup(const Cluster& cluster, const std::vector<DeviceIndex>& on_first_node,
+                     const ToldHops& hops) {
+  const std::int64_t first = cluster.node_of(on_first_node.front());
+  const ToldHops::Ring ring = hops.ring_of(first);
+  num_nodes_ = static_cast<std::size_t>(ring.num_nodes());
+  num_members_ = num_nodes_ * on_first_node.size();
+  most_ = fewest_ = on_first_node.size();
+  std::map<std::int64_t, Told> here;  // by index in the ring
+  hops.for_each_candidate([&](std::int64_t node) {
+    if (const auto index = ring.index_of(node)) {
+      const std::int64_t next = *index + 1 == ring.num_nodes() ? 0 : *index + 1;
+      here[*index] = {hops.tells(node), hops.cross_what_tells(node, ring.node_at(next))};
+      here.try_emplace(next);
+    }
+  });
+  for (const auto& [index, told] : here) {
+    const std::int64_t shift = (ring.node_at(index) - first) * cluster.hardware().gpus_per_node;
+    begins_.push_back(members_.size());
+    told_.push_back(told);
+    for (const DeviceIndex device : on_first_node) {
+      members_.push_back(static_cast<DeviceIndex>(device + shift));
+    }
+  }
+  begins_.push_back(members_.size());
 }
 
 }  // namespace portolan

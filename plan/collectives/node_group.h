@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,13 +13,17 @@ namespace portolan {
 /// Members of a collective by node. A place is a member's index among those of its node.
 class NodeGroup {
  public:
-  /// hops: those of what goes from node to node, where some tell for others. Precondition: members are
-  /// distinct devices of `cluster`, at least one.
-  NodeGroup(const Cluster& cluster, std::vector<DeviceIndex> members, const ToldHops* hops = nullptr);
+  /// Precondition: members are distinct devices of `cluster`, at least one.
+  NodeGroup(const Cluster& cluster, std::vector<DeviceIndex> members);
+  /// Of a ring over nodes of `hops` that has the same places in each, and these on the first: without nodes
+  /// of which others tell. Precondition: they are ascending, on one of the first nodes that hand to none
+  /// before.
+  NodeGroup(const Cluster& cluster, const std::vector<DeviceIndex>& on_first_node, const ToldHops& hops);
 
-  std::size_t num_members() const { return members_.size(); }
-  std::size_t num_nodes() const { return begins_.size() - 1; }
-  /// Nodes and members in ascending order.
+  /// All, also those that are left out.
+  std::size_t num_members() const { return num_members_; }
+  std::size_t num_nodes() const { return num_nodes_; }
+  /// Nodes and members in ascending order, without those that are left out.
   const std::vector<DeviceIndex>& members() const { return members_; }
   std::span<const DeviceIndex> node(std::size_t index) const {
     return std::span(members_).subspan(begins_[index], begins_[index + 1] - begins_[index]);
@@ -33,39 +36,30 @@ class NodeGroup {
 
   /// Calls `visit(node, next, tells, hands_on)` for each node, ascending, and the one after it, the first
   /// after the last: whether others do not tell of payloads within the node, and of those to the next one.
-  /// Nodes of which others tell both can be left out.
   template <typename Visit>
-  void for_each_of_ring(const Visit& visit) const;
+  void for_each_of_ring(const Visit& visit) const {
+    const std::size_t num_here = begins_.size() - 1;
+    for (std::size_t node = 0; node < num_here; ++node) {
+      const Told told = told_.empty() ? Told{true, true} : told_[node];
+      if (told.tells || told.hands_on) {
+        visit(node, node + 1 == num_here ? 0 : node + 1, told.tells, told.hands_on);
+      }
+    }
+  }
 
  private:
-  std::int64_t index_in_cluster(std::size_t node) const { return cluster_.node_of(members_[begins_[node]]); }
+  struct Told {
+    bool tells = false;
+    bool hands_on = false;
+  };
 
-  std::size_t after(std::size_t node) const { return node + 1 == num_nodes() ? 0 : node + 1; }
-  /// Nothing where none of its devices is a member.
-  std::optional<std::size_t> find_node(std::int64_t index_in_cluster) const;
-
-  const Cluster& cluster_;
-  const ToldHops* hops_;
   std::vector<DeviceIndex> members_;
   std::vector<std::size_t> begins_;  ///< of each node in members_, and the end
+  std::vector<Told> told_;           ///< by node; empty: all for themselves
+  std::size_t num_members_ = 0;
+  std::size_t num_nodes_ = 0;
   std::size_t most_ = 0;
   std::size_t fewest_ = 0;
 };
-
-template <typename Visit>
-void NodeGroup::for_each_of_ring(const Visit& visit) const {
-  if (hops_ == nullptr) {
-    for (std::size_t node = 0; node < num_nodes(); ++node) {
-      visit(node, after(node), true, true);
-    }
-    return;
-  }
-  hops_->for_each_candidate([&](std::int64_t index) {
-    if (const std::optional<std::size_t> node = find_node(index)) {
-      const std::size_t next = after(*node);
-      visit(*node, next, hops_->tells(index), hops_->cross_what_tells(index, index_in_cluster(next)));
-    }
-  });
-}
 
 }  // namespace portolan
