@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
 
 #include "plan/links_asked.h"
 
@@ -23,9 +24,9 @@ void add_seconds(const Cluster& cluster, const OpFlows& flows, double times, Lin
 /// How long a step uses some links.
 class UsedLinks {
  public:
-  /// All must outlive it.
+  /// `cluster` and `links` must outlive it.
   UsedLinks(const std::vector<StageTraffic>& stages, const Cluster& cluster, LinksAsked& links)
-      : stages_(stages), cluster_(cluster), links_(links), others_(links.size()) {
+      : cluster_(cluster), links_(links), others_(links.size()) {
     for (const StageTraffic& stage : stages) {
       add(stage.beside, 1, others_);
       add(stage.apart, 1, others_);
@@ -67,47 +68,63 @@ class UsedLinks {
     }
   }
 
-  const std::vector<StageTraffic>& stages_;
   const Cluster& cluster_;
   LinksAsked& links_;
   std::vector<double> others_;  ///< by place, of all stages
 };
 
-/// The most that a step takes on links of each kind.
+/// The most that a step takes on links of each kind and direction.
 class MostUsed {
  public:
   explicit MostUsed(const Cluster& cluster) : cluster_(cluster) {}
 
-  void add(const RepeatedFlows& runs) { add(*runs.flows, runs.times); }
-  void add(const WithinKernels& alike) {
-    if (alike.flows != nullptr) {
-      add(*alike.flows, alike.repetitions);
+  void add(const WithinKernels& each) {
+    if (each.flows != nullptr) {
+      add(most_of(*each.flows, each.repetitions));
       return;
     }
     ByKind most{};
-    alike.of_one.for_each(
-        [&](LinkIndex link, double bytes) { raise(most, link, bytes * alike.repetitions); });
+    each.of_one.for_each([&](LinkIndex link, double bytes) { raise(most, link, bytes * each.repetitions); });
     add(most);
   }
-  double of(LinkKind kind) const { return seconds_[static_cast<std::size_t>(kind)]; }
+  /// What communications of any stage can put on links of one.
+  void add_on(std::size_t stage, const RepeatedFlows& runs) {
+    ByKind most = most_of(*runs.flows, runs.times);
+    for (const bool upward : {false, true}) {
+      const std::vector<std::int32_t>& ends = upward ? runs.from : runs.to;
+      if (!ends.empty() && std::count(ends.begin(), ends.end(), static_cast<std::int32_t>(stage)) == 0) {
+        for (const LinkKind of_nodes : {LinkKind::kNvLink, LinkKind::kNic, LinkKind::kPcie}) {
+          most[index_of(of_nodes, upward)] = 0;
+        }
+      }
+    }
+    add(most);
+  }
+  double of(LinkKind kind, bool upward) const { return seconds_[index_of(kind, upward)]; }
 
  private:
-  using ByKind = std::array<double, kNumLinkKinds>;
+  using ByKind = std::array<double, 2 * kNumLinkKinds>;  ///< and direction
 
-  void add(const OpFlows& flows, double times) {
+  static std::size_t index_of(LinkKind kind, bool upward) {
+    return 2 * static_cast<std::size_t>(kind) + (upward ? 1 : 0);
+  }
+
+  ByKind most_of(const OpFlows& flows, double times) const {
+    ByKind sum{};
     for (const OpFlows::Kind& kind : flows.kinds) {
       ByKind most{};
       kind.for_each_told(cluster_, [&](LinkIndex link, double bytes) { raise(most, link, bytes * times); });
-      add(most);
+      std::transform(sum.begin(), sum.end(), most.begin(), sum.begin(), std::plus());
     }
+    return sum;
   }
   void raise(ByKind& most, LinkIndex link, double bytes) const {
-    double& seconds = most[static_cast<std::size_t>(cluster_.kind_of_link(link))];
+    double& seconds = most[index_of(cluster_.kind_of_link(link), cluster_.owner_of(link).upward)];
     seconds = std::max(seconds, bytes / cluster_.bandwidth(link).value);
   }
   void add(const ByKind& most) {
-    for (std::size_t kind = 0; kind < kNumLinkKinds; ++kind) {
-      seconds_[kind] += most[kind];
+    for (std::size_t i = 0; i < most.size(); ++i) {
+      seconds_[i] += most[i];
     }
   }
 
@@ -115,30 +132,31 @@ class MostUsed {
   ByKind seconds_{};
 };
 
-/// Whether no link of a kind that `alike` crosses can be crowded, wherever the others put what they do.
-bool are_surely_alone(const std::vector<StageTraffic>& stages, const StageTraffic& stage,
-                      const WithinKernels& alike, const Cluster& cluster, double negligible) {
+/// Whether no link of a kind that `own`, one of those within kernels of the stage, crosses can be crowded,
+/// wherever the others put what they do.
+bool are_surely_alone(const std::vector<StageTraffic>& stages, std::size_t stage, const WithinKernels& own,
+                      const Cluster& cluster, double negligible) {
   MostUsed by_kernels(cluster);
-  for (const WithinKernels& each : stage.within_kernels) {
+  for (const WithinKernels& each : stages[stage].within_kernels) {
     by_kernels.add(each);
   }
   MostUsed beside(cluster);
-  for (const StageTraffic& other : stages) {
-    for (const RepeatedFlows& runs : other.beside) {
-      beside.add(runs);
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    for (const RepeatedFlows& runs : stages[s].beside) {
+      beside.add_on(stage, runs);
     }
-    for (const RepeatedFlows& runs : other.apart) {
-      if (&other != &stage) {
-        beside.add(runs);
-      }
+    for (std::size_t i = 0; s != stage && i < stages[s].apart.size(); ++i) {
+      beside.add_on(stage, stages[s].apart[i]);
     }
   }
-  MostUsed own(cluster);
-  own.add(alike);
+  MostUsed of_own(cluster);
+  of_own.add(own);
   for (std::size_t k = 0; k < kNumLinkKinds; ++k) {
-    const auto kind = static_cast<LinkKind>(k);
-    if (own.of(kind) > 0 && by_kernels.of(kind) * beside.of(kind) > negligible) {
-      return false;
+    for (const bool upward : {false, true}) {
+      const auto kind = static_cast<LinkKind>(k);
+      if (of_own.of(kind, upward) > 0 && by_kernels.of(kind, upward) * beside.of(kind, upward) > negligible) {
+        return false;
+      }
     }
   }
   return true;
@@ -177,8 +195,7 @@ std::vector<std::vector<bool>> meet_others(const std::vector<StageTraffic>& stag
     for (const WithinKernels& each : stages[s].within_kernels) {
       bool meets = used.are_crowded(stages[s], each, negligible[s]);
       // What tells of one collective need not tell of all.
-      if (!meets && each.flows != nullptr &&
-          !are_surely_alone(stages, stages[s], each, cluster, negligible[s])) {
+      if (!meets && each.flows != nullptr && !are_surely_alone(stages, s, each, cluster, negligible[s])) {
         LinksAsked all = all_links(*each.flows, cluster);
         meets = UsedLinks(stages, cluster, all).are_crowded(stages[s], each, negligible[s]);
       }

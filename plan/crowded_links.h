@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "plan/collectives/link_loads.h"
@@ -20,6 +21,10 @@ struct WithinKernels {
 struct RepeatedFlows {
   const OpFlows* flows = nullptr;
   double times = 0;
+  /// The stages to whose nodes payloads come, and those whose nodes they leave, if each stage has nodes of
+  /// its own; empty: any.
+  std::vector<std::int32_t> to;
+  std::vector<std::int32_t> from;
 };
 
 /// What a stage communicates. That of its kernels, if it crosses the network, is among `apart` too.

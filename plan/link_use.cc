@@ -93,15 +93,32 @@ class UseCount {
     }
   }
 
+  RepeatedFlows repeated(const Op& op, std::size_t s, const OpFlows& flows, double times) const {
+    const auto stage = static_cast<std::int32_t>(s);
+    RepeatedFlows result{.flows = &flows, .times = times, .to = {}, .from = {}};
+    if (flows_.groups().placement().stride(Axis::kPipeline) % cluster_.hardware().gpus_per_node != 0) {
+      return result;
+    }
+    if (op.kind == OpKind::kSend) {
+      result.to = {stage + op.peer_offset};
+      result.from = {stage};
+    } else if (op.kind == OpKind::kCollective && op.group == GroupKind::kFirstAndLastStage) {
+      result.to = result.from = {0, static_cast<std::int32_t>(stages_.size()) - 1};
+    } else {
+      result.to = result.from = {stage};
+    }
+    return result;
+  }
+
   void find_others(std::size_t s) {
     const Stage& stage = program_.stages[s];
-    const auto add = [](std::vector<RepeatedFlows>& list, const OpFlows& flows, double times) {
+    const auto add = [&](std::vector<RepeatedFlows>& list, const Op& op, const OpFlows& flows, double times) {
       const auto found = std::find_if(list.begin(), list.end(),
                                       [&](const RepeatedFlows& known) { return known.flows == &flows; });
       if (found != list.end()) {
         found->times += times;
       } else {
-        list.push_back({&flows, times});
+        list.push_back(repeated(op, s, flows, times));
       }
     };
     for (std::size_t t = 0; t < stage.templates.size(); ++t) {
@@ -112,14 +129,14 @@ class UseCount {
             (op.group == GroupKind::kFirstAndLastStage && s > 0)) {
           continue;
         }
-        add(pass ? stages_[s].beside : stages_[s].apart, flows_.of(op, static_cast<std::int32_t>(s)),
+        add(pass ? stages_[s].beside : stages_[s].apart, op, flows_.of(op, static_cast<std::int32_t>(s)),
             runs(s, t, op));
       }
     }
     // Collectives within nodes meet none of other stages.
     for (const WithinKernels& alike : stages_[s].within_kernels) {
       if (alike.flows != nullptr) {
-        add(stages_[s].apart, *alike.flows, alike.repetitions);
+        add(stages_[s].apart, *alike.op, *alike.flows, alike.repetitions);
       }
     }
   }

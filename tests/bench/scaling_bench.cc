@@ -126,6 +126,27 @@ BENCHMARK(folded_against_small_replicas)
     ->Complexity()
     ->Unit(benchmark::kMillisecond);
 
+/// Experts on several nodes, of 16 ranks each way: what their exchanges meet is looked at too.
+void folded_against_expert_replicas(benchmark::State& state) {
+  Scenario scenario = mixtral_scenario();
+  scenario.hardware = h100_cluster(state.range(0));
+  scenario.num_gpus = state.range(0);
+  scenario.global_batch = 4 * scenario.num_gpus;
+  Strategy strategy = llama_7b_strategy(scenario);
+  strategy.tensor_parallel = 2;
+  strategy.sequence_parallel = true;
+  strategy.expert_parallel = 8;
+  strategy.data_parallel /= 2;
+  simulate_rung(state, {std::move(scenario), std::move(strategy)}, Fidelity::kFolded, 0, 0.2);
+  state.SetComplexityN(state.range(0));
+}
+BENCHMARK(folded_against_expert_replicas)
+    ->Name("Simulate/folded/expert_replicas")
+    ->RangeMultiplier(4)
+    ->Range(64, 65536)
+    ->Complexity()
+    ->Unit(benchmark::kMillisecond);
+
 void folded_against_microbatches(benchmark::State& state) {
   const auto microbatches = static_cast<double>(state.range(0));
   simulate_rung(state, megatron_1t(512, microbatches / 512), Fidelity::kFolded, 0);
