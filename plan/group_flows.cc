@@ -40,12 +40,15 @@ bool flow_alike(const Op& a, const Op& b) {
 
 FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank, const ToldGroups& telling) const {
   if (op.kind == OpKind::kCollective) {
-    return collective_flows(
-        cluster_, {.kind = op.collective,
-                   .algorithm = op.algorithm,
-                   .members = telling.hops() ? on_first_node(op, rank) : group_of(placement_, rank, op),
-                   .payload = op.bytes,
-                   .hops = telling.hops() ? &*telling.hops() : nullptr});
+    CollectiveRequest request{
+        .kind = op.collective, .algorithm = op.algorithm, .members = {}, .payload = op.bytes};
+    if (telling.hops()) {
+      request.hops = &*telling.hops();
+      request.ring = ring_members(op, rank, *telling.hops());
+    } else {
+      request.members = group_of(placement_, rank, op);
+    }
+    return collective_flows(cluster_, std::move(request));
   }
   if (op.kind == OpKind::kCopy) {
     return host_copy(cluster_, rank, op.to_host, op.bytes);
@@ -55,12 +58,29 @@ FlowSet GroupFlows::of_group(const Op& op, std::int32_t rank, const ToldGroups& 
   return point_to_point(cluster_, sends ? rank : peer, sends ? peer : rank, op.bytes);
 }
 
-std::vector<DeviceIndex> GroupFlows::on_first_node(const Op& op, std::int32_t rank) const {
-  const auto most = static_cast<std::int32_t>(cluster_.hardware().gpus_per_node);
-  std::vector<DeviceIndex> members = first_of_group(placement_, rank, op, most);
-  const std::int64_t node = cluster_.node_of(members.front());
-  std::erase_if(members, [&](DeviceIndex device) { return cluster_.node_of(device) != node; });
-  return members;
+RingMembers GroupFlows::ring_members(const Op& op, std::int32_t rank, const ToldHops& hops) const {
+  const std::int32_t count = group_size_of(placement_, rank, op);
+  const auto member = [&](std::int32_t index) { return member_of_group(placement_, rank, op, index); };
+  const auto on_node = [&](std::int64_t node) {
+    std::int32_t begin = 0;
+    for (std::int32_t end = count; begin < end;) {  // by halves: members are ascending
+      const std::int32_t middle = begin + (end - begin) / 2;
+      if (cluster_.node_of(member(middle)) < node) {
+        begin = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
+    std::vector<DeviceIndex> members;
+    for (std::int32_t index = begin; index < count && cluster_.node_of(member(index)) == node; ++index) {
+      members.push_back(member(index));
+    }
+    return members;
+  };
+  const ToldHops::Ring ring = hops.ring_of(cluster_.node_of(member(0)));
+  return {.first = on_node(ring.node_at(0)),
+          .second = on_node(ring.node_at(1)),
+          .last = on_node(ring.node_at(ring.num_nodes() - 1))};
 }
 
 GroupFlows::Hull GroupFlows::hull(const Op& op, std::int32_t stage, AxisSet varied) const {

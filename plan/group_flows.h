@@ -67,8 +67,8 @@ class GroupFlows {
   /// and the first one along others.
   Hull hull(const Op& op, std::int32_t stage, AxisSet varied) const;
   FlowSet of_group(const Op& op, std::int32_t rank, const ToldGroups& telling) const;
-  /// Members of the group that holds `rank`.
-  std::vector<DeviceIndex> on_first_node(const Op& op, std::int32_t rank) const;
+  /// Of the group that holds `rank`.
+  RingMembers ring_members(const Op& op, std::int32_t rank, const ToldHops& hops) const;
   /// How the members of a stage's groups lie among the ranks of the stage alone, where groups differ only
   /// along axes that vary faster than their own: `count` members, `apart`.
   struct Spread {

@@ -52,36 +52,42 @@ std::optional<ToldHops> GroupFlows::hops_of(const Op& op, std::int32_t stage) co
       (op.group != GroupKind::kAxes && op.group != GroupKind::kStride)) {
     return std::nullopt;
   }
-  const std::int64_t num_stages = placement_.degree(Axis::kPipeline);
+  const std::int64_t in_turn = op.group == GroupKind::kStride ? op.group_size : 1;
+  const std::int64_t apart = spread->apart * in_turn;
   const std::int64_t of_stage = spread->apart * spread->count;
+  const std::int64_t num_stages = placement_.degree(Axis::kPipeline);
   const std::int64_t side_by_side = std::min<std::int64_t>(placement_.stride(Axis::kPipeline), of_stage);
   const std::int64_t gpus_per_node = cluster_.hardware().gpus_per_node;
   const std::int64_t first = first_rank(stage);
   ToldHops::Nodes nodes{.first = first / gpus_per_node};
-  std::int64_t on_a_node = 0;  // ranks of the stage
-  if (side_by_side % gpus_per_node == 0 && first % gpus_per_node == 0) {
-    on_a_node = gpus_per_node;
-    if (side_by_side < of_stage) {
-      nodes.width = side_by_side / gpus_per_node;
-      nodes.period = nodes.width * num_stages;
-    }
-  } else if (gpus_per_node % (side_by_side * num_stages) == 0) {
+  std::int64_t on_a_node = gpus_per_node;  // ranks of the stage
+  if (spread->count % in_turn != 0) {
+    return std::nullopt;
+  }
+  if (side_by_side == of_stage) {
+    // The first and the last node are shared with other stages where these do not begin with a node.
+    nodes.count = (first + of_stage - 1) / gpus_per_node - nodes.first + 1;
+    nodes.differ = first % gpus_per_node == 0 && of_stage % gpus_per_node == 0 ? 0 : 1;
+  } else if (side_by_side % gpus_per_node == 0 && first % gpus_per_node == 0) {
+    nodes.width = side_by_side / gpus_per_node;
+    nodes.period = nodes.width * num_stages;
+    nodes.count = of_stage / gpus_per_node;
+  } else if (gpus_per_node % (side_by_side * num_stages) == 0 && of_stage * num_stages % gpus_per_node == 0) {
     on_a_node = gpus_per_node / num_stages;
+    nodes.count = of_stage / on_a_node;
   } else if (gpus_per_node % side_by_side == 0 && side_by_side * num_stages % gpus_per_node == 0) {
     on_a_node = side_by_side;
     nodes.period = side_by_side * num_stages / gpus_per_node;
+    nodes.count = of_stage / on_a_node;
   } else {
     return std::nullopt;
   }
-  const std::int64_t in_turn = op.group == GroupKind::kStride ? op.group_size : 1;
-  const std::int64_t apart = spread->apart * in_turn;
-  if (spread->count % in_turn != 0 || of_stage % on_a_node != 0 ||
-      (on_a_node % apart != 0 && apart % on_a_node != 0)) {
+  nodes.hop = std::max<std::int64_t>(apart / on_a_node, 1);
+  const bool in_each_node = on_a_node % apart == 0;
+  if ((!in_each_node && (apart % on_a_node != 0 || nodes.differ > 0)) || nodes.hop >= nodes.count) {
     return std::nullopt;
   }
-  nodes.count = of_stage / on_a_node;
-  nodes.hop = std::max<std::int64_t>(apart / on_a_node, 1);
-  return nodes.hop < nodes.count ? std::optional(ToldHops(cluster_, nodes)) : std::nullopt;
+  return ToldHops(cluster_, nodes);
 }
 
 std::optional<ToldBlocks> GroupFlows::blocks_of(const Op& op, std::int32_t stage) const {

@@ -84,18 +84,17 @@ std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank
   if (op.group == GroupKind::kAxes) {
     return placement.ranks_along(rank, op.axes);
   }
-  return first_of_group(placement, rank, op, placement.num_ranks());
-}
-
-std::vector<std::int32_t> first_of_group(const Placement& placement, std::int32_t rank, const Op& op,
-                                         std::int32_t most) {
-  const GroupPlaces places = group_places(placement, rank, op);
-  std::vector<std::int32_t> ranks(static_cast<std::size_t>(std::min(places.members, most)));
+  std::vector<std::int32_t> ranks(static_cast<std::size_t>(group_size_of(placement, rank, op)));
   for (std::size_t i = 0; i < ranks.size(); ++i) {
-    const auto place = places.first + static_cast<std::int32_t>(i) * places.step;
-    ranks[i] = placement.rank_along(rank, op.axes, place);
+    ranks[i] = member_of_group(placement, rank, op, static_cast<std::int32_t>(i));
   }
   return ranks;
+}
+
+std::int32_t member_of_group(const Placement& placement, std::int32_t rank, const Op& op,
+                             std::int32_t index) {
+  const GroupPlaces places = group_places(placement, rank, op);
+  return placement.rank_along(rank, op.axes, places.first + index * places.step);
 }
 
 std::int32_t group_size_of(const Placement& placement, std::int32_t rank, const Op& op) {

@@ -36,10 +36,8 @@ std::int32_t peer_of(const Placement& placement, std::int32_t rank, const Op& op
 /// The members of a collective, ascending; `rank` is one of them.
 std::vector<std::int32_t> group_of(const Program& program, std::int32_t rank, const Op& op);
 std::vector<std::int32_t> group_of(const Placement& placement, std::int32_t rank, const Op& op);
-/// The first of them, up to so many.
-std::vector<std::int32_t> first_of_group(const Placement& placement, std::int32_t rank, const Op& op,
-                                         std::int32_t most);
-/// How many they are, and the first of them.
+/// One of them, how many they are, and the first of them.
+std::int32_t member_of_group(const Placement& placement, std::int32_t rank, const Op& op, std::int32_t index);
 std::int32_t group_size_of(const Placement& placement, std::int32_t rank, const Op& op);
 std::int32_t leader_of(const Placement& placement, std::int32_t rank, const Op& op);
 

@@ -59,8 +59,8 @@ class ToldGroups {
     }
     return blocks_ ? blocks_->num_silent(cluster, rank) : 0;
   }
-  /// Whether no group tells that has one of the ranks `first`, `first` + `stride` and so on as its first, as all
-  /// are on rails of which others tell.
+  /// Whether no group tells that has one of the ranks `first`, `first` + `stride` and so on as its first, as
+  /// all are on rails of which others tell.
   bool are_silent(std::int32_t first, std::int32_t stride) const {
     return first % span_ >= unit_ && stride % span_ == 0;
   }

@@ -58,7 +58,8 @@ std::int64_t ToldHops::longest_hop() const {
 
 std::optional<ToldHops::Reaches> ToldHops::inner_reaches(std::int64_t node) const {
   const std::optional<std::int64_t> place = place_of(node);
-  if (!place || *place < nodes_.hop || *place + nodes_.hop >= nodes_.count) {
+  const std::int64_t from_end = nodes_.hop + nodes_.differ;
+  if (!place || *place < from_end || *place + from_end >= nodes_.count) {
     return std::nullopt;
   }
   const Reaches reaches{reach(node_at(*place - nodes_.hop), node), reach(node, node_at(*place + nodes_.hop))};
@@ -79,7 +80,10 @@ bool ToldHops::is_inner(std::int64_t pod, bool upward) const {
   // Further than a pod, payloads of one pod come to several; and each pod has the same of its nodes.
   const bool fits = longest_hop() <= nodes_per_pod_ &&
                     (nodes_.width == nodes_.period || nodes_per_pod_ % nodes_.period == 0);
-  return fits && is_in_range(begin) && is_in_range(last) && is_in_range(furthest) &&
+  const auto is_inside = [&](std::int64_t node) {
+    return node >= nodes_.first + nodes_.differ && node < end() - nodes_.differ;
+  };
+  return fits && is_inside(begin) && is_inside(last) && is_inside(furthest) &&
          group_of(begin) == group_of(furthest);
 }
 

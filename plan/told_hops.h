@@ -24,6 +24,7 @@ class ToldHops {
     std::int64_t width = 1;
     std::int64_t count = 2;
     std::int64_t hop = 1;
+    std::int64_t differ = 0;  ///< so many at both ends have other members
 
     /// Which of the nodes it is; nothing where it is none.
     std::optional<std::int64_t> place_of(std::int64_t node) const;
@@ -31,7 +32,7 @@ class ToldHops {
 
     bool operator==(const Nodes&) const = default;
   };
-  /// Preconditions: 1 <= width <= period; 1 <= hop < count.
+  /// Preconditions: 1 <= width <= period; 1 <= hop < count; where ends differ, width = period.
   ToldHops(const Cluster& cluster, const Nodes& nodes);
 
   /// One of the rings: the nodes to which what begins at one of the first `hop` nodes comes.
@@ -115,8 +116,8 @@ class ToldHops {
 template <typename Visit>
 void ToldHops::for_each_candidate(const Visit& visit) const {
   // Deep inside a pod nodes are alike: the first of them is at most a period behind those that others reach.
-  const std::int64_t front = longest_hop() + nodes_.period + 1;
-  const std::int64_t back = 2 * longest_hop();
+  const std::int64_t front = longest_hop() + nodes_.period + 1 + nodes_.differ;
+  const std::int64_t back = 2 * longest_hop() + nodes_.differ;
   for (std::int64_t begin = nodes_.first; begin < end();) {
     const std::int64_t next = std::min((pod_of(begin) + 1) * nodes_per_pod_, end());
     for (std::int64_t node = begin; node < next; ++node) {

@@ -48,7 +48,7 @@ FlowSet collective_flows(const Cluster& cluster, CollectiveRequest request) {
     return {};
   }
   const NodeGroup group = request.hops == nullptr ? NodeGroup(cluster, std::move(request.members))
-                                                  : NodeGroup(cluster, request.members, *request.hops);
+                                                  : NodeGroup(cluster, request.ring, *request.hops);
   const auto time = measured(cluster.hardware(), request.kind, static_cast<std::int64_t>(group.num_members()),
                              request.payload);
   if (!time) {

@@ -5,6 +5,7 @@
 #include "base/quantity.h"
 #include "plan/collective.h"
 #include "plan/collectives/flow_set.h"
+#include "plan/collectives/node_group.h"
 #include "plan/told_hops.h"
 #include "topology/cluster.h"
 
@@ -19,9 +20,10 @@ struct CollectiveRequest {
   /// together (gather, scatter); what each member holds before an all-to-all, a share of it for each member,
   /// and before a shift, all of it for the next member (the last member's for the first).
   Bytes payload;
-  /// Of a ring, or a hierarchy of rings, over nodes that have the same places: without flows of which others
-  /// tell. Then `members` are those on the first node.
+  /// Of a ring, or a hierarchy of rings: without flows of which others tell, with `ring` in place of
+  /// `members`.
   const ToldHops* hops = nullptr;
+  RingMembers ring = {};
 };
 
 /// The flows of a collective; none with fewer than two members. Which algorithm moves which kind:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 namespace portolan {
@@ -26,13 +27,11 @@ NodeGroup::NodeGroup(const Cluster& cluster, std::vector<DeviceIndex> members)
   }
 }
 
-NodeGroup::NodeGroup(const Cluster& cluster, const std::vector<DeviceIndex>& on_first_node,
-                     const ToldHops& hops) {
-  const std::int64_t first = cluster.node_of(on_first_node.front());
-  const ToldHops::Ring ring = hops.ring_of(first);
+NodeGroup::NodeGroup(const Cluster& cluster, const RingMembers& members, const ToldHops& hops) {
+  const ToldHops::Ring ring = hops.ring_of(cluster.node_of(members.first.front()));
   num_nodes_ = static_cast<std::size_t>(ring.num_nodes());
-  num_members_ = num_nodes_ * on_first_node.size();
-  most_ = fewest_ = on_first_node.size();
+  num_members_ = members.first.size() + (num_nodes_ - 2) * members.second.size() + members.last.size();
+  std::tie(fewest_, most_) = std::minmax({members.first.size(), members.second.size(), members.last.size()});
   std::map<std::int64_t, Told> here;  // by index in the ring
   hops.for_each_candidate([&](std::int64_t node) {
     if (const auto index = ring.index_of(node)) {
@@ -42,11 +41,15 @@ NodeGroup::NodeGroup(const Cluster& cluster, const std::vector<DeviceIndex>& on_
     }
   });
   for (const auto& [index, told] : here) {
-    const std::int64_t shift = (ring.node_at(index) - first) * cluster.hardware().gpus_per_node;
+    const bool is_last = index + 1 == ring.num_nodes();
+    const std::vector<DeviceIndex>& like = index == 0 ? members.first
+                                           : is_last  ? members.last
+                                                      : members.second;
+    const std::int64_t further = ring.node_at(index) - cluster.node_of(like.front());
     begins_.push_back(members_.size());
     told_.push_back(told);
-    for (const DeviceIndex device : on_first_node) {
-      members_.push_back(static_cast<DeviceIndex>(device + shift));
+    for (const DeviceIndex device : like) {
+      members_.push_back(static_cast<DeviceIndex>(device + further * cluster.hardware().gpus_per_node));
     }
   }
   begins_.push_back(members_.size());

@@ -10,15 +10,21 @@
 
 namespace portolan {
 
+/// Members of a ring, ascending: on its first node, on the one behind it, and on the last; all between have
+/// the same places as the second.
+struct RingMembers {
+  std::vector<DeviceIndex> first;
+  std::vector<DeviceIndex> second;
+  std::vector<DeviceIndex> last;
+};
+
 /// Members of a collective by node. A place is a member's index among those of its node.
 class NodeGroup {
  public:
   /// Precondition: members are distinct devices of `cluster`, at least one.
   NodeGroup(const Cluster& cluster, std::vector<DeviceIndex> members);
-  /// Of a ring over nodes of `hops` that has the same places in each, and these on the first: without nodes
-  /// of which others tell. Precondition: they are ascending, on one of the first nodes that hand to none
-  /// before.
-  NodeGroup(const Cluster& cluster, const std::vector<DeviceIndex>& on_first_node, const ToldHops& hops);
+  /// Of a ring over nodes of `hops`: without nodes of which others tell.
+  NodeGroup(const Cluster& cluster, const RingMembers& members, const ToldHops& hops);
 
   /// All, also those that are left out.
   std::size_t num_members() const { return num_members_; }
