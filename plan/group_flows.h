@@ -46,6 +46,7 @@ class GroupFlows {
   bool stay_in_nodes(const Op& op, std::int32_t stage) const;
 
   const Placement& placement() const { return placement_; }
+  std::int32_t first_rank(std::int32_t stage) const;
 
  private:
   /// Devices from one to another.
@@ -76,7 +77,6 @@ class GroupFlows {
     std::int64_t count = 1;
   };
   std::optional<Spread> spread_of(const Op& op) const;
-  std::int32_t first_rank(std::int32_t stage) const;
   /// Of sums over ranks that fill neighbouring nodes: where payloads go from node to node.
   std::optional<ToldHops> hops_of(const Op& op, std::int32_t stage) const;
   /// Of groups that lie side by side.

@@ -68,10 +68,7 @@ class UseCount {
     WithinKernels alike;
     alike.op = &op;
     if (flows_.groups().stay_in_nodes(op, stage)) {
-      Coordinates first{};
-      first[static_cast<std::size_t>(Axis::kPipeline)] = stage;
-      const Placement& placement = flows_.groups().placement();
-      alike.of_one.add(cluster_, flows_.groups().of_group(op, placement.rank_of(first)));
+      alike.of_one.add(cluster_, flows_.groups().of_group(op, flows_.groups().first_rank(stage)));
     } else {
       alike.flows = &flows_.of(op, stage);
     }
