@@ -1,6 +1,9 @@
 #include "plan/bucket_walk.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "plan/beside_compute.h"
 
 namespace portolan {
 
@@ -27,30 +30,43 @@ void walk(const std::vector<BucketBlocks>& all, Bytes bucket, const Block& block
 
 }  // namespace
 
-Seconds exposed_sums(const std::vector<BucketBlocks>& blocks, Bytes bucket, const BucketCost& cost) {
-  Seconds clock, wire;
+Seconds exposed_sums(const std::vector<BucketBlocks>& blocks, Bytes bucket, const BucketCost& cost,
+                     double share) {
+  Seconds clock, wire, alone;
   walk(
-      blocks, bucket, [&](const BucketBlocks& one) { clock += one.compute; },
+      blocks, bucket,
+      [&](const BucketBlocks& one) {
+        alone += one.compute;
+        const Seconds under_way = std::max(wire - clock, Seconds(0));
+        clock += one.compute + CollectivesBeside::slowdown(one.compute, under_way, share);
+      },
       [&](Bytes payload, Bytes experts) { wire = std::max(wire, clock) + cost(payload, experts); });
-  return std::max(wire - clock, Seconds(0));
+  return std::max(wire, clock) - alone;
 }
 
 Seconds exposed_gathers(const std::vector<BucketBlocks>& blocks, Bytes bucket, const BucketCost& cost,
-                        Seconds start) {
-  Seconds clock = start, wire, computed, waited;
-  // A bucket's compute begins when its gather is over.
+                        Seconds start, double share) {
+  struct Bucket {
+    Seconds gathered;  ///< when it is there
+    Seconds compute;
+  };
+  std::vector<Bucket> buckets;
+  Seconds wire, computed;
   walk(
       blocks, bucket, [&](const BucketBlocks& one) { computed += one.compute; },
       [&](Bytes payload, Bytes experts) {
         wire += cost(payload, experts);
-        if (wire > clock) {
-          waited += wire - clock;
-          clock = wire;
-        }
-        clock += computed;
-        computed = Seconds(0);
+        buckets.push_back({.gathered = wire, .compute = std::exchange(computed, Seconds(0))});
       });
-  return waited;
+  // A bucket's compute begins when its gather is over.
+  Seconds clock = start, alone = start;
+  for (const Bucket& one : buckets) {
+    clock = std::max(clock, one.gathered);
+    alone += one.compute;
+    clock +=
+        one.compute + CollectivesBeside::slowdown(one.compute, std::max(wire - clock, Seconds(0)), share);
+  }
+  return clock - alone;
 }
 
 }  // namespace portolan

@@ -23,11 +23,14 @@ struct BucketBlocks {
 /// How a bucket's payload is priced.
 using BucketCost = std::function<Seconds(Bytes payload, Bytes expert_payload)>;
 
-/// How much longer than compute the sums take that begin behind each full bucket and run one after another.
-Seconds exposed_sums(const std::vector<BucketBlocks>& blocks, Bytes bucket, const BucketCost& cost);
+/// How much longer than compute alone it takes with sums that begin behind each full bucket, run one after
+/// another, and take `share` of the device.
+Seconds exposed_sums(const std::vector<BucketBlocks>& blocks, Bytes bucket, const BucketCost& cost,
+                     double share);
 
-/// How long compute that begins at `start` waits for buckets that are gathered from time 0 on.
+/// How much longer than alone compute takes that begins at `start` and waits for buckets that are gathered
+/// from time 0 on, with `share` of the device.
 Seconds exposed_gathers(const std::vector<BucketBlocks>& blocks, Bytes bucket, const BucketCost& cost,
-                        Seconds start);
+                        Seconds start, double share);
 
 }  // namespace portolan

@@ -1,4 +1,5 @@
 // What the closed form knows of passes whose parameters or gradients ranks share (ZeRO stages 2 and 3).
+#include "plan/beside_compute.h"
 #include "plan/closed_form.h"
 #include "plan/legality.h"
 #include "plan/recompute_groups.h"
@@ -76,7 +77,8 @@ ClosedForm::ShardedWaits ClosedForm::sharded_waits(const Strategy& s, const Mach
   const double share = kernel_cost(s).share_of_collectives();
   const auto pass_time = [&](std::vector<ShardedBlocks> list) {
     for (ShardedBlocks& blocks : list) {
-      blocks.compute += (blocks.reduce + (prefetch > 0 ? blocks.gather : Seconds(0))) * share;
+      const Seconds collectives = blocks.reduce + (prefetch > 0 ? blocks.gather : Seconds(0));
+      blocks.compute += CollectivesBeside::slowdown(blocks.compute, collectives, share);
     }
     return sharded_pass_time(list, prefetch);
   };

@@ -40,8 +40,8 @@ class KernelCost {
   Seconds host_excess(Seconds device_time, std::int64_t num_kernels) const {
     return std::max(host_launch_ * static_cast<double>(num_kernels) - device_time, Seconds(0));
   }
-  /// What compute beside a collective takes longer, of the collective's time: the channels of a collective
-  /// take a multiprocessor each while it runs. 0 where either number is unknown.
+  /// Of the device, while it runs: its channels take a multiprocessor each. Below 1; 0 where either number is
+  /// unknown.
   double share_of_collectives() const { return share_of_collectives_; }
   /// Of a layer that recomputes.
   Seconds checkpoint_pause() const { return checkpoint_pause_; }

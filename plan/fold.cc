@@ -173,6 +173,7 @@ class StageFold {
     std::vector<const Op*> ops;
     std::vector<bool> folded;
     std::vector<std::int32_t> new_index(t.ops.size(), kAbsent);
+    const std::vector<Seconds> times = prices_.times(index, turn);
     for (std::size_t o = 0; o < t.ops.size(); ++o) {
       const Op& op = t.ops[o];
       if (!runs_in(op, turn)) {
@@ -181,13 +182,12 @@ class StageFold {
       new_index[o] = static_cast<std::int32_t>(ops.size());
       ops.push_back(&op);
       folded.push_back(takes_known_time_(op));
-      CostedOp result{
-          .kind = op.kind,
-          .lane = op.lane,
-          .is_timed = false,
-          .duration = op.kind == OpKind::kCompute || folded.back() ? prices_.time(index, o) : Seconds(0),
-          .parts = {},
-          .predecessors = {}};
+      CostedOp result{.kind = op.kind,
+                      .lane = op.lane,
+                      .is_timed = false,
+                      .duration = op.kind == OpKind::kCompute || folded.back() ? times[o] : Seconds(0),
+                      .parts = {},
+                      .predecessors = {}};
       result.parts.push_back({.op = static_cast<std::int32_t>(o), .duration = result.duration});
       for (Predecessor p : op.predecessors) {
         if (p.kind == Predecessor::Kind::kOp) {

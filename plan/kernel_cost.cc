@@ -72,9 +72,10 @@ KernelCost::KernelCost(const Hardware& hardware, Precision precision, const Soft
       flash_skips_masked_(software.flash_skips_masked.value),
       rates_(kNumKernelKinds) {
   if (device_.multiprocessors.value > 0) {
-    share_of_collectives_ = std::min(static_cast<double>(software.communicator_channels.value) /
-                                         static_cast<double>(device_.multiprocessors.value),
-                                     1.0);
+    const std::int64_t most = device_.multiprocessors.value - 1;  // compute goes on
+    share_of_collectives_ =
+        static_cast<double>(std::min<std::int64_t>(software.communicator_channels.value, most)) /
+        static_cast<double>(device_.multiprocessors.value);
   }
   if (const FlashAttention* flash = find_flash_attention(device_, software.flash_version.value)) {
     flash_ = *flash;

@@ -56,6 +56,7 @@ class OnceAStepPricing {
   }
 
  private:
+  double share_of_collectives() const { return context_.kernel_cost.share_of_collectives(); }
   std::int64_t state_bytes() const { return context_.scenario.software.optimizer_bytes_per_parameter.value; }
   std::int64_t updated() const { return stage_.elements / shards_ + stage_.expert_elements / expert_shards_; }
   std::int64_t parameter_bytes() const { return compute_bytes(strategy_.precision); }
@@ -67,12 +68,13 @@ class OnceAStepPricing {
   double held() const { return divides_gradients(strategy_) ? static_cast<double>(shards_) : 1.0; }
 
   Seconds sync() const {
-    const Seconds data = sums_beside_backward(strategy_)
-                             ? exposed_sums(stage_.backward_blocks, strategy_.gradient_aggregation.bucket,
-                                            [&](Bytes bucket, Bytes experts) {
-                                              return data_sum(bucket) + expert_sum(experts);
-                                            })
-                             : data_sum(gradients()) + expert_sum(expert_gradients());
+    const Seconds data =
+        sums_beside_backward(strategy_)
+            ? exposed_sums(
+                  stage_.backward_blocks, strategy_.gradient_aggregation.bucket,
+                  [&](Bytes bucket, Bytes experts) { return data_sum(bucket) + expert_sum(experts); },
+                  share_of_collectives())
+            : data_sum(gradients()) + expert_sum(expert_gradients());
     return context_.machine.tensor.of(stage_.partial_gradients) / held() + data;
   }
 
@@ -115,7 +117,7 @@ class OnceAStepPricing {
     };
     return gathers_beside_forward(context_.scenario, strategy_)
                ? exposed_gathers(stage_.forward_blocks, strategy_.gradient_aggregation.bucket, gather_of,
-                                 start)
+                                 start, share_of_collectives())
                : gather_of(Bytes(stage_.elements * parameter_bytes()),
                            Bytes(stage_.expert_elements * parameter_bytes()));
   }

@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "plan/beside_compute.h"
 #include "plan/block_lowering.h"
 #include "plan/group_flows.h"
 #include "plan/legality.h"
@@ -84,7 +85,8 @@ class BlockPricing {
 /// lets it, in lanes of its own.
 class BlockWalk {
  public:
-  explicit BlockWalk(const BlockPricing& pricing) : pricing_(pricing) {}
+  explicit BlockWalk(const BlockPricing& pricing)
+      : pricing_(pricing), beside_(pricing.share_of_collectives()) {}
 
   /// Adds the kernel's time to `compute`, and what compute waits for it or before it to `waiting`.
   void run(const GroupedKernel& grouped, Seconds& compute, AxisSeconds& waiting) {
@@ -94,12 +96,13 @@ class BlockWalk {
       for (const Operand& operand : kernel.operands) {
         if (const auto found = ready_.find(operand.tensor); found != ready_.end()) {
           wait_until(found->second, waiting);
+          beside_.end(found->second.place);
           ready_.erase(found);
         }
       }
-      compute += time + taken_;
-      clock_ += time + taken_;
-      taken_ = Seconds(0);
+      const Seconds slowed = time + beside_.run(time);
+      compute += slowed;
+      clock_ += slowed;
       device_ += time;
       ++num_kernels_;
       return;
@@ -114,12 +117,12 @@ class BlockWalk {
     }
     if (!grouped.overlapped) {
       device_ += kAxesWithinKernels.contains(axis) ? lanes_[axis] - clock_ : Seconds(0);
-      wait_until({lanes_[axis], axis}, waiting);
+      wait_until({.time = lanes_[axis], .axis = axis}, waiting);
       return;
     }
-    taken_ += time * pricing_.share_of_collectives();
+    beside_.begin(++num_beside_, time);
     for (const Operand& operand : kernel.operands) {
-      ready_[operand.tensor] = {lanes_[axis], axis};
+      ready_[operand.tensor] = {lanes_[axis], axis, num_beside_};
     }
   }
 
@@ -149,6 +152,7 @@ class BlockWalk {
   struct Arrival {
     Seconds time;
     Axis axis = Axis::kTensor;
+    std::size_t place = 0;  ///< among collectives beside compute
   };
 
   void wait_until(const Arrival& arrival, AxisSeconds& waiting) {
@@ -162,7 +166,8 @@ class BlockWalk {
   Seconds clock_;
   Seconds device_;  ///< of the kernels since the host was waited for
   std::int64_t num_kernels_ = 0;
-  Seconds taken_;                 ///< of compute yet to come, by collectives beside it
+  CollectivesBeside beside_;
+  std::size_t num_beside_ = 0;
   AxisSeconds lanes_;             ///< when the last communication along each axis is over
   std::map<int, Arrival> ready_;  ///< of tensors in communication under way
   WireTime wire_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plan/beside_compute.h"
 #include "plan/group_flows.h"
 #include "plan/link_use.h"
 
@@ -67,26 +68,6 @@ void wait_for_host(const Template& t, const KernelCost& cost, std::vector<Second
   end_pass();
 }
 
-/// Adds to compute what a collective beside it takes of the device: to the op that follows the collective.
-/// Those of some passes only, sums of buckets, are left out: an op costs the same in all.
-void share_device(const Template& t, const KernelCost& cost, CollectiveCost& collective_cost,
-                  std::vector<Seconds>& times) {
-  if (cost.share_of_collectives() == 0) {
-    return;
-  }
-  Seconds taken;
-  for (std::size_t o = 0; o < t.ops.size(); ++o) {
-    const Op& op = t.ops[o];
-    if (op.kind == OpKind::kCompute) {
-      times[o] += taken;
-      taken = Seconds(0);
-    } else if (op.kind == OpKind::kCollective && op.occurrence == Occurrence::kEvery &&
-               !stops_compute(t, o)) {
-      taken += collective_cost.time(op) * cost.share_of_collectives();
-    }
-  }
-}
-
 }  // namespace
 
 const CollectiveCost::Price& CollectiveCost::priced(const Op& op) {
@@ -106,7 +87,7 @@ const CollectiveCost::Price& CollectiveCost::priced(const Op& op) {
 }
 
 StagePrices::StagePrices(const Stage& stage, const KernelCost& kernel_cost, CollectiveCost& collective_cost)
-    : stage_(stage) {
+    : stage_(stage), share_of_collectives_(kernel_cost.share_of_collectives()) {
   for (const Template& t : stage.templates) {
     std::vector<Seconds>& times = of_op_.emplace_back();
     for (const Op& op : t.ops) {
@@ -115,7 +96,12 @@ StagePrices::StagePrices(const Stage& stage, const KernelCost& kernel_cost, Coll
                                                   : Seconds(0));
     }
     wait_for_host(t, kernel_cost, times);
-    share_device(t, kernel_cost, collective_cost, times);
+    std::vector<Seconds>& beside = beside_.emplace_back(t.ops.size());
+    for (std::size_t o = 0; share_of_collectives_ > 0 && o < t.ops.size(); ++o) {
+      if (t.ops[o].kind == OpKind::kCollective && !stops_compute(t, o)) {
+        beside[o] = collective_cost.time(t.ops[o]);
+      }
+    }
     std::int32_t recomputed = Op::kNoLayer;  // the last layer
     for (std::size_t o = 0; o < t.ops.size(); ++o) {
       const Op& op = t.ops[o];
@@ -127,6 +113,26 @@ StagePrices::StagePrices(const Stage& stage, const KernelCost& kernel_cost, Coll
   }
 }
 
+std::vector<Seconds> StagePrices::times(std::int32_t template_index, SlotTurn turn) const {
+  const auto index = static_cast<std::size_t>(template_index);
+  const std::vector<Op>& ops = stage_.templates[index].ops;
+  std::vector<Seconds> times = of_op_[index];
+  CollectivesBeside under_way(share_of_collectives_);
+  for (std::size_t o = 0; o < ops.size(); ++o) {
+    if (beside_[index][o] > Seconds(0) && runs_in(ops[o], turn)) {
+      under_way.begin(o, beside_[index][o]);
+    } else if (ops[o].kind == OpKind::kCompute) {
+      for (const Predecessor& p : ops[o].predecessors) {
+        if (p.kind == Predecessor::Kind::kOp && beside_[index][static_cast<std::size_t>(p.op)] > Seconds(0)) {
+          under_way.end(static_cast<std::size_t>(p.op));
+        }
+      }
+      times[o] += under_way.run(times[o]);
+    }
+  }
+  return times;
+}
+
 Seconds StagePrices::busy() const {
   std::vector<std::int32_t> slots(of_op_.size(), 0);
   for (const Slot& slot : stage_.order) {
@@ -134,7 +140,7 @@ Seconds StagePrices::busy() const {
   }
   Seconds sum;
   for (std::size_t t = 0; t < slots.size(); ++t) {
-    for (const Seconds time : of_op_[t]) {
+    for (const Seconds time : times(static_cast<std::int32_t>(t), {})) {
       sum += time * slots[t];
     }
   }

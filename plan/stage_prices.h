@@ -9,6 +9,7 @@
 #include "plan/cost.h"
 #include "plan/op_flows.h"
 #include "plan/program.h"
+#include "plan/slot_turn.h"
 
 namespace portolan {
 
@@ -40,15 +41,16 @@ class StagePrices {
   /// `stage` must outlive it.
   StagePrices(const Stage& stage, const KernelCost& kernel_cost, CollectiveCost& collective_cost);
 
-  Seconds time(std::int32_t template_index, std::size_t op) const {
-    return of_op_[static_cast<std::size_t>(template_index)][op];
-  }
+  /// By op of the template, in a slot of that turn.
+  std::vector<Seconds> times(std::int32_t template_index, SlotTurn turn) const;
   /// Of the whole step.
   Seconds busy() const;
 
  private:
   const Stage& stage_;
-  std::vector<std::vector<Seconds>> of_op_;  ///< by template
+  double share_of_collectives_ = 0;
+  std::vector<std::vector<Seconds>> of_op_;   ///< by template; compute with the device to itself
+  std::vector<std::vector<Seconds>> beside_;  ///< ... of collectives beside compute, 0 of all else
 };
 
 }  // namespace portolan
