@@ -53,10 +53,10 @@ class ToldHops {
   };
   /// Precondition: one of the first `hop` nodes.
   Ring ring_of(std::int64_t first) const { return {nodes_, *nodes_.place_of(first)}; }
-  /// Calls `visit(node)`, ascending, at least for each node that tells or hands to one that does, or over a
-  /// link that tells: few of many.
+  /// Calls `visit(index)`, ascending, at least for each node of the ring that tells or hands to one that
+  /// does, or over a link that tells: few of many.
   template <typename Visit>
-  void for_each_candidate(const Visit& visit) const;
+  void for_each_candidate(const Ring& ring, const Visit& visit) const;
   bool tells(std::int64_t node) const { return told_node(node) == node; }
   /// Whether what a node hands to another crosses a link that tells.
   bool cross_what_tells(std::int64_t from, std::int64_t to) const;
@@ -114,18 +114,25 @@ class ToldHops {
 };
 
 template <typename Visit>
-void ToldHops::for_each_candidate(const Visit& visit) const {
+void ToldHops::for_each_candidate(const Ring& ring, const Visit& visit) const {
   // Deep inside a pod nodes are alike: the first of them is at most a period behind those that others reach.
   const std::int64_t front = longest_hop() + nodes_.period + 1 + nodes_.differ;
   const std::int64_t back = 2 * longest_hop() + nodes_.differ;
+  const std::int64_t num_pods = pod_of(end() - 1) - pod_of(nodes_.first) + 1;
+  if (ring.num_nodes() <= num_pods * (front + back)) {
+    for (std::int64_t index = 0; index < ring.num_nodes(); ++index) {
+      visit(index);
+    }
+    return;
+  }
   for (std::int64_t begin = nodes_.first; begin < end();) {
     const std::int64_t next = std::min((pod_of(begin) + 1) * nodes_per_pod_, end());
     for (std::int64_t node = begin; node < next; ++node) {
       if (node == begin + front) {
         node = std::max(node, next - back);
       }
-      if (place_of(node)) {
-        visit(node);
+      if (const std::optional<std::int64_t> index = ring.index_of(node)) {
+        visit(*index);
       }
     }
     begin = next;

@@ -33,12 +33,11 @@ NodeGroup::NodeGroup(const Cluster& cluster, const RingMembers& members, const T
   num_members_ = members.first.size() + (num_nodes_ - 2) * members.second.size() + members.last.size();
   std::tie(fewest_, most_) = std::minmax({members.first.size(), members.second.size(), members.last.size()});
   std::map<std::int64_t, Told> here;  // by index in the ring
-  hops.for_each_candidate([&](std::int64_t node) {
-    if (const auto index = ring.index_of(node)) {
-      const std::int64_t next = *index + 1 == ring.num_nodes() ? 0 : *index + 1;
-      here[*index] = {hops.tells(node), hops.cross_what_tells(node, ring.node_at(next))};
-      here.try_emplace(next);
-    }
+  hops.for_each_candidate(ring, [&](std::int64_t index) {
+    const std::int64_t node = ring.node_at(index);
+    const std::int64_t next = index + 1 == ring.num_nodes() ? 0 : index + 1;
+    here[index] = {hops.tells(node), hops.cross_what_tells(node, ring.node_at(next))};
+    here.try_emplace(next);
   });
   for (const auto& [index, told] : here) {
     const bool is_last = index + 1 == ring.num_nodes();
