@@ -58,6 +58,7 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("zero_stages", software.zero_stages, WholeRange{0, 3});
   section.optional("allocator", software.allocator);
   section.optional("context_memory", software.context_memory);
+  section.optional("launch_queue_depth", software.launch_queue_depth, WholeRange{0, 1'000'000});
   section.optional("communicator_channels", software.communicator_channels, WholeRange{0, 1024});
   section.optional("channel_memory", software.channel_memory);
   section.optional("framework_memory", software.framework_memory);
@@ -132,6 +133,7 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("zero_stages", software.zero_stages)
       .set("allocator", software.allocator)
       .set("context_memory", software.context_memory)
+      .set("launch_queue_depth", software.launch_queue_depth)
       .set("communicator_channels", software.communicator_channels)
       .set("channel_memory", software.channel_memory)
       .set("framework_memory", software.framework_memory)

@@ -1,12 +1,39 @@
 #include "plan/allocator_replay.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
+
+#include "plan/link_use.h"
 
 namespace portolan {
 
-AllocatorReplay::AllocatorReplay(const Stage& stage, const CachingAllocator::Options& options)
-    : stage_(&stage), allocator_(options) {
+namespace {
+
+/// Buffers that communications of kernels and sends go through or leave their results in. Gradients and
+/// shards are left out: what reduces and gathers them waits for it (PyTorch FSDP, limit_all_gathers).
+std::vector<bool> communicated_buffers(const Stage& stage) {
+  std::vector<bool> communicated(stage.buffers.size(), false);
+  for (const Template& t : stage.templates) {
+    for (const Op& op : t.ops) {
+      if (is_within_kernels(op) || op.kind == OpKind::kSend || op.kind == OpKind::kReceive) {
+        for (const std::int32_t buffer : op.buffers) {
+          communicated[static_cast<std::size_t>(buffer)] = true;
+        }
+      }
+    }
+  }
+  return communicated;
+}
+
+}  // namespace
+
+AllocatorReplay::AllocatorReplay(const Stage& stage, const CachingAllocator::Options& options,
+                                 const RunAhead& ahead)
+    : stage_(&stage), allocator_(options), ahead_(&ahead), queue_(ahead.launch, ahead.depth) {
+  if (ahead.depth > 0) {
+    communicated_ = communicated_buffers(stage);
+  }
   sizes_.reserve(stage.buffers.size());
   for (const Buffer& buffer : stage.buffers) {
     sizes_.push_back(buffer.device_bytes().value);
@@ -34,22 +61,79 @@ std::int32_t AllocatorReplay::column_of(std::int32_t microbatch) {
 
 void AllocatorReplay::free_buffer(std::int32_t column, std::int32_t buffer) {
   CachingAllocator::BlockId& block = blocks_[place(column, buffer)];
-  if (block != kNone) {
-    allocator_.free(block);
-    block = kNone;
-    --num_live_[static_cast<std::size_t>(column)];
+  if (block == kNone) {
+    return;
   }
+  if (!communicated_.empty() && communicated_[static_cast<std::size_t>(buffer)]) {
+    deferred_.push_back({queue_.communicated(), block});
+  } else {
+    allocator_.free(block);
+  }
+  block = kNone;
+  --num_live_[static_cast<std::size_t>(column)];
+}
+
+void AllocatorReplay::allocate(std::int32_t column, std::int32_t buffer) {
+  const std::int64_t size = sizes_[static_cast<std::size_t>(buffer)];
+  if (size == 0) {
+    return;
+  }
+  free_passed();
+  if (!deferred_.empty() && allocator_.reserved().value + size > ahead_->capacity.value) {
+    wait_for_device();
+  }
+  blocks_[place(column, buffer)] = *allocator_.allocate(Bytes(size));
+  ++num_live_[static_cast<std::size_t>(column)];
+}
+
+void AllocatorReplay::free_passed() {
+  while (!deferred_.empty() && deferred_.front().passed <= queue_.host()) {
+    allocator_.free(deferred_.front().block);
+    deferred_.pop_front();
+  }
+}
+
+void AllocatorReplay::wait_for_device() {
+  queue_.wait();
+  free_passed();
+}
+
+void AllocatorReplay::launch_before(std::int32_t end) {
+  const std::int32_t index = stage_->order[static_cast<std::size_t>(slot_)].template_index;
+  const std::vector<OpLaunch>& ops = ahead_->launches[static_cast<std::size_t>(index)];
+  for (end = std::min(end, static_cast<std::int32_t>(ops.size())); launched_ < end; ++launched_) {
+    queue_.launch(ops[static_cast<std::size_t>(launched_)]);
+  }
+}
+
+void AllocatorReplay::launch_up_to(std::int32_t slot, std::int32_t op) {
+  if (ahead_->depth == 0) {
+    return;
+  }
+  if (slot != slot_) {
+    if (slot_ != kNone) {
+      launch_before(std::numeric_limits<std::int32_t>::max());
+    }
+    slot_ = slot;
+    launched_ = 0;
+  }
+  launch_before(op + 1);
+}
+
+void AllocatorReplay::end_step() {
+  slot_ = kNone;
+  wait_for_device();
 }
 
 void AllocatorReplay::run(std::int32_t slot, const WalkPart& part) {
   const std::int32_t microbatch = stage_->order[static_cast<std::size_t>(slot)].microbatch;
   const std::int32_t column = column_of(microbatch);
   for (const BufferEvent& event : part.events) {
-    if (!event.begins) {
+    launch_up_to(slot, event.op);
+    if (event.begins) {
+      allocate(column, event.buffer);
+    } else {
       free_buffer(column, event.buffer);
-    } else if (const std::int64_t size = sizes_[static_cast<std::size_t>(event.buffer)]; size > 0) {
-      blocks_[place(column, event.buffer)] = *allocator_.allocate(Bytes(size));
-      ++num_live_[static_cast<std::size_t>(column)];
     }
   }
   drop_if_unused(microbatch);
@@ -70,6 +154,7 @@ void AllocatorReplay::release(std::int32_t slot, const std::vector<std::int32_t>
 }
 
 void AllocatorReplay::free_all() {
+  end_step();
   for (CachingAllocator::BlockId& block : blocks_) {
     if (block != kNone) {
       allocator_.free(block);
@@ -81,10 +166,10 @@ void AllocatorReplay::free_all() {
 }
 
 Bytes replay_steps(const Stage& stage, const std::vector<TemplateWalk>& walks,
-                   const CachingAllocator::Options& options) {
+                   const CachingAllocator::Options& options, const RunAhead& ahead) {
   // Each step that adds segments adds one of a size that was missing; far fewer are ever needed.
   constexpr int kMostSteps = 16;
-  AllocatorReplay replay(stage, options);
+  AllocatorReplay replay(stage, options, ahead);
   std::int64_t before = -1;
   for (int step = 0; step < kMostSteps && before != replay.allocator().num_segment_changes(); ++step) {
     before = replay.allocator().num_segment_changes();
@@ -93,6 +178,7 @@ Bytes replay_steps(const Stage& stage, const std::vector<TemplateWalk>& walks,
       walk.step(replay);
     }
     walk.finish(replay);
+    replay.end_step();
   }
   return replay.allocator().peak_reserved();
 }
@@ -188,6 +274,7 @@ bool finish_step(const StageToReplay& stage, ReplayPoint& at, std::int32_t fork_
     }
   }
   at.walk.finish(at.replay);
+  at.replay.end_step();
   return whole;
 }
 
@@ -205,7 +292,7 @@ Bytes replay_rest(const StageToReplay& stage, ReplayPoint at, std::int32_t fork_
 }
 
 bool same_memory(const StageToReplay& a, const StageToReplay& b) {
-  return *a.walks == *b.walks &&
+  return *a.walks == *b.walks && a.ahead == b.ahead &&
          std::equal(a.stage->buffers.begin(), a.stage->buffers.end(), b.stage->buffers.begin(),
                     b.stage->buffers.end(), [](const Buffer& one, const Buffer& other) {
                       return one.device_bytes() == other.device_bytes() && one.persistent == other.persistent;
@@ -233,11 +320,11 @@ std::vector<Bytes> replay_stages(const std::vector<StageToReplay>& stages,
     }
     const bool next_is_alike = i > 0 && same_memory(stage, stages[i - 1]);
     const std::int32_t fork_slot = next_is_alike ? common_slots(*stage.stage, *stages[i - 1].stage) : -1;
-    ReplayPoint start =
-        fork ? *std::move(fork)
-             : ReplayPoint{AllocatorReplay(*stage.stage, options), SlotWalk(*stage.stage, *stage.walks)};
+    ReplayPoint start = fork ? *std::move(fork)
+                             : ReplayPoint{AllocatorReplay(*stage.stage, options, stage.ahead),
+                                           SlotWalk(*stage.stage, *stage.walks)};
     fork.reset();
-    start.replay.go_on_as(*stage.stage);
+    start.replay.go_on_as(*stage.stage, stage.ahead);
     start.walk.go_on_as(*stage.stage);
     reserved[i] = replay_rest(stage, std::move(start), fork_slot, fork);
   }

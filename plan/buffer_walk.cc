@@ -61,13 +61,14 @@ WalkPart& part_of(TemplateWalk& walk, const Op& op) {
   return walk.parts.back();
 }
 
-void free_what_is_over(std::vector<HandedOn>& handed_on, const Op& op, std::vector<BufferEvent>& events) {
+void free_what_is_over(std::vector<HandedOn>& handed_on, const Op& op, std::int32_t index,
+                       std::vector<BufferEvent>& events) {
   std::erase_if(handed_on, [&](const HandedOn& handed) {
     if (!waits_for_communication(op, 0, handed.op)) {
       return false;
     }
     for (const std::int32_t buffer : handed.buffers) {
-      events.push_back({buffer, false});
+      events.push_back({buffer, false, index});
     }
     return true;
   });
@@ -80,18 +81,19 @@ TemplateWalk walk_of(const Template& t, const TemplateLifetimes& lifetimes) {
   for (std::size_t o = 0; o < t.ops.size(); ++o) {
     const Op& op = t.ops[o];
     const bool compute = op.kind == OpKind::kCompute;
+    const auto index = static_cast<std::int32_t>(o);
     if (compute) {
-      free_what_is_over(handed_on, op, part_of(walk, op).events);
+      free_what_is_over(handed_on, op, index, part_of(walk, op).events);
     }
     std::vector<BufferEvent>& events = walk.parts.back().events;
-    HandedOn handed{.op = static_cast<std::int32_t>(o), .to_host = op.to_host, .buffers = {}};
+    HandedOn handed{.op = index, .to_host = op.to_host, .buffers = {}};
     for (const StepBuffers& step : lifetimes[o]) {
       for (const std::int32_t buffer : step.begin) {
-        events.push_back({buffer, true});
+        events.push_back({buffer, true, index});
       }
       for (const std::int32_t buffer : step.end) {
         if (compute) {
-          events.push_back({buffer, false});
+          events.push_back({buffer, false, index});
         } else {
           handed.buffers.push_back(buffer);
         }

@@ -26,6 +26,7 @@ bool waits_for_communication(const Op& op, std::int32_t slots_back, std::int32_t
 struct BufferEvent {
   std::int32_t buffer = 0;
   bool begins = false;
+  std::int32_t op = 0;  ///< of the template, around which it is
 
   bool operator==(const BufferEvent&) const = default;
 };

@@ -109,10 +109,10 @@ class LiveBytes {
 };
 
 /// What the rows of a stage say of memory; their times are still open.
-std::vector<SlotMemory> memory_of_slots(const Stage& stage, AllocatorKind allocator) {
+std::vector<SlotMemory> memory_of_slots(const Stage& stage, AllocatorKind allocator, const RunAhead& ahead) {
   const std::vector<TemplateWalk> walks = template_walks(stage);
   AllocatorReplay replay(
-      stage, {.expandable_segments = allocator == AllocatorKind::kExpandableSegments, .limit = {}});
+      stage, {.expandable_segments = allocator == AllocatorKind::kExpandableSegments, .limit = {}}, ahead);
   LiveBytes live(stage);
   SlotWalk live_walk(stage, walks);
   SlotWalk replay_walk(stage, walks);
@@ -143,7 +143,8 @@ std::vector<SlotMemory> memory_timeline(const Scenario& scenario, const Strategy
     const auto stage = static_cast<std::int32_t>(s);
     const Bytes outside = memory_outside_allocator(scenario, strategy, stage);
     Seconds before;
-    for (SlotMemory row : memory_of_slots(program.stages[s], scenario.software.allocator.value)) {
+    const RunAhead ahead = run_ahead_of(scenario, strategy, program, stage);
+    for (SlotMemory row : memory_of_slots(program.stages[s], scenario.software.allocator.value, ahead)) {
       const auto time =
           times[s].times[static_cast<std::size_t>(row.slot)].value_or(std::pair(before, before));
       row.stage = stage;

@@ -36,14 +36,32 @@ Bytes memory_outside_allocator(const Scenario& scenario, const Strategy& strateg
          software.framework_memory.value;
 }
 
+RunAhead run_ahead_of(const Scenario& scenario, const Strategy& strategy, const Program& program,
+                      std::int32_t stage) {
+  const SoftwareProfile& software = scenario.software;
+  if (software.launch_queue_depth.value == 0) {
+    return {};
+  }
+  const KernelCost cost(scenario.hardware, strategy.precision, software);
+  return {.launches = launches_of(program.stages[static_cast<std::size_t>(stage)], cost),
+          .launch = software.host_launch.value,
+          .depth = software.launch_queue_depth.value,
+          .capacity =
+              scenario.hardware.device.memory.value - memory_outside_allocator(scenario, strategy, stage)};
+}
+
 std::vector<StageMemory> program_memory(const Scenario& scenario, const Strategy& strategy,
                                         const Program& program) {
   std::vector<std::vector<TemplateWalk>> walks;
   std::vector<StageToReplay> stages;
   walks.reserve(program.stages.size());
-  for (const Stage& stage : program.stages) {
+  for (std::size_t i = 0; i < program.stages.size(); ++i) {
+    const Stage& stage = program.stages[i];
     walks.push_back(template_walks(stage));
-    stages.push_back({&stage, &walks.back(), live_peak(stage, walks.back())});
+    stages.push_back({.stage = &stage,
+                      .walks = &walks.back(),
+                      .peak = live_peak(stage, walks.back()),
+                      .ahead = run_ahead_of(scenario, strategy, program, static_cast<std::int32_t>(i))});
   }
   std::vector<StageMemory> memories;
   for (const StageToReplay& stage : stages) {

@@ -5,6 +5,7 @@
 
 #include "base/quantity.h"
 #include "plan/estimate.h"
+#include "plan/launch_queue.h"
 #include "plan/program.h"
 #include "plan/scenario.h"
 #include "plan/strategy.h"
@@ -18,6 +19,10 @@ std::int32_t num_communicators(const Scenario& scenario, const Strategy& strateg
 /// Device memory of a rank of `stage` that the framework's allocator does not see: context, buffers of
 /// communicators, and what else the software profile says.
 Bytes memory_outside_allocator(const Scenario& scenario, const Strategy& strategy, std::int32_t stage);
+
+/// How far the host of a rank of `stage` is ahead of its device, by the software profile.
+RunAhead run_ahead_of(const Scenario& scenario, const Strategy& strategy, const Program& program,
+                      std::int32_t stage);
 
 /// Memory of each stage of `program`: what is allocated by lifetimes, what is reserved by the allocator of
 /// the software profile (allocator_replay.h) and outside of it.

@@ -103,6 +103,9 @@ struct SoftwareProfile {
   Sourced<std::int64_t> zero_stages{1, ""};  ///< the highest ZeRO stage
   // What a rank's device holds beside the tensors.
   Sourced<AllocatorKind> allocator{AllocatorKind::kNone, ""};
+  /// Launches that a device's queue holds, by which the host can be ahead: what a communication used is used
+  /// again once the device is past it; 0: at once.
+  Sourced<std::int64_t> launch_queue_depth{0, ""};
   Sourced<Bytes> context_memory{Bytes(0), ""};         ///< of the device's driver: context and loaded code
   Sourced<std::int64_t> communicator_channels{0, ""};  ///< of each group of ranks
   Sourced<Bytes> channel_memory{Bytes(0), ""};         ///< buffers of each channel

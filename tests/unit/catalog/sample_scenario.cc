@@ -129,6 +129,7 @@ SoftwareProfile sample_software() {
   software.zero_stages = {3, "zero"};
   software.allocator = {AllocatorKind::kExpandableSegments, "al"};
   software.context_memory = {Bytes(400'000'000), "co", true};
+  software.launch_queue_depth = {900, "queue"};
   software.communicator_channels = {24, "ch"};
   software.channel_memory = {Bytes(28'901'376), "cm"};
   software.framework_memory = {Bytes(kGibi), "\ttab"};
