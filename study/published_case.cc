@@ -15,6 +15,7 @@
 #include "catalog/software_yaml.h"
 #include "catalog/words.h"
 #include "model/transformer.h"
+#include "plan/cost.h"
 #include "plan/legality.h"
 #include "plan/search.h"
 
@@ -167,11 +168,35 @@ class CaseBuilder {
     } else {
       assume("flash_attn", software.flash_attention.value ? "yes" : "no");
     }
+    set_flash_version(software);
     if (row_.reduces_in_fp32) {
       software.reduce_bytes.value = *row_.reduces_in_fp32 ? 4 : 0;
     }
     if (row_.keeps_parameters) {
       software.reshard_after_forward.value = false;
+    }
+  }
+
+  /// Where the hardware file knows the version, else its newest.
+  void set_flash_version(SoftwareProfile& software) {
+    if (!row_.flash_version || !software.flash_attention.value) {
+      return;
+    }
+    std::int64_t version = *row_.flash_version;
+    const DeviceSpec& device = case_.scenario.hardware.device;
+    if (!device.flash_attention.empty() && find_flash_attention(device, version) == nullptr) {
+      const auto by_version = [](const FlashAttention& a, const FlashAttention& b) {
+        return a.version < b.version;
+      };
+      version =
+          std::max_element(device.flash_attention.begin(), device.flash_attention.end(), by_version)->version;
+      assume("flash_attn", fmt::format("v{}", version));
+    }
+    software.flash_version.value = version;
+    // It came to scaled_dot_product_attention with PyTorch 2.2. From 2.1 on recomputation by checkpoints that
+    // are not reentrant, as those of FSDP's wrappers, stops early (docs/decisions/0021).
+    if (row_.flash_of_pytorch && *row_.flash_version >= 2 && software.family == "fsdp") {
+      software.recompute_whole_group.value = false;
     }
   }
 

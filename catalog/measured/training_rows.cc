@@ -28,6 +28,19 @@ Result<std::optional<bool>> yes_or_no(const CsvFields& fields, std::string_view 
   return fields.refused(column, "is not known (allowed: yes, no, v1, v2, v3, or nothing)");
 }
 
+/// "v2" of "yes (SDPA v2)".
+Result<void> read_flash_attention(const CsvFields& fields, TrainingRow& row) {
+  PORTOLAN_TRY(row.flash_attention, yes_or_no(fields, "flash_attn"));
+  const std::vector<std::string> words = words_of(fields.text("flash_attn"));
+  for (const std::int64_t version : {1, 2, 3}) {
+    if (has_any(words, {fmt::format("v{}", version)})) {
+      row.flash_version = version;
+    }
+  }
+  row.flash_of_pytorch = has_any(words, {"sdpa"});
+  return {};
+}
+
 /// What is sharded, by the names that frameworks give it: a ZeRO stage (Rajbhandari et al. 2020, arXiv
 /// 1910.02054), or a sharding strategy of PyTorch FSDP.
 Result<void> read_sharding(const CsvFields& fields, TrainingRow& row) {
@@ -102,7 +115,7 @@ Result<TrainingRow> read_row(const CsvTable& table, const CsvTable::Row& record)
     row.step_time = Seconds(*seconds);
   }
   PORTOLAN_TRY(row.sequence_parallel, yes_or_no(fields, "seq_parallel"));
-  PORTOLAN_TRY(row.flash_attention, yes_or_no(fields, "flash_attn"));
+  PORTOLAN_CHECK_OK(read_flash_attention(fields, row));
   PORTOLAN_TRY(row.precision, precision_of(fields, "precision"));
   PORTOLAN_CHECK_OK(read_sharding(fields, row));
   return row;

@@ -51,6 +51,9 @@ struct TrainingRow {
 
   std::optional<bool> sequence_parallel;
   std::optional<bool> flash_attention;
+  std::optional<std::int64_t> flash_version;  ///< of its kernels, FlashAttention::version
+  /// They are those of PyTorch's scaled_dot_product_attention.
+  bool flash_of_pytorch = false;
   std::optional<std::int32_t> zero_stage;
   /// FSDP's mixed_precision of llm-foundry: DEFAULT reduces gradients in fp32, PURE as they are computed.
   std::optional<bool> reduces_in_fp32;

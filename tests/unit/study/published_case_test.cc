@@ -49,6 +49,21 @@ TEST(PublishedCase, WhereTheSourceIsSilentTheProfileSpeaksAndItIsSaid) {
                                                    {"zero", "0"}}));
 }
 
+TEST(PublishedCase, TheVersionOfFlashAttentionIsTheSources) {
+  const auto software_of = [](const std::string& flash, const std::string& profile) {
+    return case_from("r,T,f,a100-80g-400g," + profile +
+                     ",8,32,4096,32,11008,32000,2048,7,bf16,8,1,1,1,1,8,," + "3,full," + flash + ",20\n")
+        .scenario.software;
+  };
+  EXPECT_EQ(software_of("yes", "fsdp-2023").flash_version.value, 1);
+  EXPECT_EQ(software_of("yes (v2)", "fsdp-2023").flash_version.value, 2);
+  EXPECT_TRUE(software_of("yes (v2)", "fsdp-2023").recompute_whole_group.value);
+  EXPECT_EQ(software_of("yes (SDPA v2)", "fsdp-2023").flash_version.value, 2);
+  EXPECT_FALSE(software_of("yes (SDPA v2)", "fsdp-2023").recompute_whole_group.value);
+  EXPECT_TRUE(software_of("yes (SDPA v2)", "deepspeed-zero3-2022").recompute_whole_group.value);
+  EXPECT_EQ(software_of("v3", "fsdp-2023").flash_version.value, 2) << "the newest of the hardware file";
+}
+
 TEST(PublishedCase, TheKindOfModelFollowsFromItsParameters) {
   const std::string llama =
       "r,T,f,a100-80g-400g,fsdp-2023,128,32,4096,32,11008,32000,4096,6.74,bf16,256,2,1,1,1,128,no,FSDP,none,"

@@ -54,6 +54,25 @@ TEST(TrainingRows, ReadsWhatFrameworksCallSharding) {
   }
 }
 
+TEST(TrainingRows, KnowsVersionsOfFlashAttention) {
+  struct Row {
+    const char* text;
+    std::optional<bool> flash;
+    std::optional<std::int64_t> version;
+    bool of_pytorch;
+  };
+  for (const Row& expected :
+       {Row{"", {}, {}, false}, Row{"no", false, {}, false}, Row{"yes", true, {}, false},
+        Row{"v1", true, 1, false}, Row{"yes (v2)", true, 2, false}, Row{"yes (SDPA)", true, {}, true},
+        Row{"yes (SDPA v2)", true, 2, true}}) {
+    const auto rows = with("flash_attn", expected.text);
+    ASSERT_TRUE(rows) << rows.error().message;
+    EXPECT_EQ(rows->front().flash_attention, expected.flash) << expected.text;
+    EXPECT_EQ(rows->front().flash_version, expected.version) << expected.text;
+    EXPECT_EQ(rows->front().flash_of_pytorch, expected.of_pytorch) << expected.text;
+  }
+}
+
 TEST(TrainingRows, SaysWhereAndWhatIsWrongInOneLine) {
   EXPECT_EQ(
       with("zero_fsdp", "4").error().message,
