@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -85,6 +87,16 @@ ErrorClass error_class_of(const Scenario& scenario) {
           measured_tiles || !device.gemm_points.empty() || !device.gemm_efficiency.unvalidated};
 }
 
+double widening_for_one_more(std::int64_t num_sources) {
+  if (num_sources < kEnoughSources) {
+    return 1;
+  }
+  const auto n = static_cast<double>(num_sources);
+  const double upper = (1 + kCoverage) / 2;
+  return quantile(boost::math::students_t(n - 1), upper) / quantile(boost::math::normal(), upper) *
+         std::sqrt(1 + 1 / n);
+}
+
 std::optional<ErrorMargin> error_margin(const std::vector<SourceErrors>& errors, const ErrorClass& of,
                                         std::string_view without_family) {
   const auto left_in = [&](const SourceErrors& source) { return source.source_family != without_family; };
@@ -106,7 +118,8 @@ std::optional<ErrorMargin> error_margin(const std::vector<SourceErrors>& errors,
     return std::nullopt;
   }
   const double known = std::max(same_software.quantile(kCoverage), same_machine.quantile(kCoverage));
-  return ErrorMargin{std::max(all.quantile(kCoverage), known), IntervalBasis::kNewSource};
+  const double for_one_more = all.quantile(kCoverage) * widening_for_one_more(all.num_sources());
+  return ErrorMargin{std::max(for_one_more, known), IntervalBasis::kNewSource};
 }
 
 PredictionMargins margins_of(const PredictionErrors& errors, const Scenario& scenario) {

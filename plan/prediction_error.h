@@ -67,9 +67,15 @@ struct ErrorMargin {
   bool operator==(const ErrorMargin&) const = default;
 };
 
+/// How much wider an interval is for a value beyond a sample of so many than one for values of a known normal
+/// distribution: Student's t over the normal quantile, times sqrt(1 + 1/n) (Hahn 1969, J. American
+/// Statistical Association 64, prediction interval for one further observation). 1 below three.
+double widening_for_one_more(std::int64_t num_sources);
+
 /// The 0.9 quantile of the errors of the first basis that has enough of them: 10 rows on the same machine,
 /// three sources of the same software, each source (source_family) with the same weight however many rows it
-/// has. With all sources the margin is no narrower than what is known of the same machine or software.
+/// has. With all sources it is widened for one beyond them, and no narrower than what is known of the same
+/// machine or software.
 /// `without_family`: a source that is left out, as if it had published nothing. No value where there are no
 /// errors at all.
 std::optional<ErrorMargin> error_margin(const std::vector<SourceErrors>& errors, const ErrorClass& of,

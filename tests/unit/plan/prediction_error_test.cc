@@ -50,7 +50,8 @@ TEST(PredictionError, UnknownSoftwareAndUnmeasuredDevicesAreNewSources) {
     const auto margin = error_margin(kErrors, of);
     ASSERT_TRUE(margin);
     EXPECT_EQ(margin->basis, IntervalBasis::kNewSource) << hardware;
-    EXPECT_EQ(margin->half_width, 0.5) << hardware;  // of four sources, the last tenth is the fourth's
+    // Of four sources, the last tenth is the fourth's.
+    EXPECT_DOUBLE_EQ(margin->half_width, 0.5 * widening_for_one_more(4)) << hardware;
   }
 }
 
@@ -58,9 +59,17 @@ TEST(PredictionError, ASourceThatIsLeftOutTellsNothing) {
   const auto margin = error_margin(kErrors, on("one", "megatron"), "a");
   ASSERT_TRUE(margin);
   EXPECT_EQ(margin->basis, IntervalBasis::kNewSource);
-  EXPECT_EQ(margin->half_width, 0.5);
+  EXPECT_DOUBLE_EQ(margin->half_width, 0.5 * widening_for_one_more(3));
   EXPECT_EQ(error_margin({kErrors[0]}, on("one", "megatron"), "a"), std::nullopt);
   EXPECT_EQ(error_margin({}, on("one", "megatron")), std::nullopt);
+}
+
+// t of 2, 10 and 99 degrees of freedom at 0.95: 2.920, 1.812, 1.660; of the normal distribution 1.645.
+TEST(PredictionError, AFurtherSourceIsLessKnownTheFewerThereAre) {
+  EXPECT_EQ(widening_for_one_more(2), 1);
+  EXPECT_NEAR(widening_for_one_more(3), 2.920 / 1.645 * std::sqrt(4.0 / 3), 1e-3);
+  EXPECT_NEAR(widening_for_one_more(11), 1.812 / 1.645 * std::sqrt(12.0 / 11), 1e-3);
+  EXPECT_NEAR(widening_for_one_more(100), 1.660 / 1.645 * std::sqrt(1.01), 1e-3);
 }
 
 // Less known is never narrower.
@@ -70,7 +79,8 @@ TEST(PredictionError, ANewSourceIsNoNarrowerThanWhatIsKnownOfItsMachineOrSoftwar
     errors.push_back(source(family, family, "exact", {0.001}));
   }
   errors.push_back(source("d", "four", "fsdp", {0.5}));
-  EXPECT_EQ(error_margin(errors, on("five", "deepspeed"))->half_width, 0.001);
+  EXPECT_DOUBLE_EQ(error_margin(errors, on("five", "deepspeed"))->half_width,
+                   0.001 * widening_for_one_more(12));
   EXPECT_EQ(error_margin(errors, on("five", "fsdp"))->half_width, 0.5);
 }
 
