@@ -25,8 +25,8 @@
 #include "cli/fit_json.h"
 #include "report/fit_report.h"
 #include "study/attention_fit.h"
-#include "study/checkpoint_fit.h"
 #include "study/gemm_fit.h"
+#include "study/step_fit.h"
 
 namespace portolan {
 
@@ -117,32 +117,61 @@ Result<void> from_attention(const Session& session, const CalibrateFromArguments
   return {};
 }
 
-Result<void> from_steps(const Session& session, const CalibrateFromArguments& arguments,
-                        const std::string& text) {
-  if (arguments.software.empty()) {
-    return bad_input("--software is missing: names of software profiles whose steps are used");
-  }
-  PORTOLAN_TRY(const CatalogPaths paths, session.catalog_paths());
-  PORTOLAN_TRY(const std::filesystem::path path,
-               find_in_catalog(paths, "software", arguments.software.front()));
-  PORTOLAN_TRY(SoftwareProfile profile, read_software(path));
-  PORTOLAN_TRY(const std::vector<TrainingRow> rows, read_training_rows(text, arguments.files.front()));
+std::string mean_of_sources(const CalibrateFromArguments& arguments, const StepFit& fit) {
+  return fmt::format("mean of what steps of {} sources in {} ask for", fit.sources.size(),
+                     std::filesystem::path(arguments.files.front()).filename().string());
+}
+
+/// Prints the fit; `use` writes what it says.
+template <typename Use>
+Result<void> fit_steps(const Session& session, const CalibrateFromArguments& arguments,
+                       const CatalogPaths& paths, std::vector<TrainingRow> rows, const StepConstant& constant,
+                       const Use& use) {
   const TaskPredictor predict = make_task_predictor(
       Fidelity::kClosedForm, num_allowed_cores(), [&](std::size_t done, std::size_t total) {
         session.show_progress("predicting", static_cast<double>(done) / static_cast<double>(total));
       });
-  const Result<CheckpointFit> fit = fit_checkpoint_pause(rows, arguments.software, paths, predict);
+  const Result<StepFit> fit = fit_step_constant(rows, constant, paths, predict);
   session.end_progress();
   if (!fit) {
     return in_file(arguments, fit.error());
   }
-  profile.checkpoint_pause = {
-      fit->pause, fmt::format("mean of what steps of {} sources in {} ask for", fit->sources.size(),
-                              std::filesystem::path(arguments.files.front()).filename().string())};
-  PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_software(profile)));
-  session.json() ? session.print_json(checkpoint_fit_json(*fit))
-                 : session.print(checkpoint_fit_table(*fit, session.width()));
+  PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, use(*fit)));
+  session.json() ? session.print_json(step_fit_json(constant, *fit))
+                 : session.print(step_fit_table(constant, *fit, session.width()));
   return {};
+}
+
+bool is_one_of(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+Result<void> from_steps(const Session& session, const CalibrateFromArguments& arguments,
+                        const std::string& text) {
+  if (arguments.software.empty() == arguments.clusters.empty()) {
+    return bad_input(
+        "--software or --clusters: one of both is needed, names of software profiles or of hardware files "
+        "whose steps are used");
+  }
+  PORTOLAN_TRY(const CatalogPaths paths, session.catalog_paths());
+  PORTOLAN_TRY(std::vector<TrainingRow> rows, read_training_rows(text, arguments.files.front()));
+  if (!arguments.software.empty()) {
+    PORTOLAN_TRY(const std::filesystem::path path,
+                 find_in_catalog(paths, "software", arguments.software.front()));
+    PORTOLAN_TRY(SoftwareProfile profile, read_software(path));
+    std::erase_if(rows, [&](const TrainingRow& row) { return !is_one_of(arguments.software, row.software); });
+    return fit_steps(session, arguments, paths, rows, checkpoint_pause_constant(), [&](const StepFit& fit) {
+      profile.checkpoint_pause = {Seconds(fit.value), mean_of_sources(arguments, fit)};
+      return write_software(profile);
+    });
+  }
+  PORTOLAN_TRY(Hardware hardware, base_hardware(session, arguments.clusters.front()));
+  std::erase_if(rows, [&](const TrainingRow& row) { return !is_one_of(arguments.clusters, row.cluster); });
+  return fit_steps(session, arguments, paths, rows, products_rate_constant(), [&](const StepFit& fit) {
+    scale_products(hardware.device, fit.value);
+    hardware.device.gemm_efficiency.source = mean_of_sources(arguments, fit);
+    return write_hardware(hardware);
+  });
 }
 
 /// A file of the kinds that hold one device's or one framework's measurements.
@@ -182,7 +211,7 @@ Result<void> calibrate_from(const Session& session, const CalibrateFromArguments
   }
   if (!session.json()) {
     session.print(
-        fmt::format("\n{}: {}\n", arguments.kind == "step-csv" ? "software" : "hardware", arguments.out));
+        fmt::format("\n{}: {}\n", arguments.software.empty() ? "hardware" : "software", arguments.out));
   }
   return {};
 }

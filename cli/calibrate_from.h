@@ -17,7 +17,9 @@ struct CalibrateFromArguments {
   std::string hardware;            ///< name or file: what the measurements do not say stays as it is there
   std::string gpu;                 ///< only rows whose GPU's name begins so; empty: all
   std::optional<std::int64_t> multiprocessors;
-  std::vector<std::string> software;  ///< profiles whose steps are used; the first is filled in
+  // Of step-csv one of both: whose steps are used; the first is filled in.
+  std::vector<std::string> software;  ///< profiles
+  std::vector<std::string> clusters;  ///< hardware files
   std::string out;
 };
 

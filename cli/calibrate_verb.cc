@@ -90,8 +90,13 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
       ->type_name("KIND FILE...");
   verb->add_option("--hardware", arguments->tables.hardware, "With --from: the hardware file to fill in")
       ->type_name("NAME|FILE");
-  verb->add_option("--software", arguments->tables.software,
-                   "With --from step-csv: profiles whose steps are used; the first is filled in")
+  verb->add_option(
+          "--software", arguments->tables.software,
+          "With --from step-csv, or --clusters: profiles whose steps are used; the first is filled in")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  verb->add_option("--clusters", arguments->tables.clusters,
+                   "With --from step-csv: hardware files whose steps are used; the first is filled in")
       ->delimiter(',')
       ->type_name("NAME,...");
   verb->add_option("--gpu", arguments->tables.gpu, "With --from: only rows whose gpu begins so")

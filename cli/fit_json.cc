@@ -26,18 +26,18 @@ Json tiles_json(const GemmTiles& tiles) {
 
 }  // namespace
 
-std::string checkpoint_fit_json(const CheckpointFit& fit) {
+std::string step_fit_json(const StepConstant& constant, const StepFit& fit) {
   Json sources = Json::array();
-  for (const CheckpointFitOfSource& source : fit.sources) {
+  for (const StepFitOfSource& source : fit.sources) {
     sources.push_back({{"source_family", source.source_family},
                        {"rows", source.num_rows},
-                       {"pause_s", source.pause.value},
+                       {"value", source.value},
                        {"error_pct",
                         {{"without", source.without_pct},
                          {"fitted", source.fitted_pct},
                          {"crossed", source.crossed_pct}}}});
   }
-  return Json{{"checkpoint_pause_s", fit.pause.value}, {"sources", sources}}.dump(2);
+  return Json{{"constant", constant.name}, {"value", fit.value}, {"sources", sources}}.dump(2);
 }
 
 std::string attention_fit_json(const std::vector<AttentionFit>& fits, std::int64_t num_others) {

@@ -52,22 +52,21 @@ std::string attention_fit_table(const std::vector<AttentionFit>& fits, std::int6
                                                                               rows, width);
 }
 
-std::string checkpoint_fit_table(const CheckpointFit& fit, std::size_t width) {
+std::string step_fit_table(const StepConstant& constant, const StepFit& fit, std::size_t width) {
   std::vector<std::vector<std::string>> rows;
-  for (const CheckpointFitOfSource& source : fit.sources) {
-    rows.push_back({source.source_family, fmt::format("{}", source.num_rows),
-                    fmt::format("{:.1f}", source.pause.value * 1e3),
+  for (const StepFitOfSource& source : fit.sources) {
+    rows.push_back({source.source_family, fmt::format("{}", source.num_rows), constant.text(source.value),
                     fmt::format("{:.1f}", source.without_pct), fmt::format("{:.1f}", source.fitted_pct),
                     fmt::format("{:.1f}", source.crossed_pct)});
   }
   return render_table({{"source", Column::Align::kLeft},
                        {"steps"},
-                       {"pause, ms"},
+                       {constant.name},
                        {"error %, without"},
                        {"with its own"},
                        {"with the others'"}},
                       rows, width) +
-         fmt::format("\ncheckpoint_pause: {:.1f} ms, the mean of the sources\n", fit.pause.value * 1e3);
+         fmt::format("\n{}: {}, the mean of the sources\n", constant.name, constant.text(fit.value));
 }
 
 }  // namespace portolan

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "study/attention_fit.h"
-#include "study/checkpoint_fit.h"
 #include "study/gemm_fit.h"
+#include "study/step_fit.h"
 
 namespace portolan {
 
@@ -18,7 +18,7 @@ std::string gemm_fit_table(const GemmFit& fit, std::int64_t num_others, std::siz
 std::string attention_fit_table(const std::vector<AttentionFit>& fits, std::int64_t num_others,
                                 std::size_t width);
 
-/// Of each source: rows, its pause, and the errors without one, with its own, with that of the others.
-std::string checkpoint_fit_table(const CheckpointFit& fit, std::size_t width);
+/// Of each source: rows, its constant, and the errors without one, with its own, with that of the others.
+std::string step_fit_table(const StepConstant& constant, const StepFit& fit, std::size_t width);
 
 }  // namespace portolan

@@ -94,6 +94,7 @@ TEST(CalibrateFrom, RefusesInOneLineAndWritesNothing) {
                     "gemm_efficiency: 0.7,\n"
                     "  attention_gemm_efficiency: 0.5, memory_efficiency: 0.9, kernel_launch: 2 us}\n"
                     "nvlink: {bandwidth: 300 GB/s, latency: 0 s, efficiency: 0.8}\nintra_node_step: 3 us\n");
+  const std::string steps = scratch.write("s.csv", "id,prefix,software\na,T,generic\n");
   const struct {
     std::string arguments;
     const char* message;
@@ -107,11 +108,12 @@ TEST(CalibrateFrom, RefusesInOneLineAndWritesNothing) {
       {"--from gemm-csv " + table + " --hardware a100-node --gpu Y",
        "p.csv: 0 products of 1 GFLOP or more (must be at least 20)"},
       {"--from gemm-csv nowhere.csv --hardware a100-node", "nowhere.csv"},
-      {"--from step-csv " + table, "--software is missing"},
-      {"--from step-csv " + table + " --software no-such", "no-such"},
-      {"--from step-csv " + scratch.write("s.csv", "id,prefix,software\na,T,generic\n") +
-           " --software generic",
-       "at least 2 are needed"},
+      {"--from step-csv " + table, "--software or --clusters: one of both is needed"},
+      {"--from step-csv " + table + " --software generic --clusters a100-node",
+       "--software or --clusters: one of both is needed"},
+      {"--from step-csv " + steps + " --clusters no-such", "no-such"},
+      {"--from step-csv " + steps + " --software no-such", "no-such"},
+      {"--from step-csv " + steps + " --software generic", "at least 2 are needed"},
   };
   for (const auto& [arguments, message] : cases) {
     const CommandResult result = portolan_command("calibrate " + arguments + " --out " + out);

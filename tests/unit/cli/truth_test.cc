@@ -143,7 +143,22 @@ TEST_F(PublishedMeasurements, PauseAtCheckpointsIsWhatThreeSourcesAskFor) {
   for (const std::string year : {"2021", "2022"}) {
     const auto profile =
         read_software(PORTOLAN_SOURCE_DIR "/scenarios/software/megatron-deepspeed-" + year + ".yaml");
-    EXPECT_NEAR(fit["checkpoint_pause_s"].get<double>(), profile->checkpoint_pause.value.value, 5e-4);
+    EXPECT_NEAR(fit["value"].get<double>(), profile->checkpoint_pause.value.value, 5e-4);
+  }
+}
+
+// And of a device: its file has the rate of products that two sources ask for, each served by the other's.
+TEST_F(PublishedMeasurements, RateOfProductsOnH100IsWhatTwoSourcesAskFor) {
+  const ScratchFolder scratch;
+  const auto fit =
+      portolan_command("calibrate --json --from step-csv " + std::string(std::getenv("PORTOLAN_TRUTH")) +
+                       "/training.csv --clusters h100-80g-800g,h100-80g-400g --out " +
+                       scratch.file("out.yaml"))
+          .json();
+  ASSERT_EQ(fit["sources"].size(), 2U);
+  EXPECT_NEAR(fit["value"].get<double>(), 1, 0.01);
+  for (const auto& source : fit["sources"]) {
+    EXPECT_LT(source["error_pct"]["crossed"], 10) << source;
   }
 }
 
