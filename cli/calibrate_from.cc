@@ -210,8 +210,8 @@ Result<void> calibrate_from(const Session& session, const CalibrateFromArguments
     PORTOLAN_CHECK_OK(from_one_file(session, arguments));
   }
   if (!session.json()) {
-    session.print(
-        fmt::format("\n{}: {}\n", arguments.software.empty() ? "hardware" : "software", arguments.out));
+    const bool of_software = arguments.kind == "step-csv" && !arguments.software.empty();
+    session.print(fmt::format("\n{}: {}\n", of_software ? "software" : "hardware", arguments.out));
   }
   return {};
 }

@@ -92,7 +92,7 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
       ->type_name("NAME|FILE");
   verb->add_option(
           "--software", arguments->tables.software,
-          "With --from step-csv, or --clusters: profiles whose steps are used; the first is filled in")
+          "With --from step-csv: profiles whose steps are used; the first is filled in (or --clusters)")
       ->delimiter(',')
       ->type_name("NAME,...");
   verb->add_option("--clusters", arguments->tables.clusters,

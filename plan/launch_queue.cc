@@ -1,6 +1,6 @@
 #include "plan/launch_queue.h"
 
-#include <algorithm>
+#include "plan/stage_prices.h"
 
 namespace portolan {
 
@@ -18,9 +18,7 @@ StageLaunches launches_of(const Stage& stage, const KernelCost& cost) {
         continue;
       }
       launch.entries = std::ssize(op.kernels);
-      for (const Kernel& kernel : op.kernels) {
-        launch.device_time += cost.time(kernel);
-      }
+      launch.device_time = device_time(op, cost);
       // What a checkpoint loses beside its kernels is the host's wait.
       const bool begins_layer = op.phase == Phase::kRecompute && op.layer != recomputed;
       launch.host_waits =

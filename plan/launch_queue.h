@@ -41,15 +41,15 @@ struct RunAhead {
 /// A host that launches ahead of its device until the queue is full, by two clocks.
 class LaunchQueue {
  public:
-  /// `launch`: of one entry. Precondition: depth > 0.
+  /// `launch`: of one entry.
   LaunchQueue(Seconds launch, std::int64_t depth) : launch_(launch), depth_(depth) {}
 
+  /// Precondition: depth > 0.
   void launch(const OpLaunch& op);
   /// The host waits for all that it launched.
   void wait() { host_ = std::max(host_, device_); }
 
   Seconds host() const { return host_; }
-  Seconds device() const { return device_; }  ///< when all that was launched is over
   /// When the communications that were launched are over.
   Seconds communicated() const { return communicated_; }
 

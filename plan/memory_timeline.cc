@@ -138,13 +138,13 @@ std::vector<SlotMemory> memory_of_slots(const Stage& stage, AllocatorKind alloca
 std::vector<SlotMemory> memory_timeline(const Scenario& scenario, const Strategy& strategy,
                                         const Program& program, const Timeline& timeline) {
   const std::vector<SlotTimes> times = slot_times(program, timeline);
+  const std::vector<RunAhead> ahead = run_ahead_of_stages(scenario, strategy, program);
   std::vector<SlotMemory> rows;
   for (std::size_t s = 0; s < program.stages.size(); ++s) {
     const auto stage = static_cast<std::int32_t>(s);
     const Bytes outside = memory_outside_allocator(scenario, strategy, stage);
     Seconds before;
-    const RunAhead ahead = run_ahead_of(scenario, strategy, program, stage);
-    for (SlotMemory row : memory_of_slots(program.stages[s], scenario.software.allocator.value, ahead)) {
+    for (SlotMemory row : memory_of_slots(program.stages[s], scenario.software.allocator.value, ahead[s])) {
       const auto time =
           times[s].times[static_cast<std::size_t>(row.slot)].value_or(std::pair(before, before));
       row.stage = stage;

@@ -1,5 +1,7 @@
 #include "plan/reserved_memory.h"
 
+#include <utility>
+
 #include "plan/allocator_replay.h"
 #include "plan/legality.h"
 
@@ -36,18 +38,22 @@ Bytes memory_outside_allocator(const Scenario& scenario, const Strategy& strateg
          software.framework_memory.value;
 }
 
-RunAhead run_ahead_of(const Scenario& scenario, const Strategy& strategy, const Program& program,
-                      std::int32_t stage) {
+std::vector<RunAhead> run_ahead_of_stages(const Scenario& scenario, const Strategy& strategy,
+                                          const Program& program) {
   const SoftwareProfile& software = scenario.software;
+  std::vector<RunAhead> stages(program.stages.size());
   if (software.launch_queue_depth.value == 0) {
-    return {};
+    return stages;
   }
   const KernelCost cost(scenario.hardware, strategy.precision, software);
-  return {.launches = launches_of(program.stages[static_cast<std::size_t>(stage)], cost),
-          .launch = software.host_launch.value,
-          .depth = software.launch_queue_depth.value,
-          .capacity =
-              scenario.hardware.device.memory.value - memory_outside_allocator(scenario, strategy, stage)};
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    stages[s] = {.launches = launches_of(program.stages[s], cost),
+                 .launch = software.host_launch.value,
+                 .depth = software.launch_queue_depth.value,
+                 .capacity = scenario.hardware.device.memory.value -
+                             memory_outside_allocator(scenario, strategy, static_cast<std::int32_t>(s))};
+  }
+  return stages;
 }
 
 std::vector<StageMemory> program_memory(const Scenario& scenario, const Strategy& strategy,
@@ -55,13 +61,14 @@ std::vector<StageMemory> program_memory(const Scenario& scenario, const Strategy
   std::vector<std::vector<TemplateWalk>> walks;
   std::vector<StageToReplay> stages;
   walks.reserve(program.stages.size());
+  std::vector<RunAhead> ahead = run_ahead_of_stages(scenario, strategy, program);
   for (std::size_t i = 0; i < program.stages.size(); ++i) {
     const Stage& stage = program.stages[i];
     walks.push_back(template_walks(stage));
     stages.push_back({.stage = &stage,
                       .walks = &walks.back(),
                       .peak = live_peak(stage, walks.back()),
-                      .ahead = run_ahead_of(scenario, strategy, program, static_cast<std::int32_t>(i))});
+                      .ahead = std::move(ahead[i])});
   }
   std::vector<StageMemory> memories;
   for (const StageToReplay& stage : stages) {

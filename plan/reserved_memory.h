@@ -20,9 +20,9 @@ std::int32_t num_communicators(const Scenario& scenario, const Strategy& strateg
 /// communicators, and what else the software profile says.
 Bytes memory_outside_allocator(const Scenario& scenario, const Strategy& strategy, std::int32_t stage);
 
-/// How far the host of a rank of `stage` is ahead of its device, by the software profile.
-RunAhead run_ahead_of(const Scenario& scenario, const Strategy& strategy, const Program& program,
-                      std::int32_t stage);
+/// How far the host of a rank of each stage is ahead of its device, by the software profile.
+std::vector<RunAhead> run_ahead_of_stages(const Scenario& scenario, const Strategy& strategy,
+                                          const Program& program);
 
 /// Memory of each stage of `program`: what is allocated by lifetimes, what is reserved by the allocator of
 /// the software profile (allocator_replay.h) and outside of it.

@@ -8,8 +8,6 @@
 
 namespace portolan {
 
-namespace {
-
 Seconds device_time(const Op& op, const KernelCost& cost) {
   Seconds time;
   for (const Kernel& kernel : op.kernels) {
@@ -17,6 +15,8 @@ Seconds device_time(const Op& op, const KernelCost& cost) {
   }
   return time;
 }
+
+namespace {
 
 /// Kernels that the host launches one after another: a layer's forward, or its recomputation and backward.
 bool are_of_one_pass(const Op& a, const Op& b) {

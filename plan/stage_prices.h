@@ -34,6 +34,9 @@ class CollectiveCost {
   std::deque<std::pair<const Op*, Price>> known_;  ///< a handful of shapes
 };
 
+/// What an op's kernels take, with the device to themselves.
+Seconds device_time(const Op& op, const KernelCost& cost);
+
 /// What the ops of one stage take: compute, with what the host and collectives beside it cost it, and
 /// collectives within kernels that meet nothing.
 class StagePrices {

@@ -259,6 +259,8 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Pro
   list.note("software.allocator", s.allocator, true);
   list.note("software.context_memory", s.context_memory, true);
   const bool communicates = strategy.num_ranks() > 1;
+  list.note("software.launch_queue_depth", s.launch_queue_depth,
+            communicates && s.allocator.value != AllocatorKind::kNone);
   list.note("software.communicator_channels", s.communicator_channels, communicates);
   list.note("software.channel_memory", s.channel_memory, communicates && s.communicator_channels.value > 0);
   list.note("software.framework_memory", s.framework_memory, true);

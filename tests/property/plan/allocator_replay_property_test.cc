@@ -127,19 +127,22 @@ struct Gap {
 };
 
 /// Both replays of all stages, and the plain one where `plain`.
-void compare(const Program& program, bool expandable, bool plain, Gap& gap) {
+void compare(const Program& program, bool expandable, bool plain, Gap& gap,
+             std::vector<RunAhead> ahead = {}) {
+  ahead.resize(program.stages.size());
   const CachingAllocator::Options options{.expandable_segments = expandable, .limit = {}};
   std::vector<std::vector<TemplateWalk>> walks;
   std::vector<StageToReplay> stages;
   walks.reserve(program.stages.size());
-  for (const Stage& stage : program.stages) {
+  for (std::size_t s = 0; s < program.stages.size(); ++s) {
+    const Stage& stage = program.stages[s];
     walks.push_back(template_walks(stage));
-    stages.push_back({&stage, &walks.back(), live_peak(stage, walks.back())});
+    stages.push_back({&stage, &walks.back(), live_peak(stage, walks.back()), ahead[s]});
   }
   const std::vector<Bytes> fast = replay_stages(stages, options);
   ASSERT_EQ(fast.size(), stages.size());
   for (std::size_t s = 0; s < stages.size(); ++s) {
-    const Bytes slow = replay_steps(program.stages[s], walks[s], options);
+    const Bytes slow = replay_steps(program.stages[s], walks[s], options, ahead[s]);
     EXPECT_GE(fast[s], stage_memory_of(stages[s].peak).allocated);
     EXPECT_LE(fast[s], slow);
     // Alone it comes to the same as beside stages that are like it.
@@ -249,6 +252,31 @@ TEST(AllocatorReplayProperty, IsCloseToWholeStepsOfLargeModels) {
     gap.print(expandable ? "GPT, expandable segments" : "GPT, caching");
     EXPECT_LE(gap.largest, kLargestGap);
   }
+}
+
+// And with a host that launches ahead: blocks that were communicated are used again later.
+TEST(AllocatorReplayProperty, IsCloseToWholeStepsWhereTheHostIsAhead) {
+  constexpr double kLargestGap = 0.04;
+  Scenario scenario = gpt_of_sixteen_layers();
+  scenario.software.launch_queue_depth.value = 300;
+  const std::vector<Strategy> strategies = legal_strategies(scenario);
+  Gap gap;
+  std::int32_t num_larger = 0;
+  for (std::size_t i = 0; i < strategies.size(); i += 127) {
+    if (strategies[i].schedule == ScheduleKind::kGPipe && num_microbatches(scenario, strategies[i]) > 16) {
+      continue;
+    }
+    SCOPED_TRACE(short_name(strategies[i]));
+    const Program program = lower(scenario, strategies[i]);
+    const std::vector<RunAhead> ahead = run_ahead_of_stages(scenario, strategies[i], program);
+    compare(program, false, false, gap, ahead);
+    const std::vector<TemplateWalk> walks = template_walks(program.stages.front());
+    const Bytes at_once = replay_steps(program.stages.front(), walks, {});
+    num_larger += replay_steps(program.stages.front(), walks, {}, ahead.front()) > at_once ? 1 : 0;
+  }
+  gap.print("GPT, host ahead");
+  EXPECT_LE(gap.largest, kLargestGap);
+  EXPECT_GT(num_larger, 0);
 }
 
 /// Groups of more than one rank that ops of `stage` name, and one for all sends and receives.

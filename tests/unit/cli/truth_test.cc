@@ -127,14 +127,17 @@ TEST_F(PublishedMeasurements, FittedConstantsAreWhatCalibrateFinds) {
   }
 }
 
+/// What `calibrate --from step-csv` says of the published steps of these.
+nlohmann::json step_fit(const std::string& of) {
+  const ScratchFolder scratch;
+  return portolan_command("calibrate --json --from step-csv " + std::string(std::getenv("PORTOLAN_TRUTH")) +
+                          "/training.csv " + of + " --out " + scratch.file("out.yaml"))
+      .json();
+}
+
 // Likewise of a framework: to half a millisecond, as it follows the price of all else.
 TEST_F(PublishedMeasurements, PauseAtCheckpointsIsWhatThreeSourcesAskFor) {
-  const ScratchFolder scratch;
-  const auto fit =
-      portolan_command("calibrate --json --from step-csv " + std::string(std::getenv("PORTOLAN_TRUTH")) +
-                       "/training.csv --software megatron-deepspeed-2022,megatron-deepspeed-2021 --out " +
-                       scratch.file("out.yaml"))
-          .json();
+  const auto fit = step_fit("--software megatron-deepspeed-2022,megatron-deepspeed-2021");
   ASSERT_EQ(fit["sources"].size(), 3U);
   for (const auto& source : fit["sources"]) {
     EXPECT_LT(source["error_pct"]["crossed"], source["error_pct"]["without"].get<double>() / 2) << source;
@@ -149,12 +152,7 @@ TEST_F(PublishedMeasurements, PauseAtCheckpointsIsWhatThreeSourcesAskFor) {
 
 // And of a device: its file has the rate of products that two sources ask for, each served by the other's.
 TEST_F(PublishedMeasurements, RateOfProductsOnH100IsWhatTwoSourcesAskFor) {
-  const ScratchFolder scratch;
-  const auto fit =
-      portolan_command("calibrate --json --from step-csv " + std::string(std::getenv("PORTOLAN_TRUTH")) +
-                       "/training.csv --clusters h100-80g-800g,h100-80g-400g --out " +
-                       scratch.file("out.yaml"))
-          .json();
+  const auto fit = step_fit("--clusters h100-80g-800g,h100-80g-400g");
   ASSERT_EQ(fit["sources"].size(), 2U);
   EXPECT_NEAR(fit["value"].get<double>(), 1, 0.01);
   for (const auto& source : fit["sources"]) {

@@ -15,11 +15,9 @@ TEST(LaunchQueue, AHostThatIsFasterIsAheadByWhatTheQueueHolds) {
   LaunchQueue queue(Seconds(1), 3);
   queue.launch(kernels(1, 10));
   EXPECT_EQ(queue.host(), Seconds(1));
-  EXPECT_EQ(queue.device(), Seconds(11));
   queue.launch(kernels(1, 10));
   queue.launch(kernels(1, 10));
   EXPECT_EQ(queue.host(), Seconds(3));
-  EXPECT_EQ(queue.device(), Seconds(31));
   queue.launch(kernels(1, 10));
   EXPECT_EQ(queue.host(), Seconds(11)) << "the first of four must be over";
   queue.wait();
@@ -32,7 +30,8 @@ TEST(LaunchQueue, ADeviceThatIsFasterStandsStill) {
     queue.launch(kernels(1, 2));
   }
   EXPECT_EQ(queue.host(), Seconds(50));
-  EXPECT_EQ(queue.device(), Seconds(52));
+  queue.wait();
+  EXPECT_EQ(queue.host(), Seconds(52));
 }
 
 TEST(LaunchQueue, KnowsWhenCommunicationsAreOver) {
@@ -41,7 +40,6 @@ TEST(LaunchQueue, KnowsWhenCommunicationsAreOver) {
   queue.launch({.entries = 2, .device_time = {}, .communicates = true, .host_waits = false});
   queue.launch(kernels(1, 10));
   EXPECT_EQ(queue.communicated(), Seconds(11));
-  EXPECT_EQ(queue.device(), Seconds(21));
   queue.launch({.entries = 1, .device_time = Seconds(5), .communicates = false, .host_waits = true});
   EXPECT_EQ(queue.host(), Seconds(22)) << "it waited, then launched";
 }

@@ -185,4 +185,13 @@ Strategy sample_strategy(const Scenario& scenario, const Degrees& degrees) {
   return strategy;
 }
 
+Scenario gpt_of_eight_layers() {
+  Scenario scenario = gpt3_scenario();
+  scenario.hardware = a100_like_hardware(4);
+  scenario.model.num_layers = 8;
+  scenario.num_gpus = 32;
+  scenario.global_batch = 32;
+  return scenario;
+}
+
 }  // namespace portolan

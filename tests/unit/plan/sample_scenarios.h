@@ -40,6 +40,8 @@ Scenario tiny_scenario(std::int64_t num_gpus);
 /// GPT-3 175B, 2048 tokens, global batch 1536, bf16, on 64 nodes of a100_like_hardware,
 /// megatron_like_profile.
 Scenario gpt3_scenario();
+/// Eight layers of GPT-3's widths, all features fused, on 32 GPUs.
+Scenario gpt_of_eight_layers();
 
 struct Degrees {
   std::int32_t tensor = 1;

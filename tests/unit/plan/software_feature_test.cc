@@ -28,17 +28,7 @@ struct Toggle {
   Change kernels = Change::kNone;
 };
 
-/// Eight layers of GPT-3's widths, all features fused, on 32 GPUs.
-Scenario gpt_of_eight_layers() {
-  Scenario scenario = gpt3_scenario();
-  scenario.hardware = a100_like_hardware(4);
-  scenario.model.num_layers = 8;
-  scenario.num_gpus = 32;
-  scenario.global_batch = 32;
-  return scenario;
-}
-
-/// The same as LLaMA has it, without dropout.
+/// GPT's eight layers as LLaMA has them, without dropout.
 Scenario llama_of_eight_layers() {
   Scenario scenario = gpt_of_eight_layers();
   scenario.model.normalization = Normalization::kRmsNorm;
@@ -88,6 +78,8 @@ std::vector<Toggle> toggles() {
   Scenario sharing = gpt;
   sharing.hardware.device.multiprocessors.value = 100;
   sharing.software.channel_memory.value = Bytes(kMebi);
+  Scenario cached = gpt;
+  cached.software.allocator.value = AllocatorKind::kCaching;
   Scenario unfused = gpt;
   unfused.software.fused_gradient_accumulation.value = false;
   const Strategy one_stage = sample_strategy(gpt, {.tensor = 8, .data = 4});
@@ -189,6 +181,8 @@ std::vector<Toggle> toggles() {
       {"allocator: expandable_segments", gpt, one_stage,
        [](S& s) { s.allocator.value = AllocatorKind::kExpandableSegments; }, kNone, kUp},
       {"context_memory: 1 GiB", gpt, one_stage, [](S& s) { s.context_memory.value = Bytes(kGibi); }, kNone,
+       kUp},
+      {"launch_queue_depth: 1000", cached, one_stage, [](S& s) { s.launch_queue_depth.value = 1000; }, kNone,
        kUp},
       {"communicator_channels: 16", small_channels, one_stage,
        [](S& s) { s.communicator_channels.value = 16; }, kNone, kUp},
@@ -323,76 +317,6 @@ TEST(SoftwareFeature, AHostThatIsSlowerThanTheDeviceSetsThePace) {
     EXPECT_DOUBLE_EQ(forward_of_a_layer(), device_s);
     scenario.software.host_launch.value = Seconds(device_s / 13 * 1.01);
     EXPECT_NEAR(forward_of_a_layer(), device_s * 1.01, 1e-12);
-  }
-}
-
-// Collectives beside compute slow it down by the multiprocessors that their channels take, in proportion;
-// those that compute waits for do not.
-TEST(SoftwareFeature, CollectivesBesideComputeTakeMultiprocessors) {
-  Scenario scenario = gpt_of_eight_layers();
-  scenario.hardware.device.multiprocessors.value = 100;
-  const auto compute_with = [&](const Strategy& strategy, std::int64_t channels) {
-    scenario.software.communicator_channels.value = channels;
-    return outcome_of(scenario, strategy).estimate.breakdown.compute.value;
-  };
-  const Strategy tensor = sample_strategy(scenario, {.tensor = 8, .data = 4});
-  Strategy sharded = sample_strategy(scenario, {.data = 32});
-  sharded.zero_stage = 3;
-  for (const Strategy& strategy : {tensor, sharded}) {
-    SCOPED_TRACE(short_name(strategy));
-    const double alone = compute_with(strategy, 0);
-    const double ten = compute_with(strategy, 10);
-    EXPECT_GT(ten, alone);
-    // But for compute that the collectives outlast.
-    EXPECT_NEAR(compute_with(strategy, 20) - alone, 2 * (ten - alone), 1e-3 * (ten - alone));
-    EXPECT_EQ(compute_with(strategy, 100), compute_with(strategy, 1000)) << "all of them";
-  }
-  scenario.software.tensor_overlap.value = false;
-  EXPECT_EQ(compute_with(tensor, 10), compute_with(tensor, 0));
-  scenario.software.gather_prefetch.value = 0;
-  sharded.zero_stage = 3;
-  EXPECT_GT(compute_with(sharded, 10), compute_with(sharded, 0)) << "reductions are beside backward still";
-}
-
-// Buckets of gradients are summed beside the last microbatch's backward only: that one is slower by no more
-// than their share of the device, however long the sums take.
-TEST(SoftwareFeature, SumsOfBucketsSlowTheLastBackward) {
-  Scenario scenario = gpt_of_eight_layers();
-  scenario.hardware.device.multiprocessors.value = 100;
-  const auto compute_with = [&](const Strategy& strategy, std::int64_t channels) {
-    scenario.software.communicator_channels.value = channels;
-    return outcome_of(scenario, strategy).estimate.breakdown.compute.value;
-  };
-  Strategy overlapped = sample_strategy(scenario, {.tensor = 8, .data = 4});
-  overlapped.gradient_aggregation.overlap = true;
-  overlapped.gradient_aggregation.bucket = Bytes(1);
-  const double alone = compute_with(overlapped, 0);
-  const double num_passes = num_microbatches(scenario, overlapped);
-  const double backward = alone * 2 / 3 / num_passes;
-  const double with_sums = compute_with(overlapped, 20);
-  EXPECT_GT(with_sums, alone);
-  EXPECT_LE(with_sums, alone + backward * 20 / (100 - 20) * 1.01);
-  scenario.hardware.nic.bandwidth.value = scenario.hardware.nic.bandwidth.value / 100;
-  EXPECT_LE(compute_with(overlapped, 20), alone + backward * 20 / (100 - 20) * 1.01);
-}
-
-TEST(SoftwareFeature, TheClosedFormSeesWhatCollectivesTake) {
-  Scenario scenario = gpt_of_eight_layers();
-  scenario.hardware.device.multiprocessors.value = 100;
-  scenario.software.communicator_channels.value = 25;
-  const Cluster cluster = Cluster::build(scenario.hardware).value();
-  const auto apart = [&](const Strategy& strategy) {
-    const double folded = outcome_of(scenario, strategy).estimate.step_time.value;
-    return std::abs(ClosedForm(scenario, cluster).evaluate(strategy).step_time.value / folded - 1);
-  };
-  for (const Degrees& degrees :
-       {Degrees{.tensor = 8, .data = 4}, Degrees{.tensor = 4, .pipeline = 2, .data = 4}}) {
-    EXPECT_LE(apart(sample_strategy(scenario, degrees)), 1e-6);
-  }
-  for (const std::int32_t zero : {2, 3}) {
-    Strategy sharded = sample_strategy(scenario, {.data = 32});
-    sharded.zero_stage = zero;
-    EXPECT_LE(apart(sharded), 0.02) << zero;  // the gather that a pass begins with has nothing beside it
   }
 }
 
