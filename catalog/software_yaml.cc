@@ -48,6 +48,8 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("receive_prefetch", software.receive_prefetch, WholeRange{0, 1024});
   section.optional("gather_prefetch", software.gather_prefetch, WholeRange{0, 1024});
   section.optional("reshard_after_forward", software.reshard_after_forward);
+  section.optional("gather_copy", software.gather_copy);
+  section.optional("reduce_copy", software.reduce_copy);
   section.optional("reduce_bytes", software.reduce_bytes, WholeRange{0, 4});
   section.optional("gradient_overlap", software.gradient_overlap);
   section.optional("gradient_bucket", software.gradient_bucket);
@@ -123,6 +125,8 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("receive_prefetch", software.receive_prefetch)
       .set("gather_prefetch", software.gather_prefetch)
       .set("reshard_after_forward", software.reshard_after_forward)
+      .set("gather_copy", software.gather_copy)
+      .set("reduce_copy", software.reduce_copy)
       .set("reduce_bytes", software.reduce_bytes)
       .set("gradient_overlap", software.gradient_overlap)
       .set("gradient_bucket", software.gradient_bucket)

@@ -75,6 +75,11 @@ std::span<const std::string_view> words<AllocatorKind>() {
   return kWords;
 }
 template <>
+std::span<const std::string_view> words<ReduceCopy>() {
+  static constexpr std::array<std::string_view, 3> kWords = {"none", "as_computed", "as_reduced"};
+  return kWords;
+}
+template <>
 std::span<const std::string_view> words<UsualRecompute>() {
   static constexpr std::array<std::string_view, 3> kWords = {"none", "selective", "full"};
   return kWords;

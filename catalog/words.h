@@ -30,6 +30,8 @@ std::span<const std::string_view> words<Objective>();
 template <>
 std::span<const std::string_view> words<AllocatorKind>();
 template <>
+std::span<const std::string_view> words<ReduceCopy>();
+template <>
 std::span<const std::string_view> words<UsualRecompute>();
 template <>
 std::span<const std::string_view> words<ScheduleKind>();

@@ -62,6 +62,7 @@ constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "unpermute_tokens_forward",    // y w, returned, probabilities, indices
     "unpermute_tokens_backward",   // dreturned w, dprobabilities w, dy, returned, probabilities, indices
     "gradient_convert",            // dweight u, narrow dweight
+    "buffer_copy",                 // buffer w, tensors; or tensors w, buffer: as wide or converted
     "fp8_cast",                    // straight copy w, transposed copy w, x; or one of the copies
     "elementwise",                 // y w or u, others that are read: a tensor operation of eager code
     "fill_zero",                   // x w

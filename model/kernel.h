@@ -63,6 +63,7 @@ enum class KernelKind : std::uint8_t {
   kUnpermuteTokensForward,
   kUnpermuteTokensBackward,
   kGradientConvert,
+  kBufferCopy,
   kFp8Cast,
   kElementwise,
   kFillZero,

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
+#include <utility>
 
 namespace portolan {
 
@@ -175,6 +177,20 @@ void BlockLowering::gather(TemplateAssembler& assembler, const SharersOp& sharer
     if (shards.empty()) {
       continue;
     }
+    if (std::optional<Kernel> copy = gathered_copy(block_, sharding_, expert)) {
+      const std::int32_t buffer =
+          add_buffer(stage_, {.name = fmt::format("{} gathered parameters{}", prefix_, suffix),
+                              .kind = BufferKind::kParameter,
+                              .bytes = op.bytes,
+                              .first = {},
+                              .last = {}});
+      for (const std::int32_t whole : op.buffers) {
+        copy->operands.push_back({whole, Access::kWrite});
+      }
+      copy->operands.push_back({buffer, Access::kRead});
+      copies_.push_back(*std::move(copy));
+      op.buffers = {buffer};
+    }
     op.buffers.insert(op.buffers.end(), shards.begin(), shards.end());
     op.collective = CollectiveKind::kAllGather;
     assembler.add_communication(
@@ -182,12 +198,35 @@ void BlockLowering::gather(TemplateAssembler& assembler, const SharersOp& sharer
   }
 }
 
-bool BlockLowering::backward_reads_parameters() const {
-  return std::any_of(block_.backward.begin(), block_.backward.end(), [&](const GroupedKernel& grouped) {
-    return std::any_of(grouped.kernel.operands.begin(), grouped.kernel.operands.end(), [&](const Operand& o) {
-      return block_.tensors[static_cast<std::size_t>(o.tensor)].role == TensorRole::kParameter;
-    });
-  });
+void BlockLowering::copy_gathered(TemplateAssembler& assembler,
+                                  const TemplateAssembler::ComputePlace& place) {
+  for (Kernel& copy : copies_) {
+    assembler.add_kernel(place, std::move(copy));
+  }
+  copies_.clear();
+}
+
+void BlockLowering::copy_to_reduce(TemplateAssembler& assembler,
+                                   const TemplateAssembler::ComputePlace& place) {
+  for (const bool expert : {false, true}) {
+    std::optional<Kernel> copy = reduce_copy(block_, sharding_, expert);
+    if (!copy) {
+      continue;
+    }
+    std::int32_t& buffer = to_reduce_[expert ? 1 : 0];
+    buffer = add_buffer(stage_, {.name = fmt::format("{} gradients to reduce", prefix_),
+                                 .kind = BufferKind::kGradient,
+                                 .bytes = Bytes(copy->shape.rows * sharding_.reduce_copy_bytes),
+                                 .first = {},
+                                 .last = {}});
+    copy->operands.push_back({buffer, Access::kWrite});
+    for (const Owned& owned : owned_) {
+      if (block_.tensors[owned.tensor].expert == expert) {
+        copy->operands.push_back({backward_map_[owned.tensor + 1], Access::kRead});
+      }
+    }
+    assembler.add_kernel(place, *std::move(copy));
+  }
 }
 
 void BlockLowering::reduce(TemplateAssembler& assembler, const SharersOp& sharers) {
@@ -211,6 +250,9 @@ void BlockLowering::reduce(TemplateAssembler& assembler, const SharersOp& sharer
     }
     if (whole.empty()) {
       continue;
+    }
+    if (const std::int32_t copy = to_reduce_[expert ? 1 : 0]; copy != Buffer::kNone) {
+      whole = {copy};
     }
     op.buffers.insert(op.buffers.end(), whole.begin(), whole.end());
     op.collective = CollectiveKind::kReduceScatter;
@@ -273,6 +315,7 @@ void BlockLowering::append(TemplateAssembler& assembler, const TemplateAssembler
 }
 
 void BlockLowering::forward(TemplateAssembler& assembler, const Place& place) {
+  copy_gathered(assembler, {Phase::kForward, place.layer});
   for (const GroupedKernel& grouped : block_.forward) {
     append(assembler, {Phase::kForward, place.layer}, grouped, map_);
   }
@@ -316,6 +359,9 @@ std::vector<bool> kernels_to_recompute(const Block& block, const RecomputeSet& s
 void BlockLowering::recompute(TemplateAssembler& assembler, const Place& place) {
   const std::vector<bool> recomputed =
       kernels_to_recompute(block_, place.recompute, place.recompute_whole_group, !place.ends_group);
+  if (std::find(recomputed.begin(), recomputed.end(), true) != recomputed.end()) {
+    copy_gathered(assembler, {Phase::kRecompute, place.layer});
+  }
   for (std::size_t i = 0; i < recomputed.size(); ++i) {
     if (!recomputed[i]) {
       continue;
@@ -342,12 +388,14 @@ void BlockLowering::hand_output_to(BlockLowering& next) const {
 }
 
 void BlockLowering::backward(TemplateAssembler& assembler, const Place& place, Phase phase) {
+  copy_gathered(assembler, {phase, place.layer});
   const std::vector<bool> weight = weight_gradient_kernels(block_);
   for (std::size_t i = 0; i < block_.backward.size(); ++i) {
     if (phase == Phase::kBackward || weight[i] == (phase == Phase::kBackwardWeight)) {
       append(assembler, {phase, place.layer}, block_.backward[i], backward_map_);
     }
   }
+  copy_to_reduce(assembler, {phase, place.layer});
   assembler.end_op();
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "plan/program.h"
+#include "plan/sharding.h"
 #include "plan/strategy.h"
 #include "plan/template_assembler.h"
 
@@ -26,21 +28,6 @@ struct BlockPorts {
 /// What a communication kernel of a block is to a Program. Precondition: is_communication(kind).
 CollectiveKind collective_of(KernelKind kind);
 Axis axis_of(KernelKind kind);
-
-/// How the ranks of a sharding group divide parameters and gradients (ZeRO stages 2 and 3, FSDP).
-struct Sharding {
-  std::int64_t parts = 1;
-  std::int64_t expert_parts = 1;    ///< of experts' parameters, which fewer ranks hold
-  bool parameters = false;          ///< gathered for each use
-  bool gradients = false;           ///< reduced after each backward
-  std::int64_t reduce_bytes = 4;    ///< element size of gradients on the wire
-  std::int64_t gradient_bytes = 4;  ///< element size of the accumulated shards
-
-  std::int64_t shard_of(const Tensor& tensor) const {
-    const std::int64_t ranks = tensor.expert ? expert_parts : parts;
-    return (tensor.elements + ranks - 1) / ranks;
-  }
-};
 
 /// A parameter of the stage with everything that its update needs.
 struct StageParameter {
@@ -74,7 +61,7 @@ class BlockLowering {
   };
 
   void make_parameters(const Sharding& sharding, std::vector<StageParameter>& parameters);
-  bool backward_reads_parameters() const;
+  bool backward_reads_parameters() const { return portolan::backward_reads_parameters(block_); }
 
   /// An op over the ranks that share parameters; over those that share an expert's.
   using SharersOp = std::function<Op(bool expert)>;
@@ -124,6 +111,10 @@ class BlockLowering {
   std::size_t tensor_of(TensorRole role) const;
   void gather(TemplateAssembler& assembler, const SharersOp& sharers, std::vector<std::int32_t>& map,
               std::string_view suffix);
+  /// What was gathered goes to where kernels read it.
+  void copy_gathered(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place);
+  /// Gradients go to where they are reduced.
+  void copy_to_reduce(TemplateAssembler& assembler, const TemplateAssembler::ComputePlace& place);
 
   /// A parameter that the block uses: its own, or the embedding's.
   struct Owned {
@@ -138,6 +129,8 @@ class BlockLowering {
   std::string prefix_;
   BlockPorts ports_;
   Sharding sharding_;
+  std::vector<Kernel> copies_;  ///< of what is gathered and not yet in its place
+  std::array<std::int32_t, 2> to_reduce_{Buffer::kNone, Buffer::kNone};  ///< copies; the second of experts'
   std::vector<Owned> owned_;
   struct Moved {
     std::size_t tensor = 0;

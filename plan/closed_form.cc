@@ -47,6 +47,8 @@ ClosedForm::BlockKey ClosedForm::block_key(const Strategy& s, const RecomputeSet
           s.precision,
           splits_backward(s.schedule),
           sharers_wire(s, placement, cluster_),
+          divides_parameters(s),
+          divides_gradients(s),
           kind};
 }
 

@@ -44,8 +44,9 @@ class ClosedForm {
 
  private:
   struct Pipeline;
-  using BlockKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::array<std::int32_t, 3>, bool,
-                              std::int64_t, unsigned long, Precision, bool, SharersWire, LayerKind>;
+  using BlockKey =
+      std::tuple<std::int32_t, std::int32_t, std::int32_t, std::array<std::int32_t, 3>, bool, std::int64_t,
+                 unsigned long, Precision, bool, SharersWire, bool, bool, LayerKind>;
   using MachineKey =
       std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, bool,
                  std::int64_t, std::int64_t, CollectiveAlgorithm, std::array<Axis, kNumAxes>>;

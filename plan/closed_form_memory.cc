@@ -8,6 +8,7 @@
 #include "plan/legality.h"
 #include "plan/reserved_memory.h"
 #include "plan/schedule.h"
+#include "plan/sharding.h"
 
 namespace portolan {
 
@@ -61,16 +62,20 @@ Bytes ClosedForm::sharded_transients(const Strategy& s, const std::vector<BlockR
                  run.parameters + run.expert_parameters);
   }
   const auto ahead = static_cast<std::size_t>(scenario_.software.gather_prefetch.value) + 1;
-  const bool gathers = divides_parameters(s) && scenario_.software.reshard_after_forward.value;
+  const Sharding sharding = sharding_of(scenario_, s);
+  const std::int64_t copy_bytes = sharding.reduce_copy_bytes;
   std::int64_t most = 0;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    std::int64_t elements = sizes[i] + (i + 1 < sizes.size() ? sizes[i + 1] : 0);
-    for (std::size_t k = 0; gathers && k < ahead && k <= i; ++k) {
-      elements += sizes[i - k];
+    // As the block's gradients are there, those of the one after it may still be reduced.
+    const std::int64_t reduced = i + 1 < sizes.size() ? sizes[i + 1] : 0;
+    std::int64_t bytes = sizes[i] * (options.compute_bytes + copy_bytes) +
+                         reduced * (copy_bytes > 0 ? copy_bytes : options.compute_bytes);
+    for (std::size_t k = 0; sharding.regathers && k < ahead && k <= i; ++k) {
+      bytes += sizes[i - k] * options.compute_bytes;
     }
-    most = std::max(most, elements);
+    most = std::max(most, bytes);
   }
-  return Bytes(most * options.compute_bytes);
+  return Bytes(most);
 }
 
 Bytes ClosedForm::activations(const Strategy& s, const PipelinePosition& position, const StageSums& sums) {

@@ -15,6 +15,13 @@ enum class AllocatorKind : std::uint8_t {
   kExpandableSegments,  ///< the same with expandable segments
 };
 
+/// What gradients of a block are laid out in before ranks reduce them.
+enum class ReduceCopy : std::uint8_t {
+  kNone,        ///< they are where they were computed
+  kAsComputed,  ///< one buffer of the same width
+  kAsReduced,   ///< one buffer as wide as they are reduced
+};
+
 enum class UsualRecompute : std::uint8_t { kNone, kSelective, kFull };
 
 /// What runs of a framework were made with where their source does not say: a published step is predicted
@@ -89,6 +96,10 @@ struct SoftwareProfile {
   Sourced<std::int64_t> gather_prefetch{1, ""};
   /// They are given back after forward and gathered again for backward; else kept in between.
   Sourced<bool> reshard_after_forward{true, ""};
+  /// Gathered parameters are copied from what the collective wrote into tensors of their own.
+  Sourced<bool> gather_copy{false, ""};
+  /// And gradients of a block before they are reduced (ZeRO 2 and 3).
+  Sourced<ReduceCopy> reduce_copy{ReduceCopy::kNone, ""};
   /// Element size of gradients that are reduced after each backward (ZeRO 2 and 3); 0: as wide as computed.
   Sourced<std::int64_t> reduce_bytes{0, ""};
   /// Gradients are summed beside the last microbatch's backward, in buckets of at least so many bytes.

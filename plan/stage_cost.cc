@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include "plan/beside_compute.h"
 #include "plan/block_lowering.h"
@@ -11,6 +13,7 @@
 #include "plan/lower.h"
 #include "plan/memory.h"
 #include "plan/rank_place.h"
+#include "plan/sharding.h"
 
 namespace portolan {
 
@@ -27,8 +30,10 @@ namespace {
 /// Prices kernels of a block, communication with all groups of a stage doing it together.
 class BlockPricing {
  public:
-  BlockPricing(const Strategy& strategy, CommunicationPrices& prices, const KernelCost& cost)
+  BlockPricing(const Scenario& scenario, const Strategy& strategy, CommunicationPrices& prices,
+               const KernelCost& cost)
       : placement_(placement_of(strategy)),
+        sharding_(sharding_of(scenario, strategy)),
         wire_(sharers_wire(strategy, placement_, prices.cluster())),
         prices_(prices),
         cost_(cost) {}
@@ -63,6 +68,7 @@ class BlockPricing {
   }
   double share_of_collectives() const { return cost_.share_of_collectives(); }
   Seconds checkpoint_pause() const { return cost_.checkpoint_pause(); }
+  const Sharding& sharding() const { return sharding_; }
 
  private:
   static Op op_of(const Kernel& kernel) {
@@ -75,6 +81,7 @@ class BlockPricing {
   }
 
   Placement placement_;
+  Sharding sharding_;
   SharersWire wire_;
   bool has_half_the_wire_ = false;
   CommunicationPrices& prices_;
@@ -87,6 +94,14 @@ class BlockWalk {
  public:
   explicit BlockWalk(const BlockPricing& pricing)
       : pricing_(pricing), beside_(pricing.share_of_collectives()) {}
+
+  /// Adds times of kernels of no group that wait for nothing.
+  void run(const std::vector<Kernel>& kernels, Seconds& compute) {
+    AxisSeconds none;
+    for (const Kernel& kernel : kernels) {
+      run({.kernel = kernel}, compute, none);
+    }
+  }
 
   /// Adds the kernel's time to `compute`, and what compute waits for it or before it to `waiting`.
   void run(const GroupedKernel& grouped, Seconds& compute, AxisSeconds& waiting) {
@@ -178,12 +193,35 @@ class BlockWalk {
 struct Recomputed {
   std::vector<bool> kernels;
   bool ahead = false;  ///< with other blocks between it and backward
+
+  bool any() const { return std::find(kernels.begin(), kernels.end(), true) != kernels.end(); }
+};
+
+/// Copies of gathered parameters, which begin a pass of the block, and of gradients, which end it.
+struct Copies {
+  std::vector<Kernel> forward, backward, gradients;
+
+  Copies(const Block& block, const Sharding& sharding) {
+    for (const bool expert : {false, true}) {
+      if (std::optional<Kernel> copy = gathered_copy(block, sharding, expert)) {
+        forward.push_back(*copy);
+        if (sharding.regathers && backward_reads_parameters(block)) {
+          backward.push_back(*std::move(copy));
+        }
+      }
+      if (std::optional<Kernel> copy = reduce_copy(block, sharding, expert)) {
+        gradients.push_back(*std::move(copy));
+      }
+    }
+  }
 };
 
 BlockTime block_time_alone(const Block& block, const Recomputed& recomputed, bool split_backward,
                            const BlockPricing& pricing) {
   BlockTime time;
+  const Copies copies(block, pricing.sharding());
   BlockWalk forward(pricing);
+  forward.run(copies.forward, time.forward);
   for (const GroupedKernel& grouped : block.forward) {
     forward.run(grouped, time.forward, time.exposed_forward);
   }
@@ -191,13 +229,17 @@ BlockTime block_time_alone(const Block& block, const Recomputed& recomputed, boo
   time.wire_forward = forward.wire();
   BlockWalk backward(pricing), ahead(pricing);
   BlockWalk& again = recomputed.ahead ? ahead : backward;
+  if (recomputed.ahead) {
+    ahead.run(copies.backward, time.recompute);
+  }
+  backward.run(copies.backward, time.backward);
   for (std::size_t i = 0; i < recomputed.kernels.size(); ++i) {
     if (recomputed.kernels[i]) {
       again.run(block.forward[i], time.recompute, time.exposed_backward);
     }
   }
   ahead.wait_for_host(time.recompute);
-  if (std::find(recomputed.kernels.begin(), recomputed.kernels.end(), true) != recomputed.kernels.end()) {
+  if (recomputed.any()) {
     again.pause(pricing.checkpoint_pause(), time.recompute);
   }
   const std::vector<bool> put_off =
@@ -211,6 +253,7 @@ BlockTime block_time_alone(const Block& block, const Recomputed& recomputed, boo
       backward.run(block.backward[i], time.backward, time.exposed_backward);
     }
   }
+  backward.run(copies.gradients, time.backward);
   backward.wait_for_host(time.backward);
   weight.wait_for_host(time.weight);
   time.weight += weight_waits.total();
@@ -350,7 +393,7 @@ BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy,
   const Block embedding = embedding_block(scenario.model, costs.options);
   const Block head = head_block(scenario.model, costs.options, 1.0);
   const bool whole = scenario.software.recompute_whole_group.value;
-  const BlockPricing pricing(strategy, prices, cost);
+  const BlockPricing pricing(scenario, strategy, prices, cost);
   const bool split = costs.options.split_backward;
   std::vector<Block> layers;
   std::vector<Recomputed> recomputed;

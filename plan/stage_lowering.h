@@ -32,14 +32,7 @@ struct LoweringContext {
   std::int32_t num_stages() const { return strategy.pipeline_parallel; }
   std::int32_t num_virtual_stages() const { return strategy.pipeline_parallel * strategy.virtual_stages; }
   BoundaryBytes boundary() const { return boundary_bytes(scenario, strategy); }
-  Sharding sharding() const {
-    return {.parts = divides_gradients(strategy) ? zero_sharers(strategy) : 1,
-            .expert_parts = divides_gradients(strategy) ? expert_sharers(strategy) : 1,
-            .parameters = divides_parameters(strategy),
-            .gradients = divides_gradients(strategy),
-            .reduce_bytes = reduction_width(scenario.software, strategy.precision),
-            .gradient_bytes = gradient_width(scenario.software, strategy.precision)};
-  }
+  Sharding sharding() const { return sharding_of(scenario, strategy); }
   /// Whether pipeline sends carry one tensor-parallel shard, which the receiver's group gathers.
   bool scatters_sends() const { return boundary().sent < boundary().held; }
 };

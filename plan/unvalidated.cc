@@ -253,6 +253,8 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Pro
   list.note("software.receive_prefetch", s.receive_prefetch, pipeline);
   list.note("software.gather_prefetch", s.gather_prefetch, divides_parameters(strategy));
   list.note("software.reshard_after_forward", s.reshard_after_forward, divides_parameters(strategy));
+  list.note("software.gather_copy", s.gather_copy, divides_parameters(strategy));
+  list.note("software.reduce_copy", s.reduce_copy, divides_gradients(strategy));
   list.note("software.reduce_bytes", s.reduce_bytes, divides_gradients(strategy));
   list.note("software.parameter_gather_overlap", s.parameter_gather_overlap,
             gathers_beside_forward(scenario, strategy));

@@ -313,6 +313,7 @@ HostFamily host_family(KernelKind kind) {
     case KernelKind::kPermuteTokensBackward:
     case KernelKind::kUnpermuteTokensForward:
     case KernelKind::kUnpermuteTokensBackward:
+    case KernelKind::kBufferCopy:
     case KernelKind::kFp8Cast:
     case KernelKind::kElementwise:
     case KernelKind::kExpertAllToAll:

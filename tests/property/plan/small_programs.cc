@@ -35,6 +35,9 @@ std::vector<Scenario> small_scenarios() {
     eager.software.logits_metrics.value = 2;
     eager.software.fused_gradient_accumulation.value = false;
     eager.software.narrow_gradients_kept.value = true;
+    Scenario copying = narrow;
+    copying.software.gather_copy.value = true;
+    copying.software.reduce_copy.value = ReduceCopy::kAsReduced;
     Scenario half = narrow;
     half.precision = Precision::kFp16;
     half.hardware.device.peak[Precision::kFp16] = half.hardware.device.peak.at(Precision::kBf16);
@@ -53,7 +56,7 @@ std::vector<Scenario> small_scenarios() {
     latent.model = tiny_latent();
     latent.software.flash_attention.value = num_gpus > 2;
     scenarios.insert(scenarios.end(),
-                     {plain, gathering, blocking, narrow, unfused, eager, half, variant, latent});
+                     {plain, gathering, blocking, narrow, unfused, eager, copying, half, variant, latent});
   }
   return scenarios;
 }

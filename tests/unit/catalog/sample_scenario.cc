@@ -122,6 +122,8 @@ SoftwareProfile sample_software() {
   software.receive_prefetch = {3, "*j"};
   software.gather_prefetch = {3, "prefetch"};
   software.reshard_after_forward = {false, "keep"};
+  software.gather_copy = {true, "out"};
+  software.reduce_copy = {ReduceCopy::kAsReduced, "in"};
   software.reduce_bytes = {2, "narrow"};
   software.sequence_parallel = {true, "sp"};
   software.interleaved_schedule = {true, "v"};
