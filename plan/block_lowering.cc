@@ -1,10 +1,9 @@
 #include "plan/block_lowering.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cassert>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace portolan {
@@ -38,6 +37,14 @@ Axis axis_of(KernelKind kind) {
 }
 
 namespace {
+
+/// "layer 3 scores (recomputed)": a Program has tens of thousands of these.
+std::string buffer_name(std::string_view owner, std::string_view tensor, std::string_view of = {},
+                        std::string_view suffix = {}) {
+  std::string name;
+  name.reserve(owner.size() + 1 + tensor.size() + of.size() + suffix.size());
+  return name.append(owner).append(1, ' ').append(tensor).append(of).append(suffix);
+}
 
 LaneIndex lane_along(Axis axis) {
   return axis == Axis::kContext  ? LaneIndex::kContext
@@ -112,7 +119,7 @@ void BlockLowering::make_parameter(std::size_t i, std::vector<StageParameter>& p
   // A tied head on another stage holds its copy under the embedding's name: the name seeds the initial
   // values.
   const std::string owner = tensor.tied_to_embedding ? "embedding" : prefix_;
-  const std::string name = fmt::format("{} {}", owner, tensor.name);
+  const std::string name = buffer_name(owner, tensor.name);
   map_[i] = add_buffer(stage_,
                        {.name = name,
                         .kind = BufferKind::kParameter,
@@ -164,7 +171,7 @@ void BlockLowering::gather(TemplateAssembler& assembler, const SharersOp& sharer
         continue;
       }
       const std::int32_t whole =
-          add_buffer(stage_, {.name = fmt::format("{} {} (gathered){}", prefix_, tensor.name, suffix),
+          add_buffer(stage_, {.name = buffer_name(prefix_, tensor.name, " (gathered)", suffix),
                               .kind = BufferKind::kParameter,
                               .bytes = tensor.bytes(),
                               .first = {},
@@ -179,7 +186,7 @@ void BlockLowering::gather(TemplateAssembler& assembler, const SharersOp& sharer
     }
     if (std::optional<Kernel> copy = gathered_copy(block_, sharding_, expert)) {
       const std::int32_t buffer =
-          add_buffer(stage_, {.name = fmt::format("{} gathered parameters{}", prefix_, suffix),
+          add_buffer(stage_, {.name = buffer_name(prefix_, "gathered parameters", suffix),
                               .kind = BufferKind::kParameter,
                               .bytes = op.bytes,
                               .first = {},
@@ -214,7 +221,7 @@ void BlockLowering::copy_to_reduce(TemplateAssembler& assembler,
       continue;
     }
     std::int32_t& buffer = to_reduce_[expert ? 1 : 0];
-    buffer = add_buffer(stage_, {.name = fmt::format("{} gradients to reduce", prefix_),
+    buffer = add_buffer(stage_, {.name = buffer_name(prefix_, "gradients to reduce"),
                                  .kind = BufferKind::kGradient,
                                  .bytes = Bytes(copy->shape.rows * sharding_.reduce_copy_bytes),
                                  .first = {},
@@ -239,7 +246,7 @@ void BlockLowering::reduce(TemplateAssembler& assembler, const SharersOp& sharer
         continue;
       }
       owned.reduced =
-          add_buffer(stage_, {.name = fmt::format("{} {}.gradient (reduced)", prefix_, tensor.name),
+          add_buffer(stage_, {.name = buffer_name(prefix_, tensor.name, ".gradient (reduced)"),
                               .kind = BufferKind::kGradient,
                               .bytes = Bytes(sharding_.shard_of(tensor) * sharding_.reduce_bytes),
                               .first = {},
@@ -277,7 +284,7 @@ void BlockLowering::accumulate(TemplateAssembler& assembler, const Place& place)
 std::int32_t BlockLowering::make_activation(int tensor_index, const std::string& suffix) {
   const Tensor& tensor = block_.tensors[static_cast<std::size_t>(tensor_index)];
   return add_buffer(
-      stage_, {.name = fmt::format("{} {}{}", prefix_, tensor.name, suffix),
+      stage_, {.name = buffer_name(prefix_, tensor.name, suffix),
                .kind = tensor.role == TensorRole::kGradient ? BufferKind::kGradient : BufferKind::kActivation,
                .bytes = tensor.bytes(),
                .first = {},

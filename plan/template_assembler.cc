@@ -8,6 +8,8 @@ namespace portolan {
 namespace {
 
 constexpr std::int32_t kUntouched = -1;
+/// Of a layer's forward between two collectives.
+constexpr std::size_t kUsualKernels = 16;
 
 }  // namespace
 
@@ -68,6 +70,7 @@ void TemplateAssembler::add_kernel(const ComputePlace& place, Kernel kernel) {
     op.phase = place.phase;
     op.layer = place.layer;
     op.predecessors = std::exchange(pending_, {});
+    op.kernels.reserve(kUsualKernels);
     ops.push_back(std::move(op));
     open_ = true;
   }
