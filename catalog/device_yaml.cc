@@ -107,6 +107,7 @@ JsonValue write_flash_attention(const FlashAttention& one, Notation notation) {
       .set("version", one.version)
       .set("efficiency", one.efficiency)
       .set("mask_overhead", one.mask_overhead)
+      .set("forward_rate", one.forward_rate)
       .take();
 }
 
@@ -133,6 +134,7 @@ void read_device(DocumentSection& section, DeviceSpec& device) {
     inner.required("version", one.version, kCount);
     inner.required("efficiency", one.efficiency);
     inner.optional("mask_overhead", one.mask_overhead);  // tokens, default 0
+    inner.optional("forward_rate", one.forward_rate);    // default 1
     inner.finish();
   });
   section.required("memory_efficiency", device.memory_efficiency);

@@ -107,9 +107,7 @@ Result<void> from_attention(const Session& session, const CalibrateFromArguments
     FlashAttention constants = fit.constants;
     constants.efficiency.source = constants.mask_overhead.source =
         source_of(arguments, fit.num_rows, "kernels", fit.held_back);
-    std::erase_if(hardware.device.flash_attention,
-                  [&](const FlashAttention& known) { return known.version == constants.version; });
-    hardware.device.flash_attention.push_back(std::move(constants));
+    set_fitted(hardware.device.flash_attention, std::move(constants));
   }
   PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_hardware(hardware)));
   session.json() ? session.print_json(attention_fit_json(*fits, table.num_others))

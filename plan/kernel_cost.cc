@@ -107,7 +107,9 @@ Seconds KernelCost::flash_time(const Kernel& kernel, const FlashAttention& flash
   const auto keys =
       static_cast<double>(std::max<std::int64_t>(shape.window > 0 ? shape.gemm_n : shape.sequence, 1));
   const double of_mask = flash_skips_masked_ ? 1 + flash.mask_overhead.value / keys : 1;
-  return kernel.flops / (peak_ * flash.efficiency.value) * of_mask;
+  const double efficiency = kernel.kind == KernelKind::kFlashAttentionForward ? flash.forward_efficiency()
+                                                                              : flash.backward_efficiency();
+  return kernel.flops / (peak_ * efficiency) * of_mask;
 }
 
 bool KernelCost::goes_without_tensor_cores(const Kernel& kernel) const {

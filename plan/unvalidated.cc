@@ -75,6 +75,7 @@ void note_device(const DeviceSpec& device, Precision precision, std::int64_t fla
   if (flash_kernels != nullptr) {
     list.note("device.flash_attention.efficiency", flash_kernels->efficiency, flash);
     list.note("device.flash_attention.mask_overhead", flash_kernels->mask_overhead, flash);
+    list.note("device.flash_attention.forward_rate", flash_kernels->forward_rate, flash);
   }
   list.note("device.memory_efficiency", device.memory_efficiency, by_bytes);
   list.note("device.kernel_launch", device.kernel_launch, by_bytes);

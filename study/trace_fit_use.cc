@@ -46,9 +46,7 @@ void set_trace_fit(const TraceFit& fit, const std::string& source, Hardware& har
     if (one.mask_is_fitted) {
       constants.mask_overhead.source = constants.efficiency.source;
     }
-    std::erase_if(device.flash_attention,
-                  [&](const FlashAttention& known) { return known.version == constants.version; });
-    device.flash_attention.push_back(std::move(constants));
+    set_fitted(device.flash_attention, std::move(constants));
   }
   for (const KernelRate& rate : fit.kernel_rates) {
     std::erase_if(device.kernel_rates, [&](const KernelRate& known) { return known.kernel == rate.kernel; });

@@ -9,6 +9,16 @@
 
 namespace portolan {
 
+void set_fitted(std::vector<FlashAttention>& versions, FlashAttention fitted) {
+  const auto known = std::find_if(versions.begin(), versions.end(),
+                                  [&](const FlashAttention& one) { return one.version == fitted.version; });
+  if (known != versions.end()) {
+    fitted.forward_rate = known->forward_rate;
+    versions.erase(known);
+  }
+  versions.push_back(std::move(fitted));
+}
+
 namespace {
 
 /// These bound a cluster's graph to 1.4 GB (measured with both at their limit and PCIe links) and an index to
@@ -169,6 +179,13 @@ void check_flash_attention(const std::vector<FlashAttention>& versions, ProblemF
         one.mask_overhead.value >= 0 && std::isfinite(one.mask_overhead.value), "device.flash_attention",
         fmt::format("version {}: mask_overhead {} is not allowed (must be zero or more, and finite)",
                     one.version, one.mask_overhead.value));
+    finder.require(one.forward_rate.value >= 0.1 && one.forward_rate.value <= 10, "device.flash_attention",
+                   fmt::format("version {}: forward_rate {} is not allowed (must be 0.1 to 10)", one.version,
+                               one.forward_rate.value));
+    finder.require(one.forward_efficiency() <= 1 && one.backward_efficiency() <= 1, "device.flash_attention",
+                   fmt::format("version {}: efficiency {} with forward_rate {} is not allowed (neither way "
+                               "must be above the peak)",
+                               one.version, one.efficiency.value, one.forward_rate.value));
   }
 }
 

@@ -65,14 +65,23 @@ struct GemmTiles {
 
 /// What kernels of one version of FlashAttention reach, forward and backward together.
 struct FlashAttention {
-  std::int64_t version = 2;    ///< 1: arXiv 2205.14135 and its form in Triton; 2: arXiv 2307.08691
-  Sourced<double> efficiency;  ///< share of peak for long sequences
+  std::int64_t version = 2;  ///< 1: arXiv 2205.14135 and its form in Triton; 2: arXiv 2307.08691
+  /// Share of peak for long sequences, of forward and backward together.
+  Sourced<double> efficiency;
   /// Where scores above the diagonal are skipped: what the blocks on it and the uneven rows cost, in tokens:
   /// a sequence takes 1 + mask_overhead / sequence times as long.
   Sourced<double> mask_overhead;
+  Sourced<double> forward_rate{1, ""};  ///< FLOP/s of forward kernels, as a multiple of backward ones'
+
+  /// Shares of peak of forward and of backward, of which one and the other make two and five products.
+  double forward_efficiency() const { return efficiency.value * (2 + 5 * forward_rate.value) / 7; }
+  double backward_efficiency() const { return forward_efficiency() / forward_rate.value; }
 
   bool operator==(const FlashAttention&) const = default;
 };
+
+/// Replaces what the list says of a version, but for its forward_rate.
+void set_fitted(std::vector<FlashAttention>& versions, FlashAttention fitted);
 
 /// One measured memory-bound kernel, by the kernel's name.
 struct KernelRate {

@@ -23,7 +23,10 @@ DeviceSpec device() {
   device.attention_gemm_efficiency = {1.0 / 3, "a", true};
   device.flash_attention = {
       {.version = 1, .efficiency = {0.375, "flash"}, .mask_overhead = {320, "measured"}},
-      {.version = 2, .efficiency = {0.625, "faster"}, .mask_overhead = {1.0 / 3, "assumed", true}}};
+      {.version = 2,
+       .efficiency = {0.625, "faster"},
+       .mask_overhead = {1.0 / 3, "assumed", true},
+       .forward_rate = {1.25, "quicker", true}}};
   device.memory_efficiency = {0.9, " b "};
   device.kernel_launch = {Seconds(1e-6 / 3), "c"};
   device.gemm_tiles = {.multiprocessors = {108, "datasheet"},

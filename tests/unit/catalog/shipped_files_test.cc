@@ -122,6 +122,7 @@ TEST(ShippedFiles, EveryFigureOfTheHardwareHasASource) {
     for (const FlashAttention& one : device.flash_attention) {
       expect_source(hardware, one.efficiency);
       expect_source(hardware, one.mask_overhead);
+      expect_source(hardware, one.forward_rate);
     }
     if (device.gemm_tiles) {
       expect_source(hardware, device.gemm_tiles->multiprocessors);

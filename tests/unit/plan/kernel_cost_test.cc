@@ -72,6 +72,21 @@ TEST(KernelCost, OfFlashAttentionIsAtTheShareOfItsVersionWhereTheDeviceHasOne) {
   EXPECT_DOUBLE_EQ(time_s(hardware, flash), 100e-6);
 }
 
+TEST(KernelCost, OfFlashAttentionForwardAndBackwardTogetherIsAtTheShareOfBoth) {
+  // Two products forward, five backward: together 14e9 FLOPs at half of 100e12, 280 us, each launch 1 us.
+  Hardware hardware = small_hardware();
+  hardware.device.flash_attention = {{.version = 2, .efficiency = {0.5, ""}, .mask_overhead = {}}};
+  Kernel forward = product(1000, 1000, 1000, Bytes(1), KernelKind::kFlashAttentionForward);
+  Kernel backward = product(1000, 1000, 1000, Bytes(1), KernelKind::kFlashAttentionBackward);
+  forward.flops = Flops(4e9);
+  backward.flops = Flops(10e9);
+  EXPECT_DOUBLE_EQ(time_s(hardware, forward), 81e-6);
+  EXPECT_DOUBLE_EQ(time_s(hardware, backward), 201e-6);
+  hardware.device.flash_attention.front().forward_rate.value = 1.6;
+  EXPECT_NEAR(time_s(hardware, forward), 57e-6, 1e-12);  // 4 / (4 + 16) of 280 us
+  EXPECT_NEAR(time_s(hardware, backward), 225e-6, 1e-12);
+}
+
 TEST(KernelCost, OfMemoryBoundKernelsIsBytesOverAchievedBandwidthAndALaunch) {
   // 8 MB at 0.8e12 B/s = 10 us.
   EXPECT_DOUBLE_EQ(time_s(small_hardware(), elementwise(1000, 1000, Bytes(8'000'000))), 11e-6);

@@ -81,10 +81,13 @@ TEST(UnvalidatedFigures, OfFlashAttentionAreItsOwnShareOrThatOfAttentionProducts
   Scenario scenario = nothing_measured(1);
   scenario.software.flash_attention.value = true;
   EXPECT_EQ(names(scenario, sample_strategy(scenario, {})), kDevice);
-  scenario.hardware.device.flash_attention = {
-      {.version = 2, .efficiency = {0.5, "assumed", true}, .mask_overhead = {300, "assumed", true}}};
+  scenario.hardware.device.flash_attention = {{.version = 2,
+                                               .efficiency = {0.5, "assumed", true},
+                                               .mask_overhead = {300, "assumed", true},
+                                               .forward_rate = {1.2, "assumed", true}}};
   std::set<std::string> own =
-      with(kDevice, {"device.flash_attention.efficiency", "device.flash_attention.mask_overhead"});
+      with(kDevice, {"device.flash_attention.efficiency", "device.flash_attention.mask_overhead",
+                     "device.flash_attention.forward_rate"});
   own.erase("device.attention_gemm_efficiency");
   EXPECT_EQ(names(scenario, sample_strategy(scenario, {})), own);
 }

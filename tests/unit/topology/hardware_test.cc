@@ -206,6 +206,10 @@ TEST(FindProblem, NamesVersionsOfFlashAttention) {
       {with({{2, {kNan, ""}, {}}}), "device.flash_attention", "version 2: efficiency nan"},
       {with({{2, {0.5, ""}, {-1, ""}}}), "device.flash_attention", "version 2: mask_overhead -1"},
       {with({{2, {0.5, ""}, {kInfinity, ""}}}), "device.flash_attention", "version 2: mask_overhead inf"},
+      {with({{2, {0.5, ""}, {}, {0, ""}}}), "device.flash_attention", "version 2: forward_rate 0"},
+      {with({{2, {0.5, ""}, {}, {kNan, ""}}}), "device.flash_attention", "version 2: forward_rate nan"},
+      {with({{2, {0.9, ""}, {}, {2, ""}}}), "device.flash_attention",
+       "version 2: efficiency 0.9 with forward_rate 2 is not"},
   });
 }
 
