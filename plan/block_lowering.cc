@@ -245,12 +245,11 @@ void BlockLowering::reduce(TemplateAssembler& assembler, const SharersOp& sharer
       if (tensor.expert != expert) {
         continue;
       }
-      owned.reduced =
-          add_buffer(stage_, {.name = buffer_name(prefix_, tensor.name, ".gradient (reduced)"),
-                              .kind = BufferKind::kGradient,
-                              .bytes = Bytes(sharding_.shard_of(tensor) * sharding_.reduce_bytes),
-                              .first = {},
-                              .last = {}});
+      owned.reduced = add_buffer(stage_, {.name = buffer_name(prefix_, tensor.name, ".gradient (reduced)"),
+                                          .kind = BufferKind::kGradient,
+                                          .bytes = Bytes(sharding_.shard_of(tensor) * sharding_.reduce_bytes),
+                                          .first = {},
+                                          .last = {}});
       op.buffers.push_back(owned.reduced);
       op.bytes += Bytes(tensor.elements * sharding_.reduce_bytes);
       whole.push_back(backward_map_[owned.tensor + 1]);
