@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
+#include <utility>
 
 #include "base/file.h"
 #include "catalog/strategy_text.h"
@@ -15,6 +16,7 @@
 #include "plan/search.h"
 #include "report/memory_csv.h"
 #include "report/plan_report.h"
+#include "report/step_trace.h"
 #include "report/unvalidated_report.h"
 
 namespace portolan {
@@ -27,6 +29,9 @@ struct SimulateArguments {
   std::string strategy;
   std::string fidelity = "folded";
   std::optional<std::string> memory_timeline;
+  std::optional<std::string> trace;
+
+  bool need_timeline() const { return memory_timeline || trace; }
 };
 
 /// The plan in the file, or one for the scenario: with the fields named, the others by search.
@@ -61,20 +66,47 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
   return make_plan(scenario, found.ranking.front().strategy);
 }
 
+Result<void> check_outputs(const SimulateArguments& arguments, Fidelity fidelity) {
+  for (const auto& [option, file] :
+       {std::pair("--memory-timeline", &arguments.memory_timeline), std::pair("--trace", &arguments.trace)}) {
+    if (!*file) {
+      continue;
+    }
+    if (fidelity == Fidelity::kClosedForm) {
+      return bad_input(fmt::format(
+          "{}: the closed form has no timeline (allowed: another --fidelity, such as folded)", option));
+    }
+    PORTOLAN_CHECK_OK(Session::check_out(**file, arguments.file, option));
+  }
+  if (arguments.trace && arguments.trace == arguments.memory_timeline) {
+    return bad_input(
+        fmt::format("--trace: {} is --memory-timeline's (allowed: another file)", *arguments.trace));
+  }
+  return {};
+}
+
+/// What was asked for of the timeline.
+Result<void> write_outputs(const SimulateArguments& arguments, const Plan& plan, const Timeline& timeline) {
+  const std::vector<SlotMemory> rows = memory_timeline(plan.scenario, plan.strategy, plan.program, timeline);
+  if (arguments.memory_timeline) {
+    PORTOLAN_CHECK_OK(write_file_atomically(*arguments.memory_timeline, memory_csv(rows, plan.program)));
+  }
+  if (arguments.trace) {
+    const std::string title =
+        fmt::format("{}: {}, {}", plan.scenario.name, short_name(plan.strategy), arguments.fidelity);
+    PORTOLAN_CHECK_OK(
+        write_file_atomically(*arguments.trace, step_trace(plan.program, timeline, rows, title)));
+  }
+  return {};
+}
+
 Result<void> run_simulation(const Session& session, const SimulateArguments& arguments) {
   PORTOLAN_TRY(const Fidelity fidelity, parse_fidelity(arguments.fidelity));
-  const std::optional<std::string>& out = arguments.memory_timeline;
-  if (out && fidelity == Fidelity::kClosedForm) {
-    return bad_input(
-        "--memory-timeline: the closed form has no timeline (allowed: another --fidelity, such as folded)");
-  }
-  if (out) {
-    PORTOLAN_CHECK_OK(Session::check_out(*out, arguments.file, "--memory-timeline"));
-  }
+  PORTOLAN_CHECK_OK(check_outputs(arguments, fidelity));
   PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   const auto start = std::chrono::steady_clock::now();
-  PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, fidelity, out.has_value()));
+  PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, fidelity, arguments.need_timeline()));
   PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
   const PredictionMargins margins = margins_of(errors, plan.scenario);
   simulation.estimate.program_hash = plan.hash;
@@ -82,10 +114,8 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
     return infeasible(fmt::format("{}: {}", plan.scenario.name, rejection->message));
   }
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (out) {
-    const std::vector<SlotMemory> rows =
-        memory_timeline(plan.scenario, plan.strategy, plan.program, simulation.timeline);
-    PORTOLAN_CHECK_OK(write_file_atomically(*out, memory_csv(rows, plan.program)));
+  if (arguments.need_timeline()) {
+    PORTOLAN_CHECK_OK(write_outputs(arguments, plan, simulation.timeline));
   }
   const std::vector<UnvalidatedFigure> unvalidated =
       unvalidated_figures(plan.scenario, plan.strategy, plan.program, cluster);
@@ -127,6 +157,9 @@ void add_simulate_verb(CLI::App& app, Session& session) {
   add_fidelity_option(*verb, arguments->fidelity);
   verb->add_option("--memory-timeline", arguments->memory_timeline,
                    "Write memory of each stage through the step as a table (CSV)")
+      ->type_name("FILE");
+  verb->add_option("--trace", arguments->trace,
+                   "Write the step as a trace for Perfetto or chrome://tracing (JSON)")
       ->type_name("FILE");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return run_simulation(session, *arguments); }); });

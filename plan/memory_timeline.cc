@@ -5,40 +5,12 @@
 #include <utility>
 
 #include "plan/allocator_replay.h"
+#include "plan/op_places.h"
 #include "plan/reserved_memory.h"
 
 namespace portolan {
 
 namespace {
-
-/// Where the ops of a Program run: stage and slot.
-class PlacesOfOps {
- public:
-  explicit PlacesOfOps(const Program& program) {
-    const OpIds ids(program);
-    places_.resize(static_cast<std::size_t>(ids.num_ids()));
-    for (std::size_t s = 0; s < program.stages.size(); ++s) {
-      const Stage& stage = program.stages[s];
-      for (std::size_t i = 0; i < stage.order.size(); ++i) {
-        const auto [t, microbatch] = stage.order[i];
-        const std::size_t num_ops = stage.templates[static_cast<std::size_t>(t)].ops.size();
-        for (std::size_t o = 0; o < num_ops; ++o) {
-          const std::int64_t id =
-              ids.id(static_cast<std::int32_t>(s), t, static_cast<std::int32_t>(o), microbatch);
-          places_[static_cast<std::size_t>(id)] = {s, i};
-        }
-      }
-    }
-  }
-
-  struct Place {
-    std::size_t stage = 0, slot = 0;
-  };
-  Place of(std::int64_t op_id) const { return places_[static_cast<std::size_t>(op_id)]; }
-
- private:
-  std::vector<Place> places_;  ///< by op id
-};
 
 /// From and to when each slot of a stage runs.
 struct SlotTimes {
@@ -53,13 +25,13 @@ struct SlotTimes {
 };
 
 std::vector<SlotTimes> slot_times(const Program& program, const Timeline& timeline) {
-  const PlacesOfOps places(program);
+  const OpPlaces places(program);
   std::vector<SlotTimes> stages(program.stages.size());
   for (std::size_t s = 0; s < stages.size(); ++s) {
     stages[s].times.resize(program.stages[s].order.size());
   }
   for (const TimelineEntry& entry : timeline.entries) {
-    const PlacesOfOps::Place place = places.of(entry.op_id);
+    const OpPlaces::Place& place = places.of(entry.op_id);
     SlotTimes& stage = stages[place.stage];
     stage.rank = stage.rank.value_or(entry.rank);
     if (*stage.rank == entry.rank) {

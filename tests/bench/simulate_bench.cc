@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "plan/lower.h"
+#include "plan/memory_timeline.h"
 #include "plan/simulate.h"
+#include "report/step_trace.h"
 #include "sim/simulator.h"
 #include "tests/bench/shipped_scenarios.h"
 #include "topology/cluster.h"
@@ -56,6 +58,29 @@ void lower_gpt3(benchmark::State& state) {
   }
 }
 BENCHMARK(lower_gpt3)->Name("Lower/gpt175b-tp8-pp8-dp8-m64")->Unit(benchmark::kMillisecond);
+
+/// Of a timeline at hand. The goal: 68,000 events a second.
+void write_trace(benchmark::State& state) {
+  const Scenario& scenario = gpt3_scenario();
+  const Strategy strategy = gpt3_strategy();
+  const Program program = lower(scenario, strategy);
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  const Result<Simulation> simulation = simulate_program({.scenario = scenario,
+                                                          .strategy = strategy,
+                                                          .program = program,
+                                                          .cluster = cluster,
+                                                          .with_timeline = true},
+                                                         simulate);
+  for (auto _ : state) {
+    const std::vector<SlotMemory> memory = memory_timeline(scenario, strategy, program, simulation->timeline);
+    benchmark::DoNotOptimize(step_trace(program, simulation->timeline, memory, ""));
+  }
+  const auto events = static_cast<double>(simulation->timeline.entries.size());
+  state.counters["events"] = events;
+  state.counters["goal_ms"] = events / 68;
+  state.counters["events_per_s"] = benchmark::Counter(events, benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(write_trace)->Name("Trace/gpt175b-tp8-pp8-dp8-m64")->Unit(benchmark::kMillisecond);
 
 }  // namespace
 
