@@ -11,23 +11,23 @@ namespace portolan {
 
 namespace {
 
-constexpr WholeRange kSize{1, std::int64_t{1} << 24};
+constexpr WholeRange kModelSize{1, std::int64_t{1} << 24};
 
 void optional_size(DocumentSection& section, std::string_view key, std::optional<std::int64_t>& target) {
   std::int64_t size = 0;
-  if (section.optional(key, size, kSize)) {
+  if (section.optional(key, size, kModelSize)) {
     target = size;
   }
 }
 
 void read_experts(DocumentSection& section, MixtureOfExperts& experts) {
-  const WholeRange count{0, kSize.most};
-  section.required("num_experts", experts.num_experts, kSize);
-  section.required("experts_per_token", experts.experts_per_token, kSize);
-  section.required("expert_ffn_size", experts.expert_ffn_size, kSize);        // of one expert
+  const WholeRange count{0, kModelSize.most};
+  section.required("num_experts", experts.num_experts, kModelSize);
+  section.required("experts_per_token", experts.experts_per_token, kModelSize);
+  section.required("expert_ffn_size", experts.expert_ffn_size, kModelSize);   // of one expert
   section.optional("shared_ffn_size", experts.shared_ffn_size, count);        // default 0: none
   section.optional("first_dense_layers", experts.first_dense_layers, count);  // default 0
-  section.optional("layer_period", experts.layer_period, kSize);              // default 1: every layer
+  section.optional("layer_period", experts.layer_period, kModelSize);         // default 1: every layer
   double capacity_factor = 0;
   if (section.optional("capacity_factor", capacity_factor)) {  // default: dropless
     experts.capacity_factor = capacity_factor;
@@ -50,11 +50,11 @@ JsonValue to_json(const MixtureOfExperts& experts) {
 }
 
 void read_latent_attention(DocumentSection& section, LatentAttention& latent) {
-  section.optional("q_lora_rank", latent.q_lora_rank, WholeRange{0, kSize.most});  // default 0: direct
-  section.required("kv_lora_rank", latent.kv_lora_rank, kSize);
-  section.required("qk_nope_head_dim", latent.qk_nope_head_dim, kSize);
-  section.required("qk_rope_head_dim", latent.qk_rope_head_dim, kSize);
-  section.required("v_head_dim", latent.v_head_dim, kSize);
+  section.optional("q_lora_rank", latent.q_lora_rank, WholeRange{0, kModelSize.most});  // default 0: direct
+  section.required("kv_lora_rank", latent.kv_lora_rank, kModelSize);
+  section.required("qk_nope_head_dim", latent.qk_nope_head_dim, kModelSize);
+  section.required("qk_rope_head_dim", latent.qk_rope_head_dim, kModelSize);
+  section.required("v_head_dim", latent.v_head_dim, kModelSize);
 }
 
 JsonValue to_json(const LatentAttention& latent) {
@@ -73,32 +73,32 @@ void read_config(DocumentSection& section, TransformerConfig& config) {
   } else {
     section.optional("name", config.name);
   }
-  section.required("num_layers", config.num_layers, kSize);
-  section.required("hidden_size", config.hidden_size, kSize);
-  section.required("num_heads", config.num_heads, kSize);
+  section.required("num_layers", config.num_layers, kModelSize);
+  section.required("hidden_size", config.hidden_size, kModelSize);
+  section.required("num_heads", config.num_heads, kModelSize);
   config.num_kv_heads = config.num_heads;
-  section.optional("num_kv_heads", config.num_kv_heads, kSize);  // default num_heads: no grouped queries
-  optional_size(section, "head_dim", config.explicit_head_dim);  // default hidden_size / num_heads
-  section.optional("activation", config.activation);             // default gelu
+  section.optional("num_kv_heads", config.num_kv_heads, kModelSize);  // default num_heads: no grouped queries
+  optional_size(section, "head_dim", config.explicit_head_dim);       // default hidden_size / num_heads
+  section.optional("activation", config.activation);                  // default gelu
   if (config.activation != Activation::kSwiGlu) {
     config.ffn_size = 4 * config.hidden_size;
-    section.optional("ffn_size", config.ffn_size, kSize);  // default 4 hidden_size with gelu and relu
+    section.optional("ffn_size", config.ffn_size, kModelSize);  // default 4 hidden_size with gelu and relu
   } else {
-    section.required("ffn_size", config.ffn_size, kSize);  // SwiGLU's two halves are each this wide
+    section.required("ffn_size", config.ffn_size, kModelSize);  // SwiGLU's two halves are each this wide
   }
-  section.required("vocab_size", config.vocab_size, kSize);        // before padding
-  section.required("max_positions", config.max_positions, kSize);  // longest sequence
-  section.optional("normalization", config.normalization);         // default layer_norm
-  section.optional("position", config.position);                   // default learned
-  optional_size(section, "rotary_dim", config.rotary_dim);         // default: whole heads
-  section.optional("position_offset", config.position_offset, WholeRange{0, kSize.most});  // default 0
-  optional_size(section, "sliding_window", config.sliding_window);                         // default: none
-  section.optional("linear_bias", config.linear_bias);                                     // default true
-  section.optional("qkv_bias", config.qkv_bias);                                           // default false
-  section.optional("query_key_norm", config.query_key_norm);                               // default false
-  section.optional("embedding_norm", config.embedding_norm);                               // default false
-  section.optional("parallel_residual", config.parallel_residual);                         // default false
-  section.optional_section("experts", [&](DocumentSection& inner) {                        // default: none
+  section.required("vocab_size", config.vocab_size, kModelSize);        // before padding
+  section.required("max_positions", config.max_positions, kModelSize);  // longest sequence
+  section.optional("normalization", config.normalization);              // default layer_norm
+  section.optional("position", config.position);                        // default learned
+  optional_size(section, "rotary_dim", config.rotary_dim);              // default: whole heads
+  section.optional("position_offset", config.position_offset, WholeRange{0, kModelSize.most});  // default 0
+  optional_size(section, "sliding_window", config.sliding_window);   // default: none
+  section.optional("linear_bias", config.linear_bias);               // default true
+  section.optional("qkv_bias", config.qkv_bias);                     // default false
+  section.optional("query_key_norm", config.query_key_norm);         // default false
+  section.optional("embedding_norm", config.embedding_norm);         // default false
+  section.optional("parallel_residual", config.parallel_residual);   // default false
+  section.optional_section("experts", [&](DocumentSection& inner) {  // default: none
     read_experts(inner, config.experts.emplace());
   });
   section.optional_section("latent_attention", [&](DocumentSection& inner) {  // default: none

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kMostSymbols = 100'000;
 constexpr std::string_view kSymbols = "EtmL|";
 
-Error refused(std::string_view text, std::string_view message) {
+Error refused_layout(std::string_view text, std::string_view message) {
   return bad_input(fmt::format("\"{}\" {}", printable(text), message));
 }
 
@@ -29,11 +29,11 @@ class LayoutExpansion {
   Result<std::string> run() {
     while (at_ < text_.size()) {
       if (const auto problem = step(text_[at_])) {
-        return refused(text_, *problem);
+        return refused_layout(text_, *problem);
       }
     }
     if (open_.size() > 1) {
-      return refused(text_, "has a \"(\" without its \")\"");
+      return refused_layout(text_, "has a \"(\" without its \")\"");
     }
     return std::move(open_.front());
   }
@@ -105,13 +105,14 @@ bool looks_like_pipeline_layout(std::string_view text) {
 Result<std::vector<std::int32_t>> parse_pipeline_layout(std::string_view text) {
   PORTOLAN_TRY(const std::string symbols, LayoutExpansion(text).run());
   if (symbols.find('m') != std::string::npos) {
-    return refused(text, "has m, a multi-token prediction layer: not available yet (allowed: E, t, L)");
+    return refused_layout(text,
+                          "has m, a multi-token prediction layer: not available yet (allowed: E, t, L)");
   }
   if (symbols.find('E') != 0 || std::count(symbols.begin(), symbols.end(), 'E') != 1) {
-    return refused(text, "does not begin with E, the embedding, once");
+    return refused_layout(text, "does not begin with E, the embedding, once");
   }
   if (symbols.find('L') != symbols.size() - 1) {
-    return refused(text, "does not end with L, the loss, once");
+    return refused_layout(text, "does not end with L, the loss, once");
   }
   std::vector<std::int32_t> layers(1);
   for (const char symbol : symbols) {
@@ -123,7 +124,7 @@ Result<std::vector<std::int32_t>> parse_pipeline_layout(std::string_view text) {
   }
   for (std::size_t i = 1; i + 1 < layers.size(); ++i) {
     if (layers[i] == 0) {
-      return refused(
+      return refused_layout(
           text,
           fmt::format("leaves stage {} of {} empty: not available yet (allowed: a layer or more in each "
                       "but the first and the last)",

@@ -188,7 +188,7 @@ constexpr Setter setter() {
 }
 
 using C = StrategyConstraints;
-constexpr std::array<StrategyWord, 20> kWords{{
+constexpr std::array<StrategyWord, 20> kStrategyWords{{
     {"tp", setter<&C::tensor_parallel, &parse_count<1, kMostRanks>>()},
     {"pp", setter<&C::pipeline_parallel, &parse_count<1, kMostRanks>>()},
     {"dp", setter<&C::data_parallel, &parse_count<1, kMostRanks>>()},
@@ -213,7 +213,7 @@ constexpr std::array<StrategyWord, 20> kWords{{
 
 std::vector<std::string_view> all_words() {
   std::vector<std::string_view> all;
-  for (const StrategyWord& known : kWords) {
+  for (const StrategyWord& known : kStrategyWords) {
     all.push_back(known.word);
   }
   return all;
@@ -287,7 +287,7 @@ Result<std::array<Axis, kNumAxes>> parse_axis_order(std::string_view text) {
 
 Result<void> set_strategy_word(StrategyConstraints& constraints, std::string_view word,
                                std::string_view value) {
-  for (const StrategyWord& known : kWords) {
+  for (const StrategyWord& known : kStrategyWords) {
     if (known.word == word) {
       return known.set(constraints, value);
     }

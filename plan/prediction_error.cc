@@ -111,7 +111,11 @@ std::optional<ErrorMargin> error_margin(const std::vector<SourceErrors>& errors,
     return left_in(source) && source.of.software_family == of.software_family &&
            source.of.measured_device == of.measured_device;
   });
-  if (of.measured_device && same_software.num_sources() >= kEnoughSources) {
+  // A machine that nobody has measured is a new source, whatever software runs on it.
+  const bool knows_machine = std::any_of(errors.begin(), errors.end(), [&](const SourceErrors& source) {
+    return left_in(source) && !source.errors.empty() && source.of.hardware == of.hardware;
+  });
+  if (knows_machine && of.measured_device && same_software.num_sources() >= kEnoughSources) {
     return ErrorMargin{same_software.quantile(kCoverage), IntervalBasis::kSameSoftware};
   }
   if (all.num_sources() == 0) {

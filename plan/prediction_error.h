@@ -44,8 +44,9 @@ struct PredictionErrors {
 /// What an interval rests on, from the narrowest.
 enum class IntervalBasis : std::uint8_t {
   kSameMachine,   ///< errors on this machine with this software
-  kSameSoftware,  ///< of at least three sources with software of this family on measured devices
-  kNewSource,     ///< of all sources, for software or a device that nobody has measured
+  kSameSoftware,  ///< of at least three sources with software of this family on measured devices, for a
+                  ///< machine that somebody has measured
+  kNewSource,     ///< of all sources, for software, a device or a machine that nobody has measured
 };
 std::string_view interval_basis_name(IntervalBasis basis);
 

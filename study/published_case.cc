@@ -329,6 +329,9 @@ class CaseBuilder {
 Result<std::variant<PublishedCase, SkippedRow>> published_case(const TrainingRow& row,
                                                                const CatalogPaths& paths) {
   using Made = std::variant<PublishedCase, SkippedRow>;
+  if (!row.unreadable.empty()) {
+    return Made(SkippedRow{row.unreadable});
+  }
   if (row.cluster.empty()) {
     return Made(SkippedRow{"cluster: not published"});
   }

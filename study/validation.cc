@@ -208,8 +208,8 @@ Result<Validation> validate_rows(std::span<const TrainingRow> rows, const Catalo
     validation.skipped.push_back({row.id, row.prefix, row.source_family, std::move(reason)});
   };
   for (const TrainingRow& row : rows) {
-    if (!row.step_time) {
-      skip(row, "sec_per_iter: not published");
+    if (!row.unreadable.empty() || !row.step_time) {
+      skip(row, row.unreadable.empty() ? "sec_per_iter: not published" : row.unreadable);
       continue;
     }
     measured.push_back(&row);

@@ -16,7 +16,7 @@ namespace portolan {
 
 namespace {
 
-constexpr std::size_t kLargestFile = 64U << 20U;
+constexpr std::size_t kLargestJson = 64U << 20U;
 
 /// Reads characters and counts the lines that went by, for the parser's events carry no place.
 class LineCountingIterator {
@@ -133,9 +133,9 @@ std::string_view json_error_reason(std::string_view message) {
 }
 
 Result<DocumentNode> parse_json(std::string_view text, std::string_view file, Notation notation) {
-  if (text.size() > kLargestFile) {
+  if (text.size() > kLargestJson) {
     return bad_input(
-        fmt::format("{}: is {} bytes (allowed: up to {})", printable(file), text.size(), kLargestFile));
+        fmt::format("{}: is {} bytes (allowed: up to {})", printable(file), text.size(), kLargestJson));
   }
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return bad_input(fmt::format("{}: is empty", printable(file)));

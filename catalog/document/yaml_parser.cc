@@ -15,7 +15,7 @@ namespace portolan {
 
 namespace {
 
-constexpr std::size_t kLargestFile = 8U << 20U;
+constexpr std::size_t kLargestYaml = 8U << 20U;
 
 /// Passes yaml-cpp's events on to a DocumentBuilder.
 class YamlEvents : public YAML::EventHandler {
@@ -110,9 +110,9 @@ class YamlEvents : public YAML::EventHandler {
 }  // namespace
 
 Result<DocumentNode> parse_yaml(std::string_view text, std::string_view file) {
-  if (text.size() > kLargestFile) {
+  if (text.size() > kLargestYaml) {
     return bad_input(
-        fmt::format("{}: is {} bytes (allowed: up to {})", printable(file), text.size(), kLargestFile));
+        fmt::format("{}: is {} bytes (allowed: up to {})", printable(file), text.size(), kLargestYaml));
   }
   PORTOLAN_CHECK_OK(check_is_text(text, file));
   DocumentBuilder builder(

@@ -18,7 +18,7 @@ constexpr std::size_t kMaxBrackets = 8;
 constexpr std::size_t kMaxRanges = 100'000;
 
 /// 08 to 12, or one number.
-struct NumberRange {
+struct HostNumbers {
   std::int64_t first = 0;
   std::int64_t last = 0;
   std::size_t width = 0;  ///< digits, filled with zeros
@@ -29,25 +29,25 @@ struct NumberRange {
 /// "rack", then one number of the ranges; the last part of a name has none.
 struct NamePart {
   std::string_view text;
-  std::vector<NumberRange> ranges;
+  std::vector<HostNumbers> ranges;
 
   std::size_t num_choices() const {
     std::size_t sum = 0;
-    for (const NumberRange& range : ranges) {
+    for (const HostNumbers& range : ranges) {
       sum += range.size();
     }
     return ranges.empty() ? 1 : sum;
   }
   std::size_t longest() const {
     std::size_t digits = 0;
-    for (const NumberRange& range : ranges) {
+    for (const HostNumbers& range : ranges) {
       digits = std::max({digits, range.width, std::to_string(range.last).size()});
     }
     return text.size() + digits;
   }
   void append_choice(std::size_t choice, std::string& name) const {
     name += text;
-    for (const NumberRange& range : ranges) {
+    for (const HostNumbers& range : ranges) {
       if (choice < range.size()) {
         name += fmt::format("{:0{}}", range.first + static_cast<std::int64_t>(choice), range.width);
         return;
@@ -59,7 +59,7 @@ struct NamePart {
 
 using Pattern = std::vector<NamePart>;
 
-Result<NumberRange> parse_range(std::string_view text) {
+Result<HostNumbers> parse_range(std::string_view text) {
   const std::size_t dash = text.find('-');
   const std::string_view first = text.substr(0, dash);
   const std::string_view last = dash == std::string_view::npos ? first : text.substr(dash + 1);
@@ -69,14 +69,14 @@ Result<NumberRange> parse_range(std::string_view text) {
     return bad_input(fmt::format("range \"{}\" is not allowed (allowed: such as 0-15 or 20, up to {})",
                                  printable(text), kMaxNumber));
   }
-  return NumberRange{.first = *from, .last = *to, .width = first.size()};
+  return HostNumbers{.first = *from, .last = *to, .width = first.size()};
 }
 
-Result<std::vector<NumberRange>> parse_ranges(std::string_view text) {
-  std::vector<NumberRange> ranges;
+Result<std::vector<HostNumbers>> parse_ranges(std::string_view text) {
+  std::vector<HostNumbers> ranges;
   for (;;) {
     const std::size_t comma = text.find(',');
-    PORTOLAN_TRY(const NumberRange range, parse_range(text.substr(0, comma)));
+    PORTOLAN_TRY(const HostNumbers range, parse_range(text.substr(0, comma)));
     ranges.push_back(range);
     if (ranges.size() > kMaxRanges) {
       return bad_input(fmt::format("more than {} ranges in brackets", kMaxRanges));

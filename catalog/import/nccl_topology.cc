@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <map>
 #include <numeric>
 #include <pugixml.hpp>
@@ -19,8 +18,8 @@ namespace portolan {
 
 namespace {
 
-constexpr std::size_t kMaxBytes = std::size_t{4} << 20U;
-constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxDumpBytes = std::size_t{4} << 20U;
+constexpr int kMaxNesting = 64;
 constexpr std::size_t kMaxGpus = 1024;
 constexpr std::size_t kMaxCards = 4096;
 constexpr std::int64_t kMaxLinks = 1000;
@@ -50,13 +49,6 @@ struct NvLinks {
   std::string target_class;
   std::int64_t count = 0;
 };
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 /// GT/s of "16.0 GT/s PCIe"; nothing for what is no speed of PCIe.
 std::optional<double> parse_pcie_speed(std::string_view text) {
@@ -128,8 +120,8 @@ class NcclReader {
       if (node.type() != pugi::node_element) {
         continue;
       }
-      if (depth > kMaxDepth) {
-        return error(node, fmt::format("nested more than {} levels deep", kMaxDepth));
+      if (depth > kMaxNesting) {
+        return error(node, fmt::format("nested more than {} levels deep", kMaxNesting));
       }
       Surroundings here = above;
       const std::string_view name = node.name();
@@ -302,7 +294,7 @@ std::int64_t NcclGpu::num_links() const {
 }
 
 Result<NcclTopology> read_nccl_topology(std::string_view text, std::string_view file) {
-  PORTOLAN_CHECK_OK(check_source(text, file, kMaxBytes));
+  PORTOLAN_CHECK_OK(check_source(text, file, kMaxDumpBytes));
   return NcclReader(text, file).read();
 }
 

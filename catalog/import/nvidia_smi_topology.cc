@@ -14,11 +14,11 @@ namespace portolan {
 
 namespace {
 
-constexpr std::size_t kMaxBytes = std::size_t{1} << 20U;
-constexpr std::size_t kMaxDevices = 512;
-constexpr std::int64_t kMaxLinks = 1000;
+constexpr std::size_t kMaxMatrixBytes = std::size_t{1} << 20U;
+constexpr std::size_t kMaxMatrixDevices = 512;
+constexpr std::int64_t kMaxNvLinks = 1000;
 
-constexpr std::array<std::pair<std::string_view, Nearness>, 6> kWords = {{
+constexpr std::array<std::pair<std::string_view, Nearness>, 6> kNearnessWords = {{
     {"X", Nearness::kSelf},
     {"PIX", Nearness::kPix},
     {"PXB", Nearness::kPxb},
@@ -45,13 +45,13 @@ std::string without_underlining(std::string_view text) {
 }
 
 std::optional<NvidiaSmiCell> parse_cell(std::string_view word) {
-  for (const auto& [text, nearness] : kWords) {
+  for (const auto& [text, nearness] : kNearnessWords) {
     if (text == word) {
       return NvidiaSmiCell{.nearness = nearness};
     }
   }
   if (word.starts_with("NV")) {
-    const auto count = parse_count(word.substr(2), kMaxLinks);
+    const auto count = parse_count(word.substr(2), kMaxNvLinks);
     if (count.value_or(0) > 0) {
       return NvidiaSmiCell{.nearness = Nearness::kNvlink, .num_links = *count};
     }
@@ -84,8 +84,9 @@ class NvidiaSmiReader {
       }
       const auto end = std::ranges::find_if(words, [](auto word) { return word == "CPU" || word == "NUMA"; });
       columns_.assign(words.begin(), end);
-      if (columns_.size() > kMaxDevices) {
-        return lines_.error(fmt::format("{} devices (allowed: up to {})", columns_.size(), kMaxDevices));
+      if (columns_.size() > kMaxMatrixDevices) {
+        return lines_.error(
+            fmt::format("{} devices (allowed: up to {})", columns_.size(), kMaxMatrixDevices));
       }
       topology_.file = file_name_of(file_);
       while (topology_.num_gpus < columns_.size() &&
@@ -183,8 +184,9 @@ bool NvidiaSmiTopology::is_near_gpu(std::size_t card) const {
 }
 
 Result<NvidiaSmiTopology> read_nvidia_smi_topology(std::string_view text, std::string_view file) {
-  const std::string plain = without_underlining(text.substr(0, kMaxBytes + 1));
-  PORTOLAN_CHECK_OK(check_source(text.size() > kMaxBytes ? text : std::string_view(plain), file, kMaxBytes));
+  const std::string plain = without_underlining(text.substr(0, kMaxMatrixBytes + 1));
+  PORTOLAN_CHECK_OK(
+      check_source(text.size() > kMaxMatrixBytes ? text : std::string_view(plain), file, kMaxMatrixBytes));
   return NvidiaSmiReader(plain, file).read();
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 #include <utility>
@@ -16,15 +15,8 @@ namespace portolan {
 
 namespace {
 
-constexpr std::size_t kMaxBytes = std::size_t{8} << 20U;
+constexpr std::size_t kMaxConfigurationBytes = std::size_t{8} << 20U;
 constexpr std::size_t kMaxSwitches = 100'000;
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 /// What a line says, before names are expanded.
 struct SwitchLine {
@@ -206,7 +198,7 @@ class SlurmReader {
 }  // namespace
 
 Result<SlurmTopology> read_slurm_topology(std::string_view text, std::string_view file) {
-  PORTOLAN_CHECK_OK(check_source(text, file, kMaxBytes));
+  PORTOLAN_CHECK_OK(check_source(text, file, kMaxConfigurationBytes));
   return SlurmReader(text, file).read();
 }
 

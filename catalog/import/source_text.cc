@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <filesystem>
 
@@ -69,6 +70,13 @@ std::optional<std::int64_t> parse_count(std::string_view text, std::int64_t most
   const auto [rest, code] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool is_whole = code == std::errc() && rest == text.data() + text.size() && text[0] != '-';
   return is_whole && number <= most ? std::optional(number) : std::nullopt;
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
 }
 
 }  // namespace portolan

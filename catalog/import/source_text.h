@@ -41,6 +41,7 @@ class SourceLines {
 };
 
 std::string_view trimmed(std::string_view text);
+std::string lower_case(std::string_view text);
 /// What lies between spaces and tabs.
 std::vector<std::string_view> words_between_spaces(std::string_view line);
 /// A whole number of decimal digits alone, at most `most`.

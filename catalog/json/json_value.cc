@@ -9,7 +9,7 @@ namespace portolan {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') {
@@ -33,7 +33,7 @@ struct ScalarText {
   std::string operator()(double number) const {
     return std::isfinite(number) ? shortest_number(number) : "null";
   }
-  std::string operator()(const std::string& text) const { return quoted(text); }
+  std::string operator()(const std::string& text) const { return json_string(text); }
   std::string operator()(const JsonValue::Array& /*array*/) const { return ""; }
   std::string operator()(const JsonValue::Object& /*object*/) const { return ""; }
 };
@@ -51,7 +51,7 @@ void append_line(const JsonValue& value, std::string& out) {
   } else if (const JsonValue::Object* object = value.as_object()) {
     out += '{';
     for (const auto& [key, item] : *object) {
-      out += separator + quoted(key) + ": ";
+      out += separator + json_string(key) + ": ";
       append_line(item, out);
       separator = ", ";
     }
@@ -115,7 +115,7 @@ void append_indented(const JsonValue& value, std::size_t indent, std::string& ou
   }
   out += '{';
   for (const auto& [key, item] : *value.as_object()) {
-    out += separator + std::string(indent + 1, ' ') + quoted(key) + ": ";
+    out += separator + std::string(indent + 1, ' ') + json_string(key) + ": ";
     append_indented(item, indent + 1, out);
     separator = ",\n";
   }

@@ -9,7 +9,7 @@ namespace portolan {
 
 namespace {
 
-constexpr WholeRange kDegree{1, 1'000'000};
+constexpr WholeRange kStrategyDegree{1, 1'000'000};
 
 /// The text of a strategy word's value as --strategy would have it.
 std::optional<std::string> word_text(const DocumentValue& value, std::string_view word) {
@@ -108,17 +108,17 @@ JsonValue to_json(const Strategy& strategy) {
 }
 
 void read_strategy(DocumentSection& section, Strategy& strategy, std::int64_t num_layers) {
-  section.required("tp", strategy.tensor_parallel, kDegree);
-  section.required("pp", strategy.pipeline_parallel, kDegree);
-  section.required("dp", strategy.data_parallel, kDegree);
-  section.optional("cp", strategy.context_parallel, kDegree);
-  section.optional("ep", strategy.expert_parallel, kDegree);
+  section.required("tp", strategy.tensor_parallel, kStrategyDegree);
+  section.required("pp", strategy.pipeline_parallel, kStrategyDegree);
+  section.required("dp", strategy.data_parallel, kStrategyDegree);
+  section.optional("cp", strategy.context_parallel, kStrategyDegree);
+  section.optional("ep", strategy.expert_parallel, kStrategyDegree);
   section.optional("virtual_stages", strategy.virtual_stages, WholeRange{1, 1000});
   section.optional("sequence_parallel", strategy.sequence_parallel);
-  section.required("microbatch", strategy.microbatch_size, kDegree);
+  section.required("microbatch", strategy.microbatch_size, kStrategyDegree);
   section.required("schedule", strategy.schedule);
   section.optional("zero", strategy.zero_stage, WholeRange{0, 3});
-  section.optional("zero_group", strategy.zero_group, WholeRange{0, kDegree.most});
+  section.optional("zero_group", strategy.zero_group, WholeRange{0, kStrategyDegree.most});
   RecomputeChoice recompute;
   read_parsed(section, "recompute", recompute, &parse_recompute);
   section.optional("aggregation", strategy.gradient_aggregation.algorithm);
@@ -131,7 +131,7 @@ void read_strategy(DocumentSection& section, Strategy& strategy, std::int64_t nu
   section.optional("offload", strategy.offload);
   section.optional_list("layers", [&](const DocumentValue& item) {
     std::int32_t layers = 0;
-    item.read(layers, WholeRange{0, kDegree.most});
+    item.read(layers, WholeRange{0, kStrategyDegree.most});
     strategy.layers_per_stage.push_back(layers);
   });
   const auto stages = find_layers_of_stages(num_layers, strategy);

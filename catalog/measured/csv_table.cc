@@ -15,7 +15,7 @@ namespace portolan {
 
 namespace {
 
-constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
+constexpr std::size_t kMaxTableBytes = std::size_t{64} << 20U;
 
 /// What libcsv's callbacks fill.
 struct Collected {
@@ -57,8 +57,8 @@ class Parser {
 }  // namespace
 
 Result<CsvTable> CsvTable::parse(std::string_view text, const std::string& file) {
-  if (text.size() > kMaxBytes) {
-    return bad_input(fmt::format("{}: {} bytes (allowed: {})", file, text.size(), kMaxBytes));
+  if (text.size() > kMaxTableBytes) {
+    return bad_input(fmt::format("{}: {} bytes (allowed: {})", file, text.size(), kMaxTableBytes));
   }
   PORTOLAN_CHECK_OK(check_is_text(text, file));
   Collected collected;

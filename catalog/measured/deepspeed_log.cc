@@ -57,7 +57,7 @@ struct MemoryLabel {
 constexpr std::array<MemoryLabel, 3> kMemoryLabels = {
     {{"MaxMemAllocated", false}, {"Max_MA ", false}, {"Max_CA ", true}}};
 
-void read_memory(const LogLine& line, StepCollector& collector) {
+void read_deepspeed_memory(const LogLine& line, StepCollector& collector) {
   for (const MemoryLabel& of : kMemoryLabels) {
     const LoggedNumber peak = number_after(line.text, of.label, line.is_cut_off);
     const std::string_view unit = line.text.substr(std::min(peak.end, line.text.size()));
@@ -74,7 +74,7 @@ void read_memory(const LogLine& line, StepCollector& collector) {
 void read_deepspeed_line(const LogLine& line, const StepSize& size, StepCollector& collector) {
   read_throughput(line, size, collector);
   read_pipeline_engine(line, collector);
-  read_memory(line, collector);
+  read_deepspeed_memory(line, collector);
 }
 
 }  // namespace portolan

@@ -48,7 +48,7 @@ void read_iteration(const LogLine& line, StepCollector& collector) {
 }
 
 /// Ranks write at once: several may share a line.
-void read_memory(const LogLine& line, StepCollector& collector) {
+void read_megatron_memory(const LogLine& line, StepCollector& collector) {
   constexpr std::string_view kLabel = "memory (MB) | allocated";
   for (std::size_t at = line.text.find(kLabel); at != std::string_view::npos;) {
     const std::size_t next = line.text.find(kLabel, at + kLabel.size());
@@ -73,7 +73,7 @@ void read_memory(const LogLine& line, StepCollector& collector) {
 
 void read_megatron_line(const LogLine& line, StepCollector& collector) {
   read_iteration(line, collector);
-  read_memory(line, collector);
+  read_megatron_memory(line, collector);
 }
 
 }  // namespace portolan

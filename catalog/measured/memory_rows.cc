@@ -35,7 +35,7 @@ MemoryCounter counter_of(const std::vector<std::string>& words) {
                                         : MemoryCounter::kDevice;
 }
 
-Result<MemoryRow> read_row(const CsvTable& table, const CsvTable::Row& record) {
+Result<MemoryRow> read_memory_row(const CsvTable& table, const CsvTable::Row& record) {
   const CsvFields fields(table, record);
   MemoryRow row;
   row.line = record.line;
@@ -75,7 +75,7 @@ Result<std::vector<MemoryRow>> read_memory_rows(std::string_view text, const std
   }
   std::vector<MemoryRow> rows;
   for (const CsvTable::Row& record : table.rows()) {
-    PORTOLAN_TRY(MemoryRow row, read_row(table, record));
+    PORTOLAN_TRY(MemoryRow row, read_memory_row(table, record));
     rows.push_back(std::move(row));
   }
   return rows;

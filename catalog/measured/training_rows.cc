@@ -58,30 +58,21 @@ Result<void> read_sharding(const CsvFields& fields, TrainingRow& row) {
     row.zero_stage = words[1].front() - '0';
   } else if (first.size() == 1 && first >= "0" && first <= "3") {
     row.zero_stage = first.front() - '0';
+  } else if (first.size() == 5 && first.starts_with("zero") && first[4] >= '0' && first[4] <= '3') {
+    row.zero_stage = first[4] - '0';
+  } else if (first == "ddp") {
+    row.zero_stage = 0;
   } else if (first == "fsdp" || first == "fsdp2" || first == "hsdp") {
     row.zero_stage = 3;
     row.keeps_parameters = has_any(words, {"grad"});
   } else {
     return fields.refused("zero_fsdp",
-                          "is not known (allowed: 0 to 3, ZeRO-0 to ZeRO-3, FSDP, HSDP, or nothing)");
+                          "is not known (allowed: 0 to 3, ZeRO-0 to ZeRO-3, DDP, FSDP, HSDP, or nothing)");
   }
   return {};
 }
 
-Result<TrainingRow> read_row(const CsvTable& table, const CsvTable::Row& record) {
-  const CsvFields fields(table, record);
-  TrainingRow row;
-  row.line = record.line;
-  for (const auto& [column, field] :
-       {std::pair{"id", &TrainingRow::id}, std::pair{"prefix", &TrainingRow::prefix},
-        std::pair{"source_family", &TrainingRow::source_family}, std::pair{"use", &TrainingRow::use},
-        std::pair{"cluster", &TrainingRow::cluster}, std::pair{"software", &TrainingRow::software},
-        std::pair{"model", &TrainingRow::model}, std::pair{"recompute", &TrainingRow::recompute}}) {
-    row.*field = fields.text(column);
-  }
-  if (row.id.empty()) {
-    return fields.refused("id", "is no name");
-  }
+Result<void> read_cells(const CsvFields& fields, TrainingRow& row) {
   constexpr std::int64_t kMost = std::int64_t{1} << 24;  // as in model files
   for (const auto& [column, field] : {std::pair{"num_gpus", &TrainingRow::num_gpus},
                                       std::pair{"layers", &TrainingRow::layers},
@@ -117,7 +108,26 @@ Result<TrainingRow> read_row(const CsvTable& table, const CsvTable::Row& record)
   PORTOLAN_TRY(row.sequence_parallel, yes_or_no(fields, "seq_parallel"));
   PORTOLAN_CHECK_OK(read_flash_attention(fields, row));
   PORTOLAN_TRY(row.precision, precision_of(fields, "precision"));
-  PORTOLAN_CHECK_OK(read_sharding(fields, row));
+  return read_sharding(fields, row);
+}
+
+Result<TrainingRow> read_training_row(const CsvTable& table, const CsvTable::Row& record) {
+  const CsvFields fields(table, record);
+  TrainingRow row;
+  row.line = record.line;
+  for (const auto& [column, field] :
+       {std::pair{"id", &TrainingRow::id}, std::pair{"prefix", &TrainingRow::prefix},
+        std::pair{"source_family", &TrainingRow::source_family}, std::pair{"use", &TrainingRow::use},
+        std::pair{"cluster", &TrainingRow::cluster}, std::pair{"software", &TrainingRow::software},
+        std::pair{"model", &TrainingRow::model}, std::pair{"recompute", &TrainingRow::recompute}}) {
+    row.*field = fields.text(column);
+  }
+  if (row.id.empty()) {
+    return fields.refused("id", "is no name");
+  }
+  if (const Result<void> cells = read_cells(fields, row); !cells) {
+    row.unreadable = cells.error().message;
+  }
   return row;
 }
 
@@ -131,7 +141,7 @@ Result<std::vector<TrainingRow>> read_training_rows(std::string_view text, const
   std::vector<TrainingRow> rows;
   std::set<std::string> ids;
   for (const CsvTable::Row& record : table.rows()) {
-    PORTOLAN_TRY(TrainingRow row, read_row(table, record));
+    PORTOLAN_TRY(TrainingRow row, read_training_row(table, record));
     if (!ids.insert(row.id).second) {
       return CsvFields(table, record).refused("id", "is there twice");
     }

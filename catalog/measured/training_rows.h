@@ -64,11 +64,15 @@ struct TrainingRow {
   std::string recompute;         ///< as the source says it: "full", "selective op"
 
   std::optional<Seconds> step_time;  ///< measured
+
+  /// File, line and column of the first cell that says nothing known, and what it may say; empty: none does.
+  std::string unreadable;
 };
 
 /// Reads a table of published steps: columns by name, in any order; those that are not named here are left
-/// alone, those that are missing are unknown in all rows. Errors (kBadInput) with file, line and column: `id`
-/// missing or twice, numbers that are none or out of range, words that are not known.
+/// alone, those that are missing are unknown in all rows. Numbers that are none or out of range and words
+/// that are not known make a row unreadable, not the table. Errors (kBadInput) with file, line and column:
+/// `id` missing or twice.
 Result<std::vector<TrainingRow>> read_training_rows(std::string_view text, const std::string& file);
 
 }  // namespace portolan

@@ -18,8 +18,8 @@ namespace {
 constexpr std::size_t kPoolFloats = 24 * 1024 * 1024;
 constexpr double kMostFlops = 2.2e9;  ///< of one product; a core takes some 15 ms
 constexpr double kMostRoughFlops = 1e7;
-constexpr int kMostRepeats = 64;
-constexpr int kFewestRepeats = 3;
+constexpr int kMostGemmRepeats = 64;
+constexpr int kFewestGemmRepeats = 3;
 
 Kernel linear_kernel(KernelKind kind, std::int64_t rows, std::int64_t out, std::int64_t in) {
   Kernel kernel;
@@ -99,7 +99,7 @@ double time_once(const Kernel& kernel, OperandPool& pool) {
 void time_kernel(const Kernel& kernel, double budget_s, OperandPool& pool, Sample& sample) {
   time_once(kernel, pool);
   double spent = 0;
-  for (int repeat = 0; repeat < kMostRepeats && (repeat < kFewestRepeats || spent < budget_s); ++repeat) {
+  for (int repeat = 0; repeat < kMostGemmRepeats && (repeat < kFewestGemmRepeats || spent < budget_s); ++repeat) {
     const double seconds = time_once(kernel, pool);
     sample.add(seconds);
     spent += seconds;

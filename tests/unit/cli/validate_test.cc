@@ -64,9 +64,21 @@ TEST(Validate, TakesClustersThatAreNotShipped) {
 TEST(Validate, ATableThatIsNoneIsOneLine) {
   const ScratchFolder scratch;
   const CommandResult result =
-      portolan_command("validate --truth " + scratch.write("t.csv", "id,tp\na,many\n"));
+      portolan_command("validate --truth " + scratch.write("t.csv", "name,tp\na,8\n"));
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_NE(result.err.find("t.csv:2: tp: \"many\" is not a whole number"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("t.csv: has no column id"), std::string::npos) << result.err;
+}
+
+TEST(Validate, ACellThatSaysNothingKnownSkipsItsRow) {
+  const ScratchFolder scratch;
+  const CommandResult result =
+      portolan_command("validate --json --truth " + scratch.write("t.csv", "id,tp\na,many\nb,8\n"));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json skipped = result.json()["skipped"];
+  ASSERT_EQ(skipped.size(), 2U);
+  EXPECT_NE(skipped[0]["reason"].get<std::string>().find("t.csv:2: tp: \"many\" is not a whole number"),
+            std::string::npos)
+      << skipped;
 }
 
 }  // namespace

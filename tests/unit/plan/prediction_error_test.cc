@@ -42,6 +42,14 @@ TEST(PredictionError, SourcesWeighAlikeHoweverManyRowsTheyHave) {
   EXPECT_EQ(margin->half_width, 0.07);
 }
 
+// Software that three sources ran, on a machine that none did.
+TEST(PredictionError, AMachineThatNobodyMeasuredIsANewSource) {
+  const auto margin = error_margin(kErrors, on("mine", "megatron"));
+  ASSERT_TRUE(margin);
+  EXPECT_EQ(margin->basis, IntervalBasis::kNewSource);
+  EXPECT_GT(margin->half_width, error_margin(kErrors, on("two", "megatron"))->half_width);
+}
+
 TEST(PredictionError, UnknownSoftwareAndUnmeasuredDevicesAreNewSources) {
   for (const auto& [hardware, software, measured] :
        {std::tuple("one", "deepspeed", true), {"five", "megatron", false}, {"four", "fsdp", true}}) {

@@ -73,16 +73,31 @@ TEST(TrainingRows, KnowsVersionsOfFlashAttention) {
   }
 }
 
-TEST(TrainingRows, SaysWhereAndWhatIsWrongInOneLine) {
-  EXPECT_EQ(
-      with("zero_fsdp", "4").error().message,
-      "t.csv:2: zero_fsdp: \"4\" is not known (allowed: 0 to 3, ZeRO-0 to ZeRO-3, FSDP, HSDP, or nothing)");
-  EXPECT_EQ(with("precision", "int4").error().message,
+TEST(TrainingRows, ACellThatSaysNothingKnownSpoilsItsRowAlone) {
+  const auto reason = [&](const std::string& column, const std::string& cell) {
+    const auto rows = with(column, cell);
+    return rows ? rows->front().unreadable : rows.error().message;
+  };
+  EXPECT_EQ(reason("zero_fsdp", "4"),
+            "t.csv:2: zero_fsdp: \"4\" is not known (allowed: 0 to 3, ZeRO-0 to ZeRO-3, DDP, FSDP, HSDP, or "
+            "nothing)");
+  EXPECT_EQ(reason("precision", "int4"),
             "t.csv:2: precision: \"int4\" is not known (allowed: fp16, bf16, fp8, tf32, fp32, or nothing)");
-  EXPECT_EQ(with("flash_attn", "maybe").error().message,
+  EXPECT_EQ(reason("flash_attn", "maybe"),
             "t.csv:2: flash_attn: \"maybe\" is not known (allowed: yes, no, v1, v2, v3, or nothing)");
-  EXPECT_EQ(with("tp", "0").error().message,
+  EXPECT_EQ(reason("tp", "0"),
             "t.csv:2: tp: \"0\" is not a whole number (allowed: 1 to 16777216, or nothing)");
+  EXPECT_EQ(reason("zero_fsdp", "zero1"), "");
+  EXPECT_EQ(reason("zero_fsdp", "DDP"), "");
+  const auto rows = read_training_rows("id,tp\nr1,many\nr2,4\n", "t.csv");
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(rows->at(0).unreadable,
+            "t.csv:2: tp: \"many\" is not a whole number (allowed: 1 to 16777216, or nothing)");
+  EXPECT_EQ(rows->at(1).unreadable, "");
+  EXPECT_EQ(rows->at(1).tensor_parallel, 4);
+}
+
+TEST(TrainingRows, SaysWhereAndWhatIsWrongInOneLine) {
   EXPECT_EQ(read_training_rows("id\nr1\nr1\n", "t.csv").error().message,
             "t.csv:3: id: \"r1\" is there twice");
   EXPECT_EQ(read_training_rows("tp\n8\n", "t.csv").error().message, "t.csv: has no column id");
