@@ -199,7 +199,7 @@ docs/decisions. Errors are |predicted - measured| / measured. Intervals: docs/pu
 
 ## Each source left out of every fit
 
-Two constants are fitted to steps (docs/decisions/0018 and 0025): those are predicted from the other sources. All others are in no fit.
+Two constants are fitted to steps (docs/decisions/0018 and 0025): those are predicted from the other sources. All others are in no fit. Rows that a table marks with another `use` than "calibrate" are left out here: they are unverified or partial (llm.c, a step each of NeMo and others).
 
 {left_out(result, fits, published)}
 ## Ranking
