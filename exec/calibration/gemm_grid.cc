@@ -99,7 +99,8 @@ double time_once(const Kernel& kernel, OperandPool& pool) {
 void time_kernel(const Kernel& kernel, double budget_s, OperandPool& pool, Sample& sample) {
   time_once(kernel, pool);
   double spent = 0;
-  for (int repeat = 0; repeat < kMostGemmRepeats && (repeat < kFewestGemmRepeats || spent < budget_s); ++repeat) {
+  for (int repeat = 0; repeat < kMostGemmRepeats && (repeat < kFewestGemmRepeats || spent < budget_s);
+       ++repeat) {
     const double seconds = time_once(kernel, pool);
     sample.add(seconds);
     spent += seconds;
