@@ -156,7 +156,7 @@ class TraceWriter {
     std::string more;  ///< arguments
   };
   const Words& words_of(const OpPlaces::Place& place, const Op& op) {
-    const auto [known, is_new] = words_.try_emplace({place.stage, &op});
+    const auto [known, is_new] = words_.try_emplace(&op);
     if (is_new) {
       known->second.what = fmt::format(R"("name":{},"cat":"{}")", json_string(event_name(op, place.stage)),
                                        op_kind_name(op.kind));
@@ -179,7 +179,7 @@ class TraceWriter {
   std::string text_;
   bool is_empty_ = true;
   std::map<std::size_t, std::int32_t> first_rank_of_;  ///< by stage
-  std::map<std::pair<std::size_t, const Op*>, Words> words_;
+  std::map<const Op*, Words> words_;
   /// By receiving rank, channel and microbatch.
   std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t>, std::size_t> flows_;
 };

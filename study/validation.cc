@@ -208,11 +208,13 @@ Result<Validation> validate_rows(std::span<const TrainingRow> rows, const Catalo
     validation.skipped.push_back({row.id, row.prefix, row.source_family, std::move(reason)});
   };
   for (const TrainingRow& row : rows) {
-    if (!row.unreadable.empty() || !row.step_time) {
-      skip(row, row.unreadable.empty() ? "sec_per_iter: not published" : row.unreadable);
+    if (row.unreadable.empty() && !row.step_time) {
+      skip(row, "sec_per_iter: not published");
       continue;
     }
-    measured.push_back(&row);
+    if (row.unreadable.empty()) {
+      measured.push_back(&row);
+    }
     PORTOLAN_TRY(auto made, published_case(row, paths));
     if (auto* skipped = std::get_if<SkippedRow>(&made)) {
       skip(row, std::move(skipped->reason));
