@@ -186,6 +186,9 @@ Result<void> from_one_file(const Session& session, const CalibrateFromArguments&
   if (arguments.kind == "kineto" || arguments.kind == "nsys-sqlite") {
     return calibrate_from_trace(session, arguments, std::move(hardware));
   }
+  if (arguments.kind == "collectives-csv") {
+    return calibrate_from_collective_rows(session, arguments, std::move(hardware));
+  }
   PORTOLAN_TRY(const std::string text, read_file(arguments.files.front()));
   return arguments.kind == "gemm-csv" ? from_gemms(session, arguments, std::move(hardware), text)
                                       : from_attention(session, arguments, std::move(hardware), text);
@@ -194,8 +197,8 @@ Result<void> from_one_file(const Session& session, const CalibrateFromArguments&
 }  // namespace
 
 Result<void> calibrate_from(const Session& session, const CalibrateFromArguments& arguments) {
-  constexpr std::array<std::string_view, 6> kKinds = {"attention-csv", "gemm-csv",    "kineto",
-                                                      "nccl-tests",    "nsys-sqlite", "step-csv"};
+  constexpr std::array<std::string_view, 7> kKinds = {
+      "attention-csv", "collectives-csv", "gemm-csv", "kineto", "nccl-tests", "nsys-sqlite", "step-csv"};
   if (std::find(kKinds.begin(), kKinds.end(), arguments.kind) == kKinds.end()) {
     return bad_input(
         fmt::format("--from: \"{}\" is not known (allowed: {})", arguments.kind, fmt::join(kKinds, ", ")));

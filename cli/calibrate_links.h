@@ -12,4 +12,10 @@ namespace portolan {
 Result<void> calibrate_from_nccl_tests(const Session& session, const CalibrateFromArguments& arguments,
                                        Hardware hardware);
 
+/// `calibrate --from collectives-csv FILE`: the same of a table of times, of which the rows of `--gpu` and,
+/// between nodes, of `--inter-link` count. Errors (kBadInput): those of the table, nothing that can be
+/// fitted.
+Result<void> calibrate_from_collective_rows(const Session& session, const CalibrateFromArguments& arguments,
+                                            Hardware hardware);
+
 }  // namespace portolan

@@ -83,9 +83,8 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
       ->required();
   verb->add_option(
           "--from", arguments->from,
-          "nccl-tests, kineto, nsys-sqlite, gemm-csv, attention-csv or step-csv, and a file (of nccl-tests "
-          "several): what others "
-          "measured (docs/calibrate.md)")
+          "nccl-tests, collectives-csv, kineto, nsys-sqlite, gemm-csv, attention-csv or step-csv, and a file "
+          "(of nccl-tests several): what others measured (docs/calibrate.md)")
       ->expected(2, kMostFiles + 1)
       ->type_name("KIND FILE...");
   verb->add_option("--hardware", arguments->tables.hardware, "With --from: the hardware file to fill in")
@@ -100,6 +99,9 @@ void add_calibrate_verb(CLI::App& app, Session& session) {
       ->delimiter(',')
       ->type_name("NAME,...");
   verb->add_option("--gpu", arguments->tables.gpu, "With --from: only rows whose gpu begins so")
+      ->type_name("TEXT");
+  verb->add_option("--inter-link", arguments->tables.inter_link,
+                   "With --from collectives-csv: between nodes only rows whose inter_link begins so")
       ->type_name("TEXT");
   verb->add_option(
           "--multiprocessors", arguments->tables.multiprocessors,

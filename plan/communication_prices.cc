@@ -26,7 +26,6 @@ CommunicationPrices::Layout CommunicationPrices::layout_of(const Placement& plac
 
 CommunicationLine CommunicationPrices::line(const Placement& placement, const Op& op, std::int32_t stage) {
   Op priced;
-  double times = 1;
   priced.kind = op.kind;
   priced.axes = op.axes;
   priced.bytes = Bytes(kGibi);
@@ -43,13 +42,8 @@ CommunicationLine CommunicationPrices::line(const Placement& placement, const Op
       priced.group = op.group_size == whole ? GroupKind::kAxes : op.group;
       priced.group_size = op.group_size == whole ? priced.group_size : op.group_size;
     }
-    if (cluster_.hardware().collective_points.empty()) {
-      if (op.collective == CollectiveKind::kAllGather) {
-        priced.collective = CollectiveKind::kReduceScatter;  // the same flows
-      } else if (op.collective == CollectiveKind::kAllReduce && op.algorithm == CollectiveAlgorithm::kRing) {
-        priced.collective = CollectiveKind::kReduceScatter;  // twice round the ring
-        times = 2;
-      }
+    if (cluster_.hardware().collective_points.empty() && op.collective == CollectiveKind::kAllGather) {
+      priced.collective = CollectiveKind::kReduceScatter;  // the same flows
     }
   } else {
     priced.peer_offset = op.peer_offset;
@@ -68,7 +62,7 @@ CommunicationLine CommunicationPrices::line(const Placement& placement, const Op
     const CommunicationLine line{time.transfer.value / static_cast<double>(priced.bytes.value), time.latency};
     found = lines_.emplace(key, line).first;
   }
-  return {found->second.seconds_per_byte * times, found->second.latency * times};
+  return found->second;
 }
 
 const std::vector<CommunicationLine>& CommunicationPrices::sends(const Placement& placement) {

@@ -17,7 +17,8 @@ std::string constant_text(const LinkConstant& constant, double value) {
 }
 
 std::string remark_on(const LinkConstant& constant) {
-  return !constant.is_set       ? "stays: too few rows tell of it"
+  const bool is_in_base = constant.figure == "intra_node_step" && constant.num_rows > 1;
+  return !constant.is_set ? is_in_base ? "stays: not told from the base" : "stays: too few rows tell of it"
          : constant.is_at_limit ? "at its limit: is the bandwidth too low?"
                                 : "";
 }

@@ -23,10 +23,21 @@ constexpr double kTellingShare = 0.25;
 constexpr double kStepUnit_s = 1e-5;
 constexpr double kLongestStep_s = 1e-2;
 
-enum Constant : std::size_t { kNvlinkEfficiency, kIntraNodeStep, kNicEfficiency, kInterNodeStep };
-using Constants = std::array<double, 4>;
-constexpr std::array<const char*, 4> kFigures = {"nvlink.efficiency", "intra_node_step", "nic.efficiency",
-                                                 "inter_node_step"};
+enum Constant : std::size_t {
+  kNvlinkEfficiency,
+  kIntraNodeBase,
+  kIntraNodeStep,
+  kNicEfficiency,
+  kInterNodeStep
+};
+constexpr std::array kOfNodes = {kNvlinkEfficiency, kIntraNodeBase, kIntraNodeStep};
+constexpr std::array kBetweenNodes = {kNicEfficiency, kInterNodeStep};
+using Constants = std::array<double, 5>;
+constexpr std::array<const char*, 5> kFigures = {"nvlink.efficiency", "intra_node_base", "intra_node_step",
+                                                 "nic.efficiency", "inter_node_step"};
+
+bool is_efficiency(Constant constant) { return constant == kNvlinkEfficiency || constant == kNicEfficiency; }
+bool is_of_nodes(Constant constant) { return constant <= kIntraNodeStep; }
 
 struct LinkSample {
   std::size_t collective = 0;
@@ -44,7 +55,8 @@ double transfer_s(const Constants& constants, const LinkSample& sample) {
 double steps_s(const Constants& constants, const LinkSample& sample) {
   const double intra = sample.terms->intra_steps * constants[kIntraNodeStep];
   const double inter = sample.terms->inter_steps * constants[kInterNodeStep];
-  return sample.terms->steps_side_by_side ? std::max(intra, inter) : intra + inter;
+  return sample.terms->bases * constants[kIntraNodeBase] +
+         (sample.terms->steps_side_by_side ? std::max(intra, inter) : intra + inter);
 }
 
 double predicted_s(const Constants& constants, const LinkSample& sample) {
@@ -59,13 +71,10 @@ using Samples = std::vector<const LinkSample*>;
 
 /// With `free` constants fitted, all others as in `start`.
 Constants fit_free(const Samples& samples, const Constants& start, const std::vector<Constant>& free) {
-  const auto is_step = [](Constant constant) {
-    return constant == kIntraNodeStep || constant == kInterNodeStep;
-  };
   const auto constants_at = [&](const std::vector<double>& x) {
     Constants constants = start;
     for (std::size_t i = 0; i < free.size(); ++i) {
-      constants[free[i]] = x[i] * (is_step(free[i]) ? kStepUnit_s : 1);
+      constants[free[i]] = x[i] * (is_efficiency(free[i]) ? 1 : kStepUnit_s);
     }
     return constants;
   };
@@ -79,15 +88,15 @@ Constants fit_free(const Samples& samples, const Constants& start, const std::ve
   };
   Bounds bounds;
   for (const Constant constant : free) {
-    bounds.least.push_back(is_step(constant) ? 0 : 0.01);
-    bounds.most.push_back(is_step(constant) ? kLongestStep_s / kStepUnit_s : 1);
+    bounds.least.push_back(is_efficiency(constant) ? 0.01 : 0);
+    bounds.most.push_back(is_efficiency(constant) ? 1 : kLongestStep_s / kStepUnit_s);
   }
   std::optional<Minimum> best;
   for (const double efficiency : {0.4, 0.8}) {
     for (const double step : {0.1, 1.0, 10.0}) {
       std::vector<double> x;
       for (const Constant constant : free) {
-        x.push_back(is_step(constant) ? step : efficiency);
+        x.push_back(is_efficiency(constant) ? efficiency : step);
       }
       const Minimum found = find_minimum(error, bounds, std::move(x));
       if (!best || found.error < best->error) {
@@ -98,19 +107,21 @@ Constants fit_free(const Samples& samples, const Constants& start, const std::ve
   return constants_at(best->at);
 }
 
-/// The rows of which at least a quarter of the time follows from `constant`: a step between nodes is as much
-/// beside seven within.
+/// The rows of which at least a quarter of the time follows from `constant`, or from what is fixed within a
+/// node: base and steps. A step between nodes is as much beside seven within.
 Samples telling_of(Constant constant, const Samples& samples, const Constants& constants) {
   Samples telling;
   for (const LinkSample* sample : samples) {
     const double total = predicted_s(constants, *sample), transfer = transfer_s(constants, *sample);
     const auto bytes = static_cast<double>(sample->size.value);
-    const double part = constant == kIntraNodeStep   ? sample->terms->intra_steps * constants[kIntraNodeStep]
+    const double part = constant == kIntraNodeBase || constant == kIntraNodeStep
+                            ? sample->terms->bases * constants[kIntraNodeBase] +
+                                  sample->terms->intra_steps * constants[kIntraNodeStep]
                         : constant == kInterNodeStep ? sample->terms->inter_steps * constants[kInterNodeStep]
                         : constant == kNicEfficiency
                             ? bytes * sample->terms->nic / constants[kNicEfficiency]
                             : bytes * sample->terms->nvlink / constants[kNvlinkEfficiency];
-    const bool limits = constant == kIntraNodeStep || constant == kInterNodeStep || part >= transfer;
+    const bool limits = !is_efficiency(constant) || part >= transfer;
     if (limits && part >= kTellingShare * total) {
       telling.push_back(sample);
     }
@@ -126,20 +137,39 @@ bool tells(const Samples& samples) {
   return sizes.size() >= kFewestSizes;
 }
 
+/// How many steps sums within a node take, in all numbers: of one number alone base and steps cannot be told
+/// apart, and the base is fitted.
+std::size_t num_counts_of_steps(const Samples& samples) {
+  std::set<double> steps;
+  for (const LinkSample* sample : samples) {
+    if (sample->terms->bases > 0) {
+      steps.insert(sample->terms->intra_steps);
+    }
+  }
+  return steps.size();
+}
+
 /// Constants of one level: those that its rows tell of are free.
 struct LevelFit {
   Constants constants;
   std::vector<Constant> free;
 };
 
-LevelFit fit_level(const Samples& samples, const Constants& start, Constant efficiency, Constant step) {
-  LevelFit level{fit_free(samples, start, {efficiency, step}), {}};
-  for (const Constant constant : {efficiency, step}) {
-    if (tells(telling_of(constant, samples, level.constants))) {
+template <std::size_t kCount>
+LevelFit fit_level(const Samples& samples, const Constants& start,
+                   const std::array<Constant, kCount>& of_level) {
+  LevelFit level{start, {}};
+  const std::size_t counts = num_counts_of_steps(samples);
+  for (const Constant constant : of_level) {
+    if (!(constant == kIntraNodeBase && counts == 0) && !(constant == kIntraNodeStep && counts == 1)) {
       level.free.push_back(constant);
     }
   }
-  if (level.free.size() < 2) {
+  level.constants = fit_free(samples, start, level.free);
+  const auto num_tried = level.free.size();
+  std::erase_if(level.free,
+                [&](Constant constant) { return !tells(telling_of(constant, samples, level.constants)); });
+  if (level.free.size() < num_tried) {
     level.constants = level.free.empty() ? start : fit_free(samples, start, level.free);
   }
   return level;
@@ -150,13 +180,15 @@ class LinkFitter {
  public:
   LinkFitter(const std::vector<LinkSample>& samples, const std::vector<bool>& is_within, Constants start)
       : samples_(samples), is_within_(is_within), start_(start) {
+    takes_bases_ = std::any_of(samples.begin(), samples.end(),
+                               [](const LinkSample& sample) { return sample.terms->bases > 0; });
     const Samples within = chosen(true, {}), between = chosen(false, {});
     if (!within.empty()) {
-      nvlink_ = fit_level(within, start, kNvlinkEfficiency, kIntraNodeStep);
+      nvlink_ = fit_level(within, start, kOfNodes);
     }
     constants_ = nvlink_ ? nvlink_->constants : start;
     if (!between.empty()) {
-      nic_ = fit_level(between, constants_, kNicEfficiency, kInterNodeStep);
+      nic_ = fit_level(between, constants_, kBetweenNodes);
       constants_ = nic_->constants;
     }
   }
@@ -169,12 +201,10 @@ class LinkFitter {
     return has(nvlink_) || has(nic_);
   }
   bool is_crossed(Constant constant) const {
-    return constant == kNvlinkEfficiency || constant == kIntraNodeStep ? nvlink_.has_value()
-                                                                       : nic_.has_value();
+    return is_of_nodes(constant) ? nvlink_.has_value() : nic_.has_value();
   }
   std::int64_t num_telling(Constant constant) const {
-    const bool within = constant == kNvlinkEfficiency || constant == kIntraNodeStep;
-    return std::ssize(telling_of(constant, chosen(within, {}), constants_));
+    return std::ssize(telling_of(constant, chosen(is_of_nodes(constant), {}), constants_));
   }
   /// The same constants free, without the rows of one size.
   Constants without(Bytes size) const {
@@ -190,10 +220,12 @@ class LinkFitter {
   }
 
  private:
+  /// Within a node sends tell of nothing where sums do: what NCCL takes for one is no step of a ring.
   Samples chosen(bool within, std::optional<Bytes> without) const {
     Samples chosen;
     for (const LinkSample& sample : samples_) {
-      if (is_within_[sample.collective] == within && sample.size != without) {
+      const bool is_told_by_others = within && takes_bases_ && sample.terms->bases == 0;
+      if (is_within_[sample.collective] == within && sample.size != without && !is_told_by_others) {
         chosen.push_back(&sample);
       }
     }
@@ -202,6 +234,7 @@ class LinkFitter {
 
   const std::vector<LinkSample>& samples_;
   const std::vector<bool>& is_within_;
+  bool takes_bases_ = false;  ///< a row does
   Constants start_;
   Constants constants_;
   std::optional<LevelFit> nvlink_, nic_;
@@ -263,20 +296,22 @@ Result<LinkFit> fit_links(const std::vector<MeasuredCollective>& collectives, co
   }
   const double nic_efficiency =
       hardware.num_nodes > 1 ? hardware.nic.efficiency.value : 1;  // crossed by none
-  const Constants start = {hardware.nvlink.efficiency.value, hardware.intra_node_step.value.value,
-                           nic_efficiency, hardware.inter_node_step.value.value};
+  const Constants start = {hardware.nvlink.efficiency.value, hardware.intra_node_base.value.value,
+                           hardware.intra_node_step.value.value, nic_efficiency,
+                           hardware.inter_node_step.value.value};
   const LinkFitter fitter(samples, is_within, start);
   bool any = false;
-  for (const Constant constant : {kNvlinkEfficiency, kIntraNodeStep, kNicEfficiency, kInterNodeStep}) {
+  for (std::size_t c = 0; c < kFigures.size(); ++c) {
+    const auto constant = static_cast<Constant>(c);
     if (fitter.is_crossed(constant)) {
-      const bool is_efficiency = constant == kNvlinkEfficiency || constant == kNicEfficiency;
       const double value = fitter.constants()[constant];
-      fit.constants.push_back({.figure = kFigures[constant],
-                               .before = start[constant],
-                               .value = value,
-                               .num_rows = fitter.num_telling(constant),
-                               .is_set = fitter.is_set(constant),
-                               .is_at_limit = is_efficiency && fitter.is_set(constant) && value > 0.999});
+      fit.constants.push_back(
+          {.figure = kFigures[constant],
+           .before = start[constant],
+           .value = value,
+           .num_rows = fitter.num_telling(constant),
+           .is_set = fitter.is_set(constant),
+           .is_at_limit = is_efficiency(constant) && fitter.is_set(constant) && value > 0.999});
       any = any || fitter.is_set(constant);
     }
   }
@@ -301,6 +336,8 @@ void set_links(const LinkFit& fit, const std::string& source, Hardware& hardware
       hardware.nvlink.efficiency = {constant.value, source};
     } else if (constant.figure == kFigures[kNicEfficiency]) {
       hardware.nic.efficiency = {constant.value, source};
+    } else if (constant.figure == kFigures[kIntraNodeBase]) {
+      hardware.intra_node_base = {Seconds(constant.value), source};
     } else if (constant.figure == kFigures[kIntraNodeStep]) {
       hardware.intra_node_step = {Seconds(constant.value), source};
     } else {

@@ -26,7 +26,7 @@ LinkTermFinder::LinkTermFinder(Cluster nvlink, Cluster nic, Cluster others)
 
 Result<LinkTermFinder> LinkTermFinder::make(Hardware hardware) {
   hardware.collective_points.clear();
-  hardware.intra_node_step.value = hardware.inter_node_step.value = {};
+  hardware.intra_node_base.value = hardware.intra_node_step.value = hardware.inter_node_step.value = {};
   const auto unlimited = [](LinkSpec& link) { link.bandwidth.value = BytesPerSecond(kUnlimited); };
   const auto as_nominal = [](LinkSpec& link) { link.efficiency.value = 1; };
   Hardware of_nvlink = hardware, of_nic = hardware, of_others = hardware;
@@ -45,6 +45,7 @@ Result<LinkTermFinder> LinkTermFinder::make(Hardware hardware) {
   of_nic.inter_node_step.value = Seconds(1);
   unlimited(of_others.nvlink);
   unlimited(of_others.nic);
+  of_others.intra_node_base.value = Seconds(1);
   PORTOLAN_TRY(Cluster nvlink, Cluster::build(std::move(of_nvlink)));
   PORTOLAN_TRY(Cluster nic, Cluster::build(std::move(of_nic)));
   PORTOLAN_TRY(Cluster others, Cluster::build(std::move(of_others)));
@@ -54,10 +55,11 @@ Result<LinkTermFinder> LinkTermFinder::make(Hardware hardware) {
 LinkTerms LinkTermFinder::terms_of(const MeasuredCollective& collective) const {
   const auto [nvlink, intra] = priced_on(nvlink_, collective);
   const auto [nic, inter] = priced_on(nic_, collective);
-  const auto [others, none] = priced_on(others_, collective);
+  const auto [others, bases] = priced_on(others_, collective);
   return {.nvlink = nvlink,
           .nic = nic,
           .others = others,
+          .bases = bases,
           .intra_steps = intra,
           .inter_steps = inter,
           .steps_side_by_side = collective.kind == CollectiveKind::kShift};

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
+#include <utility>
 
 namespace portolan {
 
@@ -78,6 +80,34 @@ Result<MeasuredCollective> place_nccl_test(const NcclTest& test, const Hardware&
   }
   for (const NcclTestRow& row : test.rows) {
     placed.rows.push_back({row.size, row.time});
+  }
+  return placed;
+}
+
+std::vector<MeasuredCollective> place_collective_rows(const std::vector<CollectiveRow>& rows,
+                                                      const Hardware& hardware, const std::string& file) {
+  std::map<std::tuple<CollectiveKind, std::int64_t, std::int64_t>, MeasuredCollective> groups;
+  for (const CollectiveRow& row : rows) {
+    const std::int64_t per_node = row.num_ranks / row.num_nodes;
+    if (row.num_nodes > hardware.num_nodes || per_node > hardware.gpus_per_node) {
+      continue;
+    }
+    const auto [place, is_new] = groups.try_emplace({row.kind, row.num_nodes, row.num_ranks});
+    MeasuredCollective& group = place->second;
+    if (is_new) {
+      group.file = file;
+      group.kind = row.kind;
+      group.num_nodes = row.num_nodes;
+      for (std::int64_t rank = 0; rank < row.num_ranks; ++rank) {
+        group.members.push_back(
+            static_cast<DeviceIndex>(rank / per_node * hardware.gpus_per_node + rank % per_node));
+      }
+    }
+    group.rows.push_back({row.size, row.time});
+  }
+  std::vector<MeasuredCollective> placed;
+  for (auto& [key, group] : groups) {
+    placed.push_back(std::move(group));
   }
   return placed;
 }

@@ -6,6 +6,7 @@
 
 #include "base/quantity.h"
 #include "base/result.h"
+#include "catalog/measured/collective_rows.h"
 #include "catalog/measured/nccl_tests.h"
 #include "plan/collective.h"
 #include "topology/cluster.h"
@@ -32,5 +33,10 @@ struct MeasuredCollective {
 /// GPUs, two ranks on one device.
 Result<MeasuredCollective> place_nccl_test(const NcclTest& test, const Hardware& hardware,
                                            const std::string& file);
+
+/// Rows of a table, those of one collective among equally many ranks and nodes together; ranks are the first
+/// devices of the first nodes. Rows that `hardware` has too few nodes, or GPUs in a node, for are left out.
+std::vector<MeasuredCollective> place_collective_rows(const std::vector<CollectiveRow>& rows,
+                                                      const Hardware& hardware, const std::string& file);
 
 }  // namespace portolan

@@ -41,6 +41,11 @@ std::optional<Seconds> measured(const Hardware& hardware, CollectiveKind kind, s
              : measured_time(hardware.collective_points, collective_name(kind), num_members, payload);
 }
 
+/// Those that NCCL makes of sends and receives.
+bool is_of_sends(CollectiveKind kind) {
+  return kind == CollectiveKind::kAllToAll || kind == CollectiveKind::kShift;
+}
+
 }  // namespace
 
 FlowSet collective_flows(const Cluster& cluster, CollectiveRequest request) {
@@ -52,7 +57,11 @@ FlowSet collective_flows(const Cluster& cluster, CollectiveRequest request) {
   const auto time = measured(cluster.hardware(), request.kind, static_cast<std::int64_t>(group.num_members()),
                              request.payload);
   if (!time) {
-    return flows_of(cluster, group, request.kind, request.algorithm, request.payload);
+    FlowSet set = flows_of(cluster, group, request.kind, request.algorithm, request.payload);
+    if (group.num_nodes() == 1 && !is_of_sends(request.kind)) {
+      set.latency += cluster.hardware().intra_node_base.value;
+    }
+    return set;
   }
   FlowSet set = flows_of(cluster, group, request.kind, request.algorithm, Bytes(kGibi));
   set.latency = {};

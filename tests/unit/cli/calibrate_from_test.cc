@@ -100,8 +100,8 @@ TEST(CalibrateFrom, RefusesInOneLineAndWritesNothing) {
     const char* message;
   } cases[] = {
       {"--from gemm-xml " + table + " --hardware a100-node",
-       "\"gemm-xml\" is not known (allowed: attention-csv, gemm-csv, kineto, nccl-tests, nsys-sqlite, "
-       "step-csv)"},
+       "\"gemm-xml\" is not known (allowed: attention-csv, collectives-csv, gemm-csv, kineto, "
+       "nccl-tests, nsys-sqlite, step-csv)"},
       {"--from gemm-csv " + table, "--hardware is missing"},
       {"--from gemm-csv " + table + " --hardware " + from_datasheet, "--multiprocessors is missing"},
       {"--from gemm-csv " + table + " --hardware no-such", "no-such"},

@@ -1,6 +1,8 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 
 #include "catalog/hardware_yaml.h"
 #include "tests/unit/catalog/measured/nccl_text.h"
@@ -10,7 +12,8 @@ namespace portolan {
 namespace {
 
 constexpr double kNvlinkEfficiency = 0.6, kNicEfficiency = 0.45;
-constexpr double kIntraStep_s = 5e-6, kInterStep_s = 20e-6;
+constexpr double kIntraBase_s = 60e-6, kInterStep_s = 20e-6;
+constexpr double kIntraStep_s = 1e-6;  // as shipped: of 8 ranks alone it is not told from the base
 
 /// An all-reduce on nodes of 8 A100s with 8 cards of 200 Gbit/s: a ring passes 2 (n-1)/n of the size over
 /// each link, and as many steps as turns times ranks.
@@ -25,8 +28,9 @@ NcclText all_reduce(int num_hosts) {
     const double n = 8.0 * num_hosts, turns = 2 * (n - 1) / n;
     const double crossings = num_hosts > 1 ? num_hosts : 0;
     const double links = num_hosts > 1 ? 8 * 25e9 * kNicEfficiency : 300e9 * kNvlinkEfficiency;
-    return turns *
-           (static_cast<double>(size) / links + (n - crossings) * kIntraStep_s + crossings * kInterStep_s);
+    return (num_hosts > 1 ? 0 : kIntraBase_s) +
+           turns * (static_cast<double>(size) / links + (n - crossings) * kIntraStep_s +
+                    crossings * kInterStep_s);
   };
   return text;
 }
@@ -44,11 +48,11 @@ TEST(CalibrateFromNcclTests, FillsInLinksThatAStepIsPricedBy) {
       scratch.write("two.txt", nccl_text(all_reduce(2))) + " --hardware dgx-a100-80g-hdr --out " + out);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto json = result.json();
-  ASSERT_EQ(json["constants"].size(), 4U);
-  const double truth[] = {kNvlinkEfficiency, kIntraStep_s, kNicEfficiency, kInterStep_s};
-  for (std::size_t i = 0; i < 4; ++i) {
+  ASSERT_EQ(json["constants"].size(), 5U);
+  const double truth[] = {kNvlinkEfficiency, kIntraBase_s, kIntraStep_s, kNicEfficiency, kInterStep_s};
+  for (std::size_t i = 0; i < 5; ++i) {
     const auto& constant = json["constants"][i];
-    EXPECT_TRUE(constant["is_set"]) << constant;
+    EXPECT_EQ(constant["is_set"], i != 2) << constant;
     EXPECT_NEAR(constant["value"].get<double>() / truth[i], 1, 0.01) << constant;
   }
   EXPECT_LT(json["error_pct"]["held_back"]["mean"].get<double>(), 1);
@@ -80,10 +84,47 @@ TEST(CalibrateFromNcclTests, PrintsConstantsRowsAndErrors) {
                        " --hardware a100-node --out " + scratch.file("new.yaml"));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   for (const char* text :
-       {"1 tests of 16 times used", "nvlink.efficiency    0.780    0.600",
-        "intra_node_step    3.10 us  5.00 us", "all_reduce      8      1    16", "new.yaml"}) {
+       {"1 tests of 16 times used", "nvlink.efficiency     0.722     0.600",
+        "intra_node_base    48.00 us  60.00 us", "stays: not told from the base", "all_reduce      8      1    16", "new.yaml"}) {
     EXPECT_NE(result.out.find(text), std::string::npos) << text << "\n" << result.out;
   }
+}
+
+/// The same of a table, on one, two and three nodes; nodes of another network are slower.
+std::string collective_rows() {
+  std::string table = "gpu,inter_link,nodes,num_gpus,collective,size_bytes,time_us\n";
+  for (const int nodes : {1, 2, 3}) {
+    const NcclText text = all_reduce(nodes);
+    for (const std::int64_t size : text.sizes) {
+      const double time_us = text.time(size, true) * 1e6;
+      for (const auto& [gpu, link, slower] :
+           {std::tuple{"A100-SXM", "HDR", 1}, {"A100-SXM", "Ethernet", 9}, {"V100", "HDR", 5}}) {
+        const double times = nodes == 1 && gpu[0] == 'A' ? 1 : slower;
+        table +=
+            fmt::format("{},{},{},{},all_reduce,{},{}\n", gpu, link, nodes, 8 * nodes, size, time_us * times);
+      }
+    }
+  }
+  return table + "A100-SXM,HDR,2,16,all_reduce,1G-8G,91\n";
+}
+
+TEST(CalibrateFromCollectiveRows, FindsWhatNcclTestsFind) {
+  const ScratchFolder scratch;
+  const std::string out = scratch.file("new.yaml");
+  const std::string command = "calibrate --from collectives-csv " +
+                              scratch.write("c.csv", collective_rows()) +
+                              " --hardware dgx-a100-80g-hdr --gpu A100 --inter-link HDR --out " + out;
+  const CommandResult result = portolan_command(command + " --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const double truth[] = {kNvlinkEfficiency, kIntraBase_s, kIntraStep_s, kNicEfficiency, kInterStep_s};
+  for (std::size_t i = 0; i < 5; ++i) {
+    const auto constant = result.json()["constants"][i];
+    EXPECT_NEAR(constant["value"].get<double>() / truth[i], 1, 0.01) << constant;
+  }
+  EXPECT_NE(content_of(out).find("times of c.csv: "), std::string::npos);
+  const std::string text = portolan_command(command).out;
+  EXPECT_NE(text.find("32 times of 3 groups of ranks used; 41 other rows left out"), std::string::npos)
+      << text;
 }
 
 TEST(CalibrateFromNcclTests, RefusesInOneLine) {

@@ -160,6 +160,21 @@ TEST_F(PublishedMeasurements, RateOfProductsOnH100IsWhatTwoSourcesAskFor) {
   }
 }
 
+TEST_F(PublishedMeasurements, CollectivesWithinNodesOfA100AreWhatFourSourcesMeasured) {
+  const ScratchFolder scratch;
+  const CommandResult result = portolan_command(
+      "calibrate --json --from collectives-csv " + std::string(std::getenv("PORTOLAN_TRUTH")) +
+      "/collectives.csv" + " --gpu A100 --hardware a100-node --out " + scratch.file("o.yaml"));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto fit = result.json();
+  ASSERT_EQ(fit["constants"].size(), 3U);
+  for (const auto& constant : fit["constants"]) {
+    EXPECT_TRUE(constant["is_set"]) << constant;
+    EXPECT_NEAR(constant["value"].get<double>() / constant["before"].get<double>(), 1, 0.01) << constant;
+  }
+  EXPECT_LT(fit["error_pct"]["held_back"]["mean"], 15);
+}
+
 // The errors that intervals are made from are those of the predictions of now; they cover what they should,
 // of sources that they do not know too, and no constant had to see Korthikanti's Table 5 for it.
 void expect_near(const std::vector<SourceErrors>& now, const std::vector<SourceErrors>& shipped) {

@@ -24,11 +24,16 @@ Hardware hardware(double nvlink, double nic, double intra_us, double inter_us) {
       hardware.device.memory_efficiency = {0.5, ""};
   hardware.nvlink = {.bandwidth = {BytesPerSecond(300e9), ""}, .latency = {}, .efficiency = {nvlink, ""}};
   hardware.nic = {.bandwidth = {BytesPerSecond(25e9), ""}, .latency = {}, .efficiency = {nic, ""}};
+  hardware.intra_node_base = {Seconds(35e-6), ""};
   hardware.intra_node_step = {Seconds(intra_us * 1e-6), ""};
   hardware.inter_node_step = {Seconds(inter_us * 1e-6), ""};
   return hardware;
 }
-Hardware guessed() { return hardware(0.5, 0.5, 1, 1); }
+Hardware guessed() {
+  Hardware guess = hardware(0.5, 0.5, 1, 1);
+  guess.intra_node_base.value = Seconds(0);
+  return guess;
+}
 
 struct Measuring {
   std::vector<std::int64_t> sizes = {1 << 10, 1 << 14, 1 << 18, 1 << 20, 1 << 24, 1 << 26, 1 << 28, 1 << 30};
@@ -82,6 +87,7 @@ TEST(LinkFit, FindsWhatMadeTheMeasurements) {
                               .value();
       EXPECT_NEAR(value_of(fit, "nvlink.efficiency"), nvlink, 0.002);
       EXPECT_NEAR(value_of(fit, "nic.efficiency"), nic, 0.002);
+      EXPECT_NEAR(value_of(fit, "intra_node_base"), 35e-6, 0.2e-6);
       EXPECT_NEAR(value_of(fit, "intra_node_step"), 4.5e-6, 0.02e-6);
       EXPECT_NEAR(value_of(fit, "inter_node_step"), 17e-6, 0.1e-6);
       EXPECT_LT(fit.fitted.mean_pct, 0.2);
@@ -117,12 +123,13 @@ TEST(LinkFit, NoiseIsInTheErrorsAndNotInTheConstants) {
   const Hardware truth = hardware(0.75, 0.9, 3, 12);
   const Measuring noisy{.noise = 0.1};
   const LinkFit fit = fit_links({measured(truth, CollectiveKind::kAllReduce, 1, 8, noisy),
+                                 measured(truth, CollectiveKind::kAllReduce, 1, 2, noisy),
                                  measured(truth, CollectiveKind::kAllReduce, 4, 8, noisy)},
                                 guessed())
                           .value();
   EXPECT_NEAR(value_of(fit, "nvlink.efficiency"), 0.75, 0.05);
   EXPECT_NEAR(value_of(fit, "nic.efficiency"), 0.9, 0.06);
-  EXPECT_NEAR(value_of(fit, "inter_node_step"), 12e-6, 1e-6);
+  EXPECT_NEAR(value_of(fit, "inter_node_step"), 12e-6, 2e-6);
   EXPECT_GT(fit.fitted.mean_pct, 2);
   EXPECT_LT(fit.held_back.mean_pct, 9);  // 5 % is the noise alone
 }
@@ -132,10 +139,12 @@ TEST(LinkFit, WhatNoRowTellsOfStays) {
   const LinkFit large =
       fit_links({measured(truth, CollectiveKind::kAllReduce, 1, 8, {.sizes = {1 << 28, 1 << 30}})}, guessed())
           .value();
-  ASSERT_EQ(large.constants.size(), 2U);  // no row crosses a card
+  ASSERT_EQ(large.constants.size(), 3U);  // no row crosses a card
   EXPECT_TRUE(large.constants[0].is_set);
   EXPECT_FALSE(large.constants[1].is_set);
-  EXPECT_EQ(large.constants[1].value, 1e-6);
+  EXPECT_EQ(value_of(large, "intra_node_base"), 0);
+  EXPECT_FALSE(large.constants[2].is_set);
+  EXPECT_EQ(value_of(large, "intra_node_step"), 1e-6);
   EXPECT_NEAR(large.constants[0].value, 0.7, 0.02);
   const LinkFit small =
       fit_links({measured(truth, CollectiveKind::kAllReduce, 4, 1, {.sizes = {8, 64, 512}})}, guessed())
@@ -147,6 +156,26 @@ TEST(LinkFit, WhatNoRowTellsOfStays) {
       fit_links({measured(truth, CollectiveKind::kAllReduce, 1, 8, {.sizes = {1 << 30}})}, guessed());
   ASSERT_FALSE(none);
   EXPECT_NE(none.error().message.find("no constant follows"), std::string::npos);
+}
+
+TEST(LinkFit, OfOneNumberOfRanksTheBaseIsFittedAndTheStepStays) {
+  const Hardware truth = hardware(0.7, 0.8, 3, 12);
+  const LinkFit fit = fit_links({measured(truth, CollectiveKind::kAllReduce, 1, 8)}, guessed()).value();
+  EXPECT_EQ(value_of(fit, "intra_node_step"), 1e-6);
+  EXPECT_NEAR(value_of(fit, "intra_node_base"), 35e-6 + 14 * (3e-6 - 1e-6), 0.1e-6);
+}
+
+TEST(LinkFit, SendsWithinANodeTellOfStepsWhereNoSumsDo) {
+  const Hardware truth = hardware(0.7, 0.8, 3, 12);
+  Hardware slower_sends = truth;
+  slower_sends.intra_node_step.value = Seconds(30e-6);
+  const MeasuredCollective shift = measured(slower_sends, CollectiveKind::kShift, 1, 8);
+  EXPECT_NEAR(value_of(fit_links({shift}, guessed()).value(), "intra_node_step"), 30e-6, 0.1e-6);
+  const LinkFit both = fit_links({shift, measured(truth, CollectiveKind::kAllReduce, 1, 8),
+                                  measured(truth, CollectiveKind::kAllReduce, 1, 4)},
+                                 guessed())
+                           .value();
+  EXPECT_NEAR(value_of(both, "intra_node_step"), 3e-6, 0.05e-6);
 }
 
 TEST(LinkFit, FasterThanTheLinkIsSaid) {
@@ -178,6 +207,30 @@ TEST(LinkFit, OneNodeWithEachNumberOfRanksIsLookedUp) {
   EXPECT_NEAR(time / of_all[0].rows[6].time, 1, 1e-9);
   // Without 4 ranks nothing is looked up: their time would be taken for that of 8 or 2.
   EXPECT_TRUE(fit_links({of_all[0], of_all[2]}, node)->points.empty());
+}
+
+TEST(PlaceCollectiveRows, OnTheFirstGpusOfTheFirstNodes) {
+  const auto row = [](CollectiveKind kind, std::int64_t ranks, std::int64_t nodes, std::int64_t size) {
+    return CollectiveRow{.line = 2,
+                         .gpu = "",
+                         .inter_link = "",
+                         .kind = kind,
+                         .num_ranks = ranks,
+                         .num_nodes = nodes,
+                         .size = Bytes(size),
+                         .time = Seconds(1)};
+  };
+  const auto placed = place_collective_rows(
+      {row(CollectiveKind::kAllReduce, 4, 2, 8), row(CollectiveKind::kAllReduce, 2, 1, 8),
+       row(CollectiveKind::kAllReduce, 4, 2, 16), row(CollectiveKind::kAllReduce, 5, 5, 8),  // of four nodes
+       row(CollectiveKind::kAllReduce, 18, 2, 8)},                                           // 9 on a node
+      guessed(), "t.csv");
+  ASSERT_EQ(placed.size(), 2U);
+  EXPECT_EQ(placed[0].members, (std::vector<DeviceIndex>{0, 1}));
+  EXPECT_EQ(placed[1].members, (std::vector<DeviceIndex>{0, 1, 8, 9}));
+  EXPECT_EQ(placed[1].num_nodes, 2);
+  ASSERT_EQ(placed[1].rows.size(), 2U);
+  EXPECT_EQ(placed[1].rows[1].size, Bytes(16));
 }
 
 NcclTest ran_on(std::vector<NcclTestRank> ranks) {

@@ -173,7 +173,7 @@ TEST(TraceFit, PassesArePricedAsTheyWereMeasured) {
 TEST(TraceFit, CollectivesBecomeLinksAndThoseElsewhereAreNoted) {
   Hardware truth = a_node();
   truth.nvlink.efficiency.value = 0.7;
-  truth.intra_node_step.value = Seconds(4e-6);
+  truth.intra_node_base.value = Seconds(40e-6);
   const Cluster cluster = Cluster::build(truth).value();
   const std::vector<std::int32_t> all = {0, 1, 2, 3, 4, 5, 6, 7};
   TracedRows rows;
@@ -186,7 +186,7 @@ TEST(TraceFit, CollectivesBecomeLinksAndThoseElsewhereAreNoted) {
   const TraceFit fit = fit_trace(rows, a_node(), std::nullopt).value();
   ASSERT_TRUE(fit.links);
   EXPECT_NEAR(fit.links->constants[0].value, 0.7, 0.001);
-  EXPECT_NEAR(fit.links->constants[1].value, 4e-6, 1e-8);
+  EXPECT_NEAR(fit.links->constants[1].value, 40e-6, 1e-7);
   EXPECT_TRUE(fit.links->points.empty());
   ASSERT_EQ(fit.notes.size(), 1U);
   EXPECT_NE(fit.notes[0].find("1 collectives of ranks that mine does not have (8 GPUs)"), std::string::npos);
