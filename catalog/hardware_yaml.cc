@@ -119,7 +119,7 @@ void read_cluster(DocumentSection& section, Hardware& hardware) {
   section.optional_section("trunk", [&](DocumentSection& inner) { read_link(inner, hardware.trunk); });
   section.optional_section("core_trunk",
                            [&](DocumentSection& inner) { read_link(inner, hardware.core_trunk); });
-  section.optional("intra_node_base", hardware.intra_node_base);  // default 0 s
+  section.optional("collective_base", hardware.collective_base);  // default 0 s
   section.optional("intra_node_step", hardware.intra_node_step);  // default 0 s
   section.optional("inter_node_step", hardware.inter_node_step);  // default 0 s
   section.optional_list("collective_points", [&](const DocumentValue& item) {
@@ -145,7 +145,7 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
       .set_json("nic", write_link(hardware.nic, notation))
       .set_json("trunk", write_link(hardware.trunk, notation))
       .set_json("core_trunk", write_link(hardware.core_trunk, notation))
-      .set("intra_node_base", hardware.intra_node_base)
+      .set("collective_base", hardware.collective_base)
       .set("intra_node_step", hardware.intra_node_step)
       .set("inter_node_step", hardware.inter_node_step)
       .set_json("collective_points",

@@ -125,7 +125,7 @@ void note_links(const Hardware& hardware, const ProgramUse& use, FigureList& lis
   link("trunk", hardware.trunk, &CrossedLinks::trunk);
   link("core_trunk", hardware.core_trunk, &CrossedLinks::core_trunk);
   list.note("host_memory", hardware.host_memory, use.copies);
-  list.note("intra_node_base", hardware.intra_node_base, use.ring.nvlink);
+  list.note("collective_base", hardware.collective_base, use.ring.nvlink || use.ring.nic);
   list.note("intra_node_step", hardware.intra_node_step, use.ring.nvlink);
   list.note("inter_node_step", hardware.inter_node_step, use.ring.nic);
 }

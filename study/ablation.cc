@@ -57,7 +57,7 @@ void leave_out_latency(Scenario& s) {
   for (LinkSpec* link : {&h.nvlink, &h.nic, &h.trunk, &h.core_trunk}) {
     link->latency.value = Seconds(0);
   }
-  h.intra_node_base.value = h.intra_node_step.value = h.inter_node_step.value = Seconds(0);
+  h.collective_base.value = h.intra_node_step.value = h.inter_node_step.value = Seconds(0);
 }
 
 void leave_out_link_efficiency(Scenario& s) {

@@ -25,15 +25,15 @@ constexpr double kLongestStep_s = 1e-2;
 
 enum Constant : std::size_t {
   kNvlinkEfficiency,
-  kIntraNodeBase,
+  kCollectiveBase,
   kIntraNodeStep,
   kNicEfficiency,
   kInterNodeStep
 };
-constexpr std::array kOfNodes = {kNvlinkEfficiency, kIntraNodeBase, kIntraNodeStep};
+constexpr std::array kOfNodes = {kNvlinkEfficiency, kCollectiveBase, kIntraNodeStep};
 constexpr std::array kBetweenNodes = {kNicEfficiency, kInterNodeStep};
 using Constants = std::array<double, 5>;
-constexpr std::array<const char*, 5> kFigures = {"nvlink.efficiency", "intra_node_base", "intra_node_step",
+constexpr std::array<const char*, 5> kFigures = {"nvlink.efficiency", "collective_base", "intra_node_step",
                                                  "nic.efficiency", "inter_node_step"};
 
 bool is_efficiency(Constant constant) { return constant == kNvlinkEfficiency || constant == kNicEfficiency; }
@@ -55,7 +55,7 @@ double transfer_s(const Constants& constants, const LinkSample& sample) {
 double steps_s(const Constants& constants, const LinkSample& sample) {
   const double intra = sample.terms->intra_steps * constants[kIntraNodeStep];
   const double inter = sample.terms->inter_steps * constants[kInterNodeStep];
-  return sample.terms->bases * constants[kIntraNodeBase] +
+  return sample.terms->bases * constants[kCollectiveBase] +
          (sample.terms->steps_side_by_side ? std::max(intra, inter) : intra + inter);
 }
 
@@ -114,8 +114,8 @@ Samples telling_of(Constant constant, const Samples& samples, const Constants& c
   for (const LinkSample* sample : samples) {
     const double total = predicted_s(constants, *sample), transfer = transfer_s(constants, *sample);
     const auto bytes = static_cast<double>(sample->size.value);
-    const double part = constant == kIntraNodeBase || constant == kIntraNodeStep
-                            ? sample->terms->bases * constants[kIntraNodeBase] +
+    const double part = constant == kCollectiveBase || constant == kIntraNodeStep
+                            ? sample->terms->bases * constants[kCollectiveBase] +
                                   sample->terms->intra_steps * constants[kIntraNodeStep]
                         : constant == kInterNodeStep ? sample->terms->inter_steps * constants[kInterNodeStep]
                         : constant == kNicEfficiency
@@ -161,7 +161,7 @@ LevelFit fit_level(const Samples& samples, const Constants& start,
   LevelFit level{start, {}};
   const std::size_t counts = num_counts_of_steps(samples);
   for (const Constant constant : of_level) {
-    if (!(constant == kIntraNodeBase && counts == 0) && !(constant == kIntraNodeStep && counts == 1)) {
+    if (!(constant == kCollectiveBase && counts == 0) && !(constant == kIntraNodeStep && counts == 1)) {
       level.free.push_back(constant);
     }
   }
@@ -296,7 +296,7 @@ Result<LinkFit> fit_links(const std::vector<MeasuredCollective>& collectives, co
   }
   const double nic_efficiency =
       hardware.num_nodes > 1 ? hardware.nic.efficiency.value : 1;  // crossed by none
-  const Constants start = {hardware.nvlink.efficiency.value, hardware.intra_node_base.value.value,
+  const Constants start = {hardware.nvlink.efficiency.value, hardware.collective_base.value.value,
                            hardware.intra_node_step.value.value, nic_efficiency,
                            hardware.inter_node_step.value.value};
   const LinkFitter fitter(samples, is_within, start);
@@ -336,8 +336,8 @@ void set_links(const LinkFit& fit, const std::string& source, Hardware& hardware
       hardware.nvlink.efficiency = {constant.value, source};
     } else if (constant.figure == kFigures[kNicEfficiency]) {
       hardware.nic.efficiency = {constant.value, source};
-    } else if (constant.figure == kFigures[kIntraNodeBase]) {
-      hardware.intra_node_base = {Seconds(constant.value), source};
+    } else if (constant.figure == kFigures[kCollectiveBase]) {
+      hardware.collective_base = {Seconds(constant.value), source};
     } else if (constant.figure == kFigures[kIntraNodeStep]) {
       hardware.intra_node_step = {Seconds(constant.value), source};
     } else {

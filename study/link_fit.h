@@ -13,7 +13,7 @@ namespace portolan {
 
 /// A constant of links or of steps of rings.
 struct LinkConstant {
-  std::string figure;         ///< its key in the hardware file: "nvlink.efficiency", "intra_node_base"
+  std::string figure;         ///< its key in the hardware file: "nvlink.efficiency", "collective_base"
   double before = 0;          ///< share, or s
   double value = 0;           ///< the same as before where no row tells of it
   std::int64_t num_rows = 0;  ///< that tell of it: at least a quarter of their time follows from it
@@ -46,11 +46,11 @@ struct LinkFit {
 
 /// Fits efficiencies of links and costs of a ring's steps by the simulator's own formulas
 /// (plan/collectives/collective_flows.h, rings), so that the mean of |log(predicted / measured)| is least
-/// (NLopt, SBPLX): of NVLink, intra_node_base and intra_node_step to collectives within one node, then of
+/// (NLopt, SBPLX): of NVLink, collective_base and intra_node_step to collectives within one node, then of
 /// network cards and inter_node_step to those between nodes; all other figures of `hardware` stay. A constant
 /// of which rows of fewer than two sizes tell stays as it is, and so does intra_node_step where all sums
-/// within nodes take equally many: they cannot be told from the base then. Errors (kBadInput): no rows; none tells of any.
-/// Precondition: members are devices of `hardware`, in which find_problem() finds none.
+/// within nodes take equally many: they cannot be told from the base then. Errors (kBadInput): no rows; none
+/// tells of any. Precondition: members are devices of `hardware`, in which find_problem() finds none.
 Result<LinkFit> fit_links(const std::vector<MeasuredCollective>& collectives, const Hardware& hardware);
 
 /// Writes what was fitted into `hardware`; `source`: of each constant. Points of collectives that were

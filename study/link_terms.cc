@@ -26,7 +26,7 @@ LinkTermFinder::LinkTermFinder(Cluster nvlink, Cluster nic, Cluster others)
 
 Result<LinkTermFinder> LinkTermFinder::make(Hardware hardware) {
   hardware.collective_points.clear();
-  hardware.intra_node_base.value = hardware.intra_node_step.value = hardware.inter_node_step.value = {};
+  hardware.collective_base.value = hardware.intra_node_step.value = hardware.inter_node_step.value = {};
   const auto unlimited = [](LinkSpec& link) { link.bandwidth.value = BytesPerSecond(kUnlimited); };
   const auto as_nominal = [](LinkSpec& link) { link.efficiency.value = 1; };
   Hardware of_nvlink = hardware, of_nic = hardware, of_others = hardware;
@@ -45,7 +45,7 @@ Result<LinkTermFinder> LinkTermFinder::make(Hardware hardware) {
   of_nic.inter_node_step.value = Seconds(1);
   unlimited(of_others.nvlink);
   unlimited(of_others.nic);
-  of_others.intra_node_base.value = Seconds(1);
+  of_others.collective_base.value = Seconds(1);
   PORTOLAN_TRY(Cluster nvlink, Cluster::build(std::move(of_nvlink)));
   PORTOLAN_TRY(Cluster nic, Cluster::build(std::move(of_nic)));
   PORTOLAN_TRY(Cluster others, Cluster::build(std::move(of_others)));

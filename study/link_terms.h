@@ -11,7 +11,7 @@ namespace portolan {
 struct LinkTerms {
   double nvlink = 0, nic = 0;
   double others = 0;  ///< PCIe and trunks, at the efficiency that they have
-  double bases = 0;         ///< how often it takes intra_node_base: once, or not at all
+  double bases = 0;   ///< how often it takes collective_base: once, or not at all
   double intra_steps = 0, inter_steps = 0;
   bool steps_side_by_side = false;  ///< the longer counts (of a shift); else one after another
 };

@@ -291,7 +291,7 @@ std::optional<HardwareProblem> find_problem(const Hardware& hardware) {
   if (has_fabric && hardware.core_switches > 0) {
     check_link(hardware.core_trunk, "core_trunk", finder);
   }
-  finder.not_negative("intra_node_base", hardware.intra_node_base.value.value, " s");
+  finder.not_negative("collective_base", hardware.collective_base.value.value, " s");
   finder.not_negative("intra_node_step", hardware.intra_node_step.value.value, " s");
   finder.not_negative("inter_node_step", hardware.inter_node_step.value.value, " s");
   check_collective_points(hardware.collective_points, finder);

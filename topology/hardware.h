@@ -164,8 +164,8 @@ struct Hardware {
   LinkSpec core_trunk;                    ///< one link between a spine and a core switch
   /// Of what describes the network, nics_per_node to links_per_core_trunk, by key; others say nothing of it.
   std::map<std::string, CountSource> count_sources;
-  /// Fixed cost of a sum, gather, scatter or broadcast among GPUs of one node, beside its steps.
-  Sourced<Seconds> intra_node_base;
+  /// Fixed cost of a sum, gather, scatter or broadcast, beside its steps.
+  Sourced<Seconds> collective_base;
   Sourced<Seconds> intra_node_step;                ///< fixed cost of one step of a ring inside a node
   Sourced<Seconds> inter_node_step;                ///< across nodes
   std::vector<CollectivePoint> collective_points;  ///< when present, used instead of bandwidth and step

@@ -58,8 +58,8 @@ FlowSet collective_flows(const Cluster& cluster, CollectiveRequest request) {
                              request.payload);
   if (!time) {
     FlowSet set = flows_of(cluster, group, request.kind, request.algorithm, request.payload);
-    if (group.num_nodes() == 1 && !is_of_sends(request.kind)) {
-      set.latency += cluster.hardware().intra_node_base.value;
+    if (!is_of_sends(request.kind)) {
+      set.latency += cluster.hardware().collective_base.value;
     }
     return set;
   }

@@ -11,7 +11,7 @@ std::vector<Hardware> small_hardware_with_steps() {
   const std::vector<Hardware> all = small_hardware();
   for (std::size_t i = 0; i < all.size(); i += 3) {
     some.push_back(all[i]);
-    some.back().intra_node_base.value = Seconds(7);
+    some.back().collective_base.value = Seconds(7);
     some.back().intra_node_step.value = Seconds(3);
     some.back().inter_node_step.value = Seconds(50);
   }

@@ -31,7 +31,7 @@ void scale_latencies(Hardware& h, double factor) {
   for (LinkSpec* link : {&h.nvlink, &h.nic, &h.trunk, &*h.pcie}) {
     scale(link->latency, factor);
   }
-  scale(h.intra_node_base, factor);
+  scale(h.collective_base, factor);
   scale(h.intra_node_step, factor);
   scale(h.inter_node_step, factor);
 }

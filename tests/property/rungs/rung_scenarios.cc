@@ -35,7 +35,7 @@ Hardware round_dgx(std::int64_t num_nodes) {
   h.nic = {.bandwidth = {BytesPerSecond(25e9), ""}, .latency = {Seconds(2e-6), ""}, .efficiency = {0.96, ""}};
   h.trunk = {
       .bandwidth = {BytesPerSecond(50e9), ""}, .latency = {Seconds(1e-6), ""}, .efficiency = {0.96, ""}};
-  h.intra_node_base.value = Seconds(20e-6);
+  h.collective_base.value = Seconds(20e-6);
   h.intra_node_step.value = Seconds(3e-6);
   h.inter_node_step.value = Seconds(6e-6);
   return h;

@@ -81,7 +81,7 @@ Hardware sample_hardware() {
   hardware.core_trunk = link(100e9 / 3, 1.3e-7, 0.7);
   hardware.pcie = link(32e9, 1e-7 / 3, 0.78);
   hardware.host_memory = {Bytes(2000 * kGibi + 1), "i"};
-  hardware.intra_node_base = {Seconds(4.6e-5), "b"};
+  hardware.collective_base = {Seconds(4.6e-5), "b"};
   hardware.intra_node_step = {Seconds(3.1e-6), "f"};
   hardware.inter_node_step = {Seconds(1e-5), "g"};
   hardware.collective_points = {

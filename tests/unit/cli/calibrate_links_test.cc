@@ -12,7 +12,7 @@ namespace portolan {
 namespace {
 
 constexpr double kNvlinkEfficiency = 0.6, kNicEfficiency = 0.45;
-constexpr double kIntraBase_s = 60e-6, kInterStep_s = 20e-6;
+constexpr double kBase_s = 60e-6, kInterStep_s = 20e-6;
 constexpr double kIntraStep_s = 1e-6;  // as shipped: of 8 ranks alone it is not told from the base
 
 /// An all-reduce on nodes of 8 A100s with 8 cards of 200 Gbit/s: a ring passes 2 (n-1)/n of the size over
@@ -28,9 +28,8 @@ NcclText all_reduce(int num_hosts) {
     const double n = 8.0 * num_hosts, turns = 2 * (n - 1) / n;
     const double crossings = num_hosts > 1 ? num_hosts : 0;
     const double links = num_hosts > 1 ? 8 * 25e9 * kNicEfficiency : 300e9 * kNvlinkEfficiency;
-    return (num_hosts > 1 ? 0 : kIntraBase_s) +
-           turns * (static_cast<double>(size) / links + (n - crossings) * kIntraStep_s +
-                    crossings * kInterStep_s);
+    return kBase_s + turns * (static_cast<double>(size) / links + (n - crossings) * kIntraStep_s +
+                              crossings * kInterStep_s);
   };
   return text;
 }
@@ -49,7 +48,7 @@ TEST(CalibrateFromNcclTests, FillsInLinksThatAStepIsPricedBy) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto json = result.json();
   ASSERT_EQ(json["constants"].size(), 5U);
-  const double truth[] = {kNvlinkEfficiency, kIntraBase_s, kIntraStep_s, kNicEfficiency, kInterStep_s};
+  const double truth[] = {kNvlinkEfficiency, kBase_s, kIntraStep_s, kNicEfficiency, kInterStep_s};
   for (std::size_t i = 0; i < 5; ++i) {
     const auto& constant = json["constants"][i];
     EXPECT_EQ(constant["is_set"], i != 2) << constant;
@@ -83,9 +82,9 @@ TEST(CalibrateFromNcclTests, PrintsConstantsRowsAndErrors) {
       portolan_command("calibrate --from nccl-tests " + scratch.write("one.txt", nccl_text(all_reduce(1))) +
                        " --hardware a100-node --out " + scratch.file("new.yaml"));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  for (const char* text :
-       {"1 tests of 16 times used", "nvlink.efficiency     0.722     0.600",
-        "intra_node_base    48.00 us  60.00 us", "stays: not told from the base", "all_reduce      8      1    16", "new.yaml"}) {
+  for (const char* text : {"1 tests of 16 times used", "nvlink.efficiency     0.722     0.600",
+                           "collective_base    48.00 us  60.00 us", "stays: not told from the base",
+                           "all_reduce      8      1    16", "new.yaml"}) {
     EXPECT_NE(result.out.find(text), std::string::npos) << text << "\n" << result.out;
   }
 }
@@ -116,7 +115,7 @@ TEST(CalibrateFromCollectiveRows, FindsWhatNcclTestsFind) {
                               " --hardware dgx-a100-80g-hdr --gpu A100 --inter-link HDR --out " + out;
   const CommandResult result = portolan_command(command + " --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const double truth[] = {kNvlinkEfficiency, kIntraBase_s, kIntraStep_s, kNicEfficiency, kInterStep_s};
+  const double truth[] = {kNvlinkEfficiency, kBase_s, kIntraStep_s, kNicEfficiency, kInterStep_s};
   for (std::size_t i = 0; i < 5; ++i) {
     const auto constant = result.json()["constants"][i];
     EXPECT_NEAR(constant["value"].get<double>() / truth[i], 1, 0.01) << constant;

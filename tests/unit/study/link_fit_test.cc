@@ -24,14 +24,14 @@ Hardware hardware(double nvlink, double nic, double intra_us, double inter_us) {
       hardware.device.memory_efficiency = {0.5, ""};
   hardware.nvlink = {.bandwidth = {BytesPerSecond(300e9), ""}, .latency = {}, .efficiency = {nvlink, ""}};
   hardware.nic = {.bandwidth = {BytesPerSecond(25e9), ""}, .latency = {}, .efficiency = {nic, ""}};
-  hardware.intra_node_base = {Seconds(35e-6), ""};
+  hardware.collective_base = {Seconds(35e-6), ""};
   hardware.intra_node_step = {Seconds(intra_us * 1e-6), ""};
   hardware.inter_node_step = {Seconds(inter_us * 1e-6), ""};
   return hardware;
 }
 Hardware guessed() {
   Hardware guess = hardware(0.5, 0.5, 1, 1);
-  guess.intra_node_base.value = Seconds(0);
+  guess.collective_base.value = Seconds(0);
   return guess;
 }
 
@@ -87,7 +87,7 @@ TEST(LinkFit, FindsWhatMadeTheMeasurements) {
                               .value();
       EXPECT_NEAR(value_of(fit, "nvlink.efficiency"), nvlink, 0.002);
       EXPECT_NEAR(value_of(fit, "nic.efficiency"), nic, 0.002);
-      EXPECT_NEAR(value_of(fit, "intra_node_base"), 35e-6, 0.2e-6);
+      EXPECT_NEAR(value_of(fit, "collective_base"), 35e-6, 0.2e-6);
       EXPECT_NEAR(value_of(fit, "intra_node_step"), 4.5e-6, 0.02e-6);
       EXPECT_NEAR(value_of(fit, "inter_node_step"), 17e-6, 0.1e-6);
       EXPECT_LT(fit.fitted.mean_pct, 0.2);
@@ -142,12 +142,14 @@ TEST(LinkFit, WhatNoRowTellsOfStays) {
   ASSERT_EQ(large.constants.size(), 3U);  // no row crosses a card
   EXPECT_TRUE(large.constants[0].is_set);
   EXPECT_FALSE(large.constants[1].is_set);
-  EXPECT_EQ(value_of(large, "intra_node_base"), 0);
+  EXPECT_EQ(value_of(large, "collective_base"), 0);
   EXPECT_FALSE(large.constants[2].is_set);
   EXPECT_EQ(value_of(large, "intra_node_step"), 1e-6);
   EXPECT_NEAR(large.constants[0].value, 0.7, 0.02);
+  Hardware known_base = guessed();
+  known_base.collective_base = truth.collective_base;
   const LinkFit small =
-      fit_links({measured(truth, CollectiveKind::kAllReduce, 4, 1, {.sizes = {8, 64, 512}})}, guessed())
+      fit_links({measured(truth, CollectiveKind::kAllReduce, 4, 1, {.sizes = {8, 64, 512}})}, known_base)
           .value();
   EXPECT_EQ(small.constants[0].figure, "nic.efficiency");
   EXPECT_FALSE(small.constants[0].is_set);
@@ -162,7 +164,7 @@ TEST(LinkFit, OfOneNumberOfRanksTheBaseIsFittedAndTheStepStays) {
   const Hardware truth = hardware(0.7, 0.8, 3, 12);
   const LinkFit fit = fit_links({measured(truth, CollectiveKind::kAllReduce, 1, 8)}, guessed()).value();
   EXPECT_EQ(value_of(fit, "intra_node_step"), 1e-6);
-  EXPECT_NEAR(value_of(fit, "intra_node_base"), 35e-6 + 14 * (3e-6 - 1e-6), 0.1e-6);
+  EXPECT_NEAR(value_of(fit, "collective_base"), 35e-6 + 14 * (3e-6 - 1e-6), 0.1e-6);
 }
 
 TEST(LinkFit, SendsWithinANodeTellOfStepsWhereNoSumsDo) {

@@ -173,7 +173,7 @@ TEST(TraceFit, PassesArePricedAsTheyWereMeasured) {
 TEST(TraceFit, CollectivesBecomeLinksAndThoseElsewhereAreNoted) {
   Hardware truth = a_node();
   truth.nvlink.efficiency.value = 0.7;
-  truth.intra_node_base.value = Seconds(40e-6);
+  truth.collective_base.value = Seconds(40e-6);
   const Cluster cluster = Cluster::build(truth).value();
   const std::vector<std::int32_t> all = {0, 1, 2, 3, 4, 5, 6, 7};
   TracedRows rows;
