@@ -41,7 +41,8 @@ struct CollectiveRequest {
 /// time is theirs whatever the algorithm, and the flows are sized to take it; of a shift those of a send.
 ///
 /// All steps of a collective are pipelined: their payloads move at once, and what each step costs is in the
-/// latency, from intra_node_step and inter_node_step of the hardware; those that are not made of sends have collective_base once.
+/// latency, from intra_node_step and inter_node_step of the hardware; those that are not made of sends have
+/// collective_base once.
 FlowSet collective_flows(const Cluster& cluster, CollectiveRequest request);
 
 /// A copy between a device and its node's host: bytes / bandwidth + latency of PCIe. Precondition: it has
