@@ -134,4 +134,13 @@ Result<std::vector<std::int32_t>> parse_pipeline_layout(std::string_view text) {
   return layers;
 }
 
+std::string write_pipeline_layout(const std::vector<std::int32_t>& layers) {
+  std::string text = "E";
+  for (std::size_t stage = 0; stage < layers.size(); ++stage) {
+    text += stage == 0 ? "" : "|";
+    text += layers[stage] == 0 ? "" : layers[stage] == 1 ? "t" : fmt::format("t*{}", layers[stage]);
+  }
+  return text + "L";
+}
+
 }  // namespace portolan

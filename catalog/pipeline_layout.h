@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,5 +23,8 @@ bool looks_like_pipeline_layout(std::string_view text);
 /// there, which is a stage of 0 layers. Errors (kBadInput), one line, without a place: also where the layout
 /// is sound and this version has no plan for it (m, multi-token prediction; empty stages).
 Result<std::vector<std::int32_t>> parse_pipeline_layout(std::string_view text);
+
+/// The layout that parse_pipeline_layout reads to `layers`: "Et*3|t*4|t*3L". Precondition: not empty.
+std::string write_pipeline_layout(const std::vector<std::int32_t>& layers);
 
 }  // namespace portolan

@@ -1,0 +1,119 @@
+#include "catalog/launch/launch_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "catalog/json/json_value.h"
+#include "catalog/json/strategy_json.h"
+#include "plan/rank_place.h"
+
+namespace portolan {
+
+namespace {
+
+/// Axes along which there are several ranks, from the innermost; experts divide some of the data-parallel
+/// ones.
+std::vector<Axis> axes_in_use(const Strategy& s, const std::array<Axis, kNumAxes>& order) {
+  const auto degree = [&](Axis axis) {
+    switch (axis) {
+      case Axis::kTensor:
+        return s.tensor_parallel;
+      case Axis::kContext:
+        return s.context_parallel;
+      case Axis::kExpert:
+        return s.expert_parallel;
+      case Axis::kData:
+        return s.data_parallel / std::max(s.expert_parallel, 1);
+      case Axis::kPipeline:
+        return s.pipeline_parallel;
+    }
+    return 1;
+  };
+  std::vector<Axis> axes;
+  std::copy_if(order.begin(), order.end(), std::back_inserter(axes), [&](Axis a) { return degree(a) > 1; });
+  return axes;
+}
+
+}  // namespace
+
+LaunchFields::LaunchFields(const Strategy& strategy) {
+  const JsonValue json = to_json(strategy);
+  for (const auto& [field, value] : *json.as_object()) {
+    const auto* text = std::get_if<std::string>(&value.content());
+    fields_.push_back(
+        {field, text != nullptr ? *text : write_json_line(value), {}, std::string(kFieldForgotten)});
+  }
+}
+
+LaunchField& LaunchFields::find(std::string_view field) {
+  const auto found = std::find_if(fields_.begin(), fields_.end(),
+                                  [&](const LaunchField& known) { return known.field == field; });
+  assert(found != fields_.end() && found->why == kFieldForgotten);
+  return *found;
+}
+
+void LaunchFields::maps(std::string_view field, std::string as) {
+  LaunchField& found = find(field);
+  found.as = std::move(as);
+  found.why.clear();
+}
+
+void LaunchFields::cannot(std::string_view field, std::string why) { find(field).why = std::move(why); }
+
+void LaunchFields::maps_unless(std::string_view field, std::string as, std::string why) {
+  why.empty() ? maps(field, std::move(as)) : cannot(field, std::move(why));
+}
+
+void LaunchFields::cannot_say(std::string field, std::string value, std::string why) {
+  fields_.push_back({std::move(field), std::move(value), {}, std::move(why)});
+}
+
+bool lies_as(const Strategy& strategy, const std::array<Axis, kNumAxes>& order) {
+  return axes_in_use(strategy, strategy.axis_order) == axes_in_use(strategy, order);
+}
+
+RanksOnNodes ranks_on_nodes(const Plan& plan) {
+  const std::int64_t ranks = plan.strategy.num_ranks();
+  const std::int64_t per_node = std::min(ranks, plan.scenario.hardware.gpus_per_node);
+  return {.nodes = (ranks + per_node - 1) / per_node, .ranks_per_node = per_node};
+}
+
+LaunchFile host_file(const Plan& plan) {
+  const RanksOnNodes ranks = ranks_on_nodes(plan);
+  std::string text;
+  for (std::int64_t node = 0; node < ranks.nodes; ++node) {
+    text += fmt::format("node-{} slots={}\n", node, ranks.ranks_per_node);
+  }
+  return {.name = "hostfile", .content = std::move(text)};
+}
+
+LaunchFile rank_file(const Plan& plan) {
+  const Placement placement = placement_of(plan.strategy);
+  const std::int64_t per_node = plan.scenario.hardware.gpus_per_node;
+  std::string text = "rank,node,gpu";
+  for (const Axis axis : kAllAxes) {
+    text += fmt::format(",{}", axis_name(axis));
+  }
+  text += '\n';
+  for (std::int32_t rank = 0; rank < placement.num_ranks(); ++rank) {
+    text += fmt::format("{},{},{}", rank, rank / per_node, rank % per_node);
+    for (const std::int32_t coordinate : placement.coordinates_of(rank)) {
+      text += fmt::format(",{}", coordinate);
+    }
+    text += '\n';
+  }
+  return {.name = "ranks.csv", .content = std::move(text)};
+}
+
+std::string launch_title(const Plan& plan) {
+  std::string title = fmt::format("{}: {} (program {})", plan.scenario.name, short_name(plan.strategy),
+                                  plan.hash.substr(0, 12));
+  std::replace_if(
+      title.begin(), title.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  return title;
+}
+
+}  // namespace portolan
