@@ -74,6 +74,31 @@ std::string verdict_json(const Verdict& verdict, const std::vector<std::string>&
   return object.dump(2);
 }
 
+namespace {
+
+/// What was read of a launch script; null without one.
+Json launch_json(const LaunchReading* reading) {
+  if (reading == nullptr) {
+    return nullptr;
+  }
+  Json taken = Json::array();
+  for (const auto& [flag, given] : reading->arguments.given) {
+    taken.push_back({{"flag", flag}, {"value", given.text}, {"line", given.line}});
+  }
+  Json unknown = Json::array();
+  for (const UnreadFlag& flag : reading->arguments.unread) {
+    unknown.push_back({{"flag", flag.flag}, {"line", flag.line}, {"why", flag.why}});
+  }
+  Json notes = Json::array();
+  for (const ShellNote& note : reading->arguments.notes) {
+    notes.push_back({{"line", note.line}, {"text", note.text}});
+  }
+  return {{"file", reading->arguments.file}, {"taken", taken},     {"assumed", reading->assumed},
+          {"differs", reading->differs},     {"unknown", unknown}, {"notes", notes}};
+}
+
+}  // namespace
+
 std::string simulation_json(const Simulation& simulation, const SimulationOutput& output) {
   Json unvalidated = Json::array();
   for (const UnvalidatedFigure& figure : output.unvalidated) {
@@ -83,7 +108,8 @@ std::string simulation_json(const Simulation& simulation, const SimulationOutput
                        {"fidelity", output.fidelity},
                        {"activities", simulation.num_activities},
                        {"wall_s", output.wall_s},
-                       {"unvalidated", unvalidated}};
+                       {"unvalidated", unvalidated},
+                       {"launch", launch_json(output.launch)}};
   return object.dump(2);
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/launch_report.h"
 #include "plan/divergence.h"
 #include "plan/prediction_error.h"
 #include "plan/run_record.h"
@@ -29,6 +30,7 @@ struct SimulationOutput {
   double wall_s = 0;
   std::vector<UnvalidatedFigure> unvalidated;
   PredictionMargins margins = {};
+  const LaunchReading* launch = nullptr;  ///< of --megatron-args
 };
 std::string simulation_json(const Simulation& simulation, const SimulationOutput& output);
 std::string run_json(const RunRecord& record);

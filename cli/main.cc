@@ -54,15 +54,17 @@ int main(int argc, char** argv) {
   portolan::add_run_verb(app, session);
   portolan::add_compare_verb(app, session);
   portolan::add_validate_verb(app, session);
+  portolan::add_export_verb(app, session);
   const auto is_verb = [&](const std::string& word) {
     const auto verbs = app.get_subcommands([&](CLI::App* verb) { return verb->get_name() == word; });
     return !verbs.empty();
   };
   if (argc > 1 && argv[1][0] != '-' && !is_verb(argv[1])) {
-    fmt::print(
-        stderr,
-        "portolan: \"{}\" is no verb (allowed: plan, why, simulate, calibrate, import, run, compare)\n",
-        argv[1]);
+    fmt::print(stderr,
+               "portolan: \"{}\" is no verb (allowed: plan, why, simulate, calibrate, import, run, compare, "
+               "validate, "
+               "export)\n",
+               argv[1]);
     return 2;
   }
   try {

@@ -127,13 +127,21 @@ Result<Scenario> Session::load_scenario(const std::string& scenario,
   return read_scenario(file, paths, hardware_file);
 }
 
-Result<fs::path> Session::find_hardware(const std::string& hardware) const {
-  if (is_path(hardware) || fs::exists(hardware)) {
-    return fs::path(hardware);
+Result<fs::path> Session::find_part(std::string_view kind, const std::string& name) const {
+  if (is_path(name) || fs::exists(name)) {
+    return fs::path(name);
   }
   PORTOLAN_TRY(const CatalogPaths paths, catalog_paths());
-  const Result<fs::path> found = find_in_catalog(paths, "hardware", hardware);
-  return found ? found : bad_input("--hardware: " + found.error().message);
+  const Result<fs::path> found = find_in_catalog(paths, kind, name);
+  return found ? found : bad_input(fmt::format("--{}: {}", kind, found.error().message));
+}
+
+Result<fs::path> Session::find_hardware(const std::string& hardware) const {
+  return find_part("hardware", hardware);
+}
+
+Result<fs::path> Session::find_software(const std::string& software) const {
+  return find_part("software", software);
 }
 
 bool Session::looks_like_plan(const std::string& file) {

@@ -48,6 +48,8 @@ class Session {
   Result<PredictionErrors> prediction_errors() const;
   /// What --hardware means: a file, or a name in the catalog.
   Result<std::filesystem::path> find_hardware(const std::string& hardware) const;
+  /// What --software means, likewise.
+  Result<std::filesystem::path> find_software(const std::string& software) const;
   /// A scenario by file, or by its name among the shipped ones; `hardware`, likewise, replaces its hardware.
   Result<Scenario> load_scenario(const std::string& scenario,
                                  const std::optional<std::string>& hardware) const;
@@ -70,6 +72,9 @@ class Session {
   int exit_code() const { return exit_code_; }
 
  private:
+  /// A file, or a name in `kind` ("hardware") of the catalog.
+  Result<std::filesystem::path> find_part(std::string_view kind, const std::string& name) const;
+
   std::filesystem::path shipped_scenarios_;
   std::string command_line_;
   std::vector<std::string> catalogs_;

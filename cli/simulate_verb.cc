@@ -10,6 +10,7 @@
 #include "cli/evaluation.h"
 #include "cli/fidelity_option.h"
 #include "cli/json_output.h"
+#include "cli/megatron_script.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "plan/memory_timeline.h"
@@ -27,6 +28,9 @@ struct SimulateArguments {
   std::string file;
   std::optional<std::string> hardware;
   std::string strategy;
+  std::optional<std::string> megatron_args;
+  std::optional<std::string> software;
+  std::vector<std::string> variables;
   std::string fidelity = "folded";
   std::optional<std::string> memory_timeline;
   std::optional<std::string> trace;
@@ -34,8 +38,46 @@ struct SimulateArguments {
   bool need_timeline() const { return memory_timeline || trace; }
 };
 
-/// The plan in the file, or one for the scenario: with the fields named, the others by search.
-Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& arguments) {
+/// What is given must go together: a launch script says itself what else would be asked for.
+Result<void> check_script_options(const SimulateArguments& arguments) {
+  if (!arguments.megatron_args) {
+    if (arguments.software || !arguments.variables.empty()) {
+      return bad_input(
+          fmt::format("{}: without --megatron-args (allowed: with it; a scenario has its software)",
+                      arguments.software ? "--software" : "--set"));
+    }
+    return arguments.file.empty()
+               ? bad_input("PLAN: is not given (needed: a plan, a scenario or --megatron-args)")
+               : Result<void>();
+  }
+  if (!arguments.strategy.empty()) {
+    return bad_input(fmt::format("--strategy: {} has its strategy (allowed: with a scenario alone)",
+                                 *arguments.megatron_args));
+  }
+  if (!arguments.file.empty() && Session::looks_like_plan(arguments.file)) {
+    return bad_input(
+        fmt::format("{}: is a plan, which says all that a script does (allowed beside --megatron-args: a "
+                    "scenario)",
+                    arguments.file));
+  }
+  return {};
+}
+
+/// The plan in the file, or one for the scenario: with the fields named, the others by search. Of a launch
+/// script, what it says; `reading` tells of it.
+Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& arguments,
+                               std::optional<LaunchReading>& reading) {
+  if (arguments.megatron_args) {
+    MegatronScriptOptions options{.file = *arguments.megatron_args,
+                                  .scenario = {},
+                                  .hardware = arguments.hardware,
+                                  .software = arguments.software,
+                                  .variables = arguments.variables};
+    if (!arguments.file.empty()) {
+      options.scenario = arguments.file;
+    }
+    return plan_of_script(session, options, reading.emplace());
+  }
   if (Session::looks_like_plan(arguments.file)) {
     if (!arguments.strategy.empty()) {
       return bad_input(fmt::format("--strategy: {} is a plan and has its strategy (allowed: with a scenario)",
@@ -77,6 +119,9 @@ Result<void> check_outputs(const SimulateArguments& arguments, Fidelity fidelity
           "{}: the closed form has no timeline (allowed: another --fidelity, such as folded)", option));
     }
     PORTOLAN_CHECK_OK(Session::check_out(**file, arguments.file, option));
+    if (arguments.megatron_args) {
+      PORTOLAN_CHECK_OK(Session::check_out(**file, *arguments.megatron_args, option));
+    }
   }
   if (arguments.trace && arguments.trace == arguments.memory_timeline) {
     return bad_input(
@@ -102,8 +147,10 @@ Result<void> write_outputs(const SimulateArguments& arguments, const Plan& plan,
 
 Result<void> run_simulation(const Session& session, const SimulateArguments& arguments) {
   PORTOLAN_TRY(const Fidelity fidelity, parse_fidelity(arguments.fidelity));
+  PORTOLAN_CHECK_OK(check_script_options(arguments));
   PORTOLAN_CHECK_OK(check_outputs(arguments, fidelity));
-  PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments));
+  std::optional<LaunchReading> reading;
+  PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments, reading));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   const auto start = std::chrono::steady_clock::now();
   PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, fidelity, arguments.need_timeline()));
@@ -120,8 +167,12 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   const std::vector<UnvalidatedFigure> unvalidated =
       unvalidated_figures(plan.scenario, plan.strategy, plan.program, cluster);
   if (session.json()) {
-    session.print_json(simulation_json(simulation, {arguments.fidelity, wall_s, unvalidated, margins}));
+    session.print_json(simulation_json(
+        simulation, {arguments.fidelity, wall_s, unvalidated, margins, reading ? &*reading : nullptr}));
     return {};
+  }
+  if (reading) {
+    session.print(reading_text(*reading, session.width()));
   }
   const Estimate& estimate = simulation.estimate;
   session.print(fmt::format("{}: {}, {} (program {}, {} activities, {:.0f} ms)\n", plan.scenario.name,
@@ -146,14 +197,27 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       app.add_subcommand("simulate", "Predict one step of a plan, or of a scenario with a strategy");
   verb->footer(
       "Example: portolan simulate scenarios/megatron-1t-512xa100.yaml --strategy "
-      "tp=8,pp=64,dp=1,microbatch=1,schedule=1f1b,recompute=full,zero=0");
-  verb->add_option("PLAN", arguments->file, "Plan file, scenario file, or the name of a shipped scenario")
-      ->required();
+      "tp=8,pp=64,dp=1,microbatch=1,schedule=1f1b,recompute=full,zero=0\n"
+      "Example: portolan simulate --megatron-args train.sh --hardware dgx-h100 --set NNODES=4");
+  verb->add_option("PLAN", arguments->file, "Plan file, scenario file, or the name of a shipped scenario");
   verb->add_option("--strategy", arguments->strategy,
                    "Fields of the strategy for a scenario; the search chooses the others");
   verb->add_option("--hardware", arguments->hardware,
                    "Hardware to use instead of the scenario's: a file or a name")
       ->type_name("NAME|FILE");
+  verb->add_option(
+          "--megatron-args", arguments->megatron_args,
+          "Launch script of Megatron-LM, or a file of its arguments: model, batch and strategy are its own; "
+          "what it leaves out is the scenario's, where one is given")
+      ->type_name("FILE");
+  verb->add_option("--software", arguments->software,
+                   "With --megatron-args: the framework's software profile, a file or a name")
+      ->type_name("NAME|FILE");
+  verb->add_option("--set", arguments->variables,
+                   "With --megatron-args: a variable that the script finds in its environment, or an "
+                   "argument of it by "
+                   "its number (--set NNODES=8 --set 1=8b)")
+      ->type_name("NAME=VALUE");
   add_fidelity_option(*verb, arguments->fidelity);
   verb->add_option("--memory-timeline", arguments->memory_timeline,
                    "Write memory of each stage through the step as a table (CSV)")

@@ -17,5 +17,6 @@ void add_import_verb(CLI::App& app, Session& session);
 void add_run_verb(CLI::App& app, Session& session);
 void add_compare_verb(CLI::App& app, Session& session);
 void add_validate_verb(CLI::App& app, Session& session);
+void add_export_verb(CLI::App& app, Session& session);
 
 }  // namespace portolan
