@@ -14,8 +14,6 @@ namespace portolan {
 
 namespace {
 
-constexpr std::int64_t kMostArgument = 1'000'000'000;
-
 std::string_view flag_name(std::string_view word) { return word.substr(0, word.find('=')); }
 
 std::ptrdiff_t num_megatron_flags(const ScriptCommand& command) {
@@ -201,11 +199,11 @@ class ArgumentReader {
     MegatronSettings& settings = arguments_.settings;
     if (const auto* count = std::get_if<MegatronSettings::Count MegatronSettings::*>(&flag.field)) {
       const Result<std::int64_t> number = parse_integer(value.text);
-      if (!number || *number < flag.least || *number > kMostArgument) {
+      if (!number || *number < flag.least || *number > flag.most) {
         return refused_value(
             value, flag,
             fmt::format("is {} (allowed: {} to {})", number ? "out of range" : "not a whole number",
-                        flag.least, kMostArgument));
+                        flag.least, flag.most));
       }
       settings.*(*count) = *number;
     } else if (const auto* real = std::get_if<MegatronSettings::Number MegatronSettings::*>(&flag.field)) {

@@ -97,7 +97,7 @@ constexpr auto kMegatronFlags = std::to_array<MegatronFlag>({
     {"--zero-stage", &S::zero_stage, "", 0},
     {"--overlap-grad-reduce", &S::overlap_grad_reduce},
     {"--overlap-param-gather", &S::overlap_param_gather},
-    {"--ddp-bucket-size", &S::ddp_bucket_size, "", 0},
+    {"--ddp-bucket-size", &S::ddp_bucket_size, "", 0, false, 1'000'000'000'000'000},
     {"--optimizer-cpu-offload", &S::optimizer_cpu_offload},
     {"--optimizer-offload-fraction", &S::optimizer_offload_fraction},
     {"--recompute-granularity", &S::recompute_granularity},

@@ -131,6 +131,7 @@ struct MegatronFlag {
   std::int64_t least = 1;          ///< of counts
   /// A value that is known only when the script runs is no error: a step hardly depends on it.
   bool may_be_unknown = false;
+  std::int64_t most = 1'000'000'000;  ///< of counts
 };
 
 /// All flags that count, in the order in which a launch script lists them: reader and writer share it.

@@ -81,16 +81,17 @@ class WordExpansion {
     has_no_items_ = false;
   }
 
-  /// A variable's text: unquoted, its blanks part words.
-  void push_value(const ShellText& value, bool quoted) {
+  /// A variable's text: unquoted, its blanks part words. `keeps_quotes`: but for those that are quoted in it.
+  void push_value(const ShellText& value, bool quoted, bool keeps_quotes = false) {
     for (const ShellChar& c : value) {
       const bool blank = c.letter == ' ' || c.letter == '\t' || c.letter == '\n';
-      if (blank && !quoted && rules_.splits && !state_.marks.is_unknown(c.mark)) {
+      const bool stays = quoted || state_.marks.is_unknown(c.mark) || (keeps_quotes && c.quoted);
+      if (blank && !stays && rules_.splits) {
         end_word();
         continue;
       }
       ShellChar pushed = c;
-      pushed.quoted = quoted || state_.marks.is_unknown(c.mark);
+      pushed.quoted = stays;
       push(pushed);
     }
     has_current_ = has_current_ || quoted;
@@ -139,6 +140,9 @@ class WordExpansion {
         at = end;
       } else if (c.letter == '$' || c.letter == '`') {
         at += expand_dollar(word, at, quoted, depth);
+      } else if (c.letter == ' ' && !quoted && rules_.splits) {  // in the word behind an operator
+        end_word();
+        ++at;
       } else {
         push({c.letter, quoted, c.line, c.mark});
         ++at;
@@ -259,23 +263,28 @@ class WordExpansion {
     }
   }
 
-  void expand_default(const ParameterRequest& request, bool quoted, int depth) {
-    const std::int32_t mark = state_.marks.add(ShellMarks::Kind::kDefault, request.name);
-    ShellText value;
+  /// The word behind an operator, expanded.
+  ShellText alternative(const ParameterRequest& request, int depth) {
+    if (depth >= kDeepestExpansion) {
+      return {};
+    }
     ExpansionRules whole = rules_;
     whole.splits = false;
-    if (depth < kDeepestExpansion) {
-      WordExpansion inner(state_, whole);
-      inner.depth_ = depth + 1;
-      value = inner.run_at_depth(request.word);
-    }
+    WordExpansion inner(state_, whole);
+    inner.depth_ = depth + 1;
+    return inner.run_at_depth(request.word);
+  }
+
+  void expand_default(const ParameterRequest& request, bool quoted, int depth) {
+    const std::int32_t mark = state_.marks.add(ShellMarks::Kind::kDefault, request.name);
+    ShellText value = alternative(request, depth);
     for (ShellChar& c : value) {
       c.mark = c.mark == 0 ? mark : c.mark;
     }
     if (request.op.ends_with('=')) {
       state_.variables[request.name] = {{value}, value.empty() ? 0 : value.front().line};
     }
-    push_value(value, quoted);
+    push_value(value, quoted, true);
   }
   ShellText run_at_depth(const ShellText& word) {
     expand(word, false, depth_);
