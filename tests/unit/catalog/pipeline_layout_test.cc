@@ -83,5 +83,14 @@ TEST(PipelineLayout, DeepGroupsEndSoon) {
   EXPECT_EQ(parse_pipeline_layout(deep).error().kind, ErrorKind::kBadInput);
 }
 
+TEST(PipelineLayout, ReadsWhatItWrites) {
+  EXPECT_EQ(write_pipeline_layout({3, 1, 4}), "Et*3|t|t*4L");
+  for (const Layers& layers : {Layers{5}, Layers{0, 1, 0}, Layers{2, 10, 1}}) {
+    const auto again = parse_pipeline_layout(write_pipeline_layout(layers));
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(*again, layers);
+  }
+}
+
 }  // namespace
 }  // namespace portolan
