@@ -40,7 +40,7 @@ class DeepSpeedWriter {
     fields_.maps("tp", s_.tensor_parallel > 1
                            ? fmt::format("tensor_parallel.autotp_size {}", s_.tensor_parallel)
                            : "1 without tensor_parallel");
-    fields_.maps("dp", "the launcher's GPUS, over the other degrees");
+    fields_.maps("dp", "the launcher's GPUs, over the other degrees");
     fields_.maps_unless("cp", "1",
                         s_.context_parallel == 1
                             ? ""

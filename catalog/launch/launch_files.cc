@@ -37,14 +37,27 @@ std::vector<Axis> axes_in_use(const Strategy& s, const std::array<Axis, kNumAxes
   return axes;
 }
 
+/// As --strategy takes it; "default" where the strategy leaves it open.
+std::string value_text(std::string_view field, const JsonValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value.content())) {
+    return *text;
+  }
+  if (const JsonValue::Array* items = value.as_array()) {
+    std::string joined;
+    for (const JsonValue& item : *items) {
+      joined += (joined.empty() ? "" : field == "layers" ? ":" : "-") + value_text(field, item);
+    }
+    return joined;
+  }
+  return std::holds_alternative<std::monostate>(value.content()) ? "default" : write_json_line(value);
+}
+
 }  // namespace
 
 LaunchFields::LaunchFields(const Strategy& strategy) {
   const JsonValue json = to_json(strategy);
   for (const auto& [field, value] : *json.as_object()) {
-    const auto* text = std::get_if<std::string>(&value.content());
-    fields_.push_back(
-        {field, text != nullptr ? *text : write_json_line(value), {}, std::string(kFieldForgotten)});
+    fields_.push_back({field, value_text(field, value), {}, std::string(kFieldForgotten)});
   }
 }
 

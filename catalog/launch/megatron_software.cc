@@ -147,7 +147,8 @@ void set_megatron_software(const Scenario& scenario, const Strategy& strategy, M
   settings.attention_dropout = software.dropout.value ? 0.1 : 0.0;
   settings.hidden_dropout = settings.attention_dropout;
   settings.attention_backend = software.flash_attention.value ? "flash" : "unfused";
-  settings.tp_comm_overlap = software.tensor_overlap.value && strategy.sequence_parallel;
+  // Of tensor-parallel communication the overlap that is modelled, beside weight gradients, needs no
+  // argument.
   settings.overlap_param_gather = gathers_beside_forward(scenario, strategy);
   settings.no_overlap_p2p_communication =
       strategy.virtual_stages > 1 && software.blocking_sends.value && strategy.pipeline_parallel > 2;

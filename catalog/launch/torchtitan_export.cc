@@ -58,13 +58,13 @@ class TorchtitanWriter {
     if (pipeline) {
       parallelism_.insert("pipeline_parallel_microbatch_size", s_.microbatch_size);
     }
-    fields_.maps("microbatch",
-                 pipeline ? "parallelism.pipeline_parallel_microbatch_size" : "training.local_batch_size");
+    fields_.maps("microbatch", pipeline ? "[parallelism] pipeline_parallel_microbatch_size"
+                                        : "[training] local_batch_size");
     fields_.maps_unless(
         "offload", "none",
         s_.offload == Offload::kNone
             ? ""
-            : "training.enable_cpu_offload moves parameters and gradients too, and no activations");
+            : "[training] enable_cpu_offload moves parameters and gradients too, and no activations");
   }
 
   void set_degrees() {
@@ -72,14 +72,14 @@ class TorchtitanWriter {
     parallelism_.insert("pipeline_parallel_degree", s_.pipeline_parallel);
     parallelism_.insert("context_parallel_degree", s_.context_parallel);
     parallelism_.insert("expert_parallel_degree", s_.expert_parallel);
-    fields_.maps("tp", "parallelism.tensor_parallel_degree");
-    fields_.maps("pp", "parallelism.pipeline_parallel_degree");
-    fields_.maps_unless("cp", "parallelism.context_parallel_degree",
+    fields_.maps("tp", "[parallelism] tensor_parallel_degree");
+    fields_.maps("pp", "[parallelism] pipeline_parallel_degree");
+    fields_.maps_unless("cp", "[parallelism] context_parallel_degree",
                         s_.context_parallel == 1
                             ? ""
                             : "context_parallel_degree is written, but torchtitan gathers keys and values or "
                               "exchanges them by all-to-all: the ring of this plan is neither");
-    fields_.maps("ep", "parallelism.expert_parallel_degree");
+    fields_.maps("ep", "[parallelism] expert_parallel_degree");
     fields_.maps_unless("sequence_parallel",
                         s_.tensor_parallel > 1 ? "always with tensor parallelism" : "false",
                         s_.tensor_parallel > 1 && !s_.sequence_parallel
@@ -98,8 +98,8 @@ class TorchtitanWriter {
     const std::int64_t shards = whole ? std::max<std::int64_t>(sharers / s_.context_parallel, 1) : 1;
     parallelism_.insert("data_parallel_shard_degree", shards);
     parallelism_.insert("data_parallel_replicate_degree", s_.data_parallel / shards);
-    fields_.maps("dp", "parallelism.data_parallel_shard_degree x data_parallel_replicate_degree");
-    fields_.maps_unless("zero_group", "parallelism.data_parallel_shard_degree",
+    fields_.maps("dp", "[parallelism] data_parallel_shard_degree x data_parallel_replicate_degree");
+    fields_.maps_unless("zero_group", "[parallelism] data_parallel_shard_degree",
                         s_.zero_stage >= 2 && !whole ? "shards go over whole context-parallel groups" : "");
     if (s_.zero_stage >= 2) {
       const bool reshards = s_.zero_stage == 3 && scenario_.software.reshard_after_forward.value;
@@ -107,8 +107,8 @@ class TorchtitanWriter {
     }
     fields_.maps_unless(
         "zero",
-        s_.zero_stage == 0 ? "parallelism.data_parallel_shard_degree 1"
-                           : "parallelism.fsdp_reshard_after_forward",
+        s_.zero_stage == 0 ? "[parallelism] data_parallel_shard_degree 1"
+                           : "[parallelism] fsdp_reshard_after_forward",
         s_.zero_stage == 1 ? "torchtitan divides parameters or nothing; written: nothing" : "");
   }
 
@@ -136,7 +136,7 @@ class TorchtitanWriter {
     } else if (s_.schedule != ScheduleKind::kOneFOneB) {
       why = "without stages torchtitan runs backward after each forward";
     }
-    fields_.maps_unless("schedule", one ? "one stage has none" : "parallelism.pipeline_parallel_schedule",
+    fields_.maps_unless("schedule", one ? "one stage has none" : "[parallelism] pipeline_parallel_schedule",
                         why);
     const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s_);
     // Embedding and head go with the first and last layers, or alone.
@@ -150,7 +150,7 @@ class TorchtitanWriter {
     if (!one) {
       parallelism_.insert("pipeline_parallel_split_points", std::move(points));
     }
-    const std::string as = one ? "one stage" : "parallelism.pipeline_parallel_split_points";
+    const std::string as = one ? "one stage" : "[parallelism] pipeline_parallel_split_points";
     fields_.maps("layers", as);
     fields_.maps("virtual_stages", as);
   }
@@ -174,7 +174,7 @@ class TorchtitanWriter {
     if (!option.empty()) {
       checkpoint_.insert("selective_ac_option", option);
     }
-    fields_.maps_unless("recompute", fmt::format("activation_checkpoint.mode {}", mode), why);
+    fields_.maps_unless("recompute", fmt::format("[activation_checkpoint] mode {}", mode), why);
   }
 
   void set_sums() {
@@ -206,7 +206,7 @@ class TorchtitanWriter {
     }
     fields_.maps_unless(
         "precision",
-        s_.precision == Precision::kFp8 ? "model.converters float8" : "training.mixed_precision_param",
+        s_.precision == Precision::kFp8 ? "[model] converters float8" : "[training] mixed_precision_param",
         s_.precision == Precision::kFp16   ? "torchtitan trains in bfloat16 or float32; written: bfloat16"
         : s_.precision == Precision::kTf32 ? "a setting of PyTorch, not of torchtitan; written: float32"
                                            : "");

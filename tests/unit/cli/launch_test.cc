@@ -6,7 +6,8 @@ namespace portolan {
 namespace {
 
 constexpr const char* kStrategy =
-    "--strategy tp=8,pp=8,virtual_stages=2,schedule=interleaved,microbatch=1,recompute=selective,zero=1 ";
+    "--strategy tp=8,pp=8,virtual_stages=2,schedule=interleaved,microbatch=1,recompute=selective,zero=1,"
+    "sequence_parallel=true,axis_order=tensor-data-pipeline ";
 
 /// A plan of GPT-3 175B in `scratch`.
 std::string plan_file(const ScratchFolder& scratch) {
@@ -69,11 +70,11 @@ TEST(Launch, WhatAScriptLeavesOutIsTheScenarios) {
   EXPECT_NE(result.out.find("script, not scenario: precision fp16, not bf16\n"), std::string::npos);
   EXPECT_NE(result.out.find("--tensor-model-parallel-size 8 (48)"), std::string::npos);
   const CommandResult set = portolan_command(
-      "simulate --megatron-args tests/golden/launch/llama-sizes.sh --hardware dgx-h100 --set 1=7b --set "
-      "NNODES=1 "
+      "simulate --megatron-args tests/golden/launch/llama-sizes.sh --hardware dgx-h100 --set 1=70b --set "
+      "NNODES=8 "
       "--fidelity closed-form --json");
   ASSERT_EQ(set.exit_code, 0) << set.err;
-  EXPECT_EQ(set.json()["estimate"]["strategy"]["dp"], 8);
+  EXPECT_EQ(set.json()["estimate"]["strategy"]["dp"], 2);
   EXPECT_EQ(set.json()["launch"]["unknown"][0]["flag"], "--some-flag-of-a-fork");
   EXPECT_EQ(set.json()["launch"]["unknown"][0]["line"], 49);
 }

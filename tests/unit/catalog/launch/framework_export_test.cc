@@ -118,6 +118,22 @@ TEST(FrameworkExport, WhatNoFrameworkSaysIsListed) {
   EXPECT_EQ(inexpressible(megatron_export(plan_of(gpt3_scenario(), plain))), "");
 }
 
+TEST(FrameworkExport, ValuesAreWrittenAsStrategyTakesThem) {
+  const LaunchExport launch = megatron_export(plan_of(gpt3_scenario(), unusual_strategy()));
+  const auto value = [&](const std::string& name) {
+    const auto found = std::find_if(launch.fields.begin(), launch.fields.end(),
+                                    [&](const LaunchField& field) { return field.field == name; });
+    return found == launch.fields.end() ? "none" : found->value;
+  };
+  EXPECT_EQ(value("layers"), "20:28:28:20");
+  EXPECT_EQ(value("axis_order"), "pipeline-tensor-context-expert-data");
+  EXPECT_EQ(value("bucket"), "1001");
+  EXPECT_EQ(value("sequence_parallel"), "true");
+  const LaunchExport plain = megatron_export(plan_of(gpt3_scenario(), Strategy{}));
+  EXPECT_EQ(plain.fields.back().field, "layers");
+  EXPECT_EQ(plain.fields.back().value, "default");
+}
+
 TEST(FrameworkExport, MegatronScriptsAreRead) {
   Strategy s;
   s.tensor_parallel = 8;
