@@ -7,10 +7,9 @@
 #include <utility>
 
 #include "catalog/document/text_check.h"
-#include "catalog/launch/shell_arithmetic.h"
 #include "catalog/launch/shell_assignment.h"
+#include "catalog/launch/shell_condition.h"
 #include "catalog/launch/shell_cursor.h"
-#include "catalog/launch/shell_test.h"
 
 namespace portolan {
 
@@ -150,7 +149,8 @@ class ScriptReader {
       return run_bracket_test(mode);
     }
     if (cursor_.is(Kind::kArithmetic)) {
-      return run_arithmetic(cursor_.next(), mode);
+      const ShellToken token = cursor_.next();
+      return mode == Mode::kSkip ? Truth::kUnknown : arithmetic_condition(token.word, state_);
     }
     if (cursor_.take_word("{")) {
       const Truth status = run_list(mode, {"}"});
@@ -203,7 +203,7 @@ class ScriptReader {
   }
 
   Truth run_case(Mode mode) {
-    const TestWord subject = test_word(cursor_.next().word);
+    const TestWord subject = test_operand(cursor_.next().word, state_);
     cursor_.skip_separators();
     expect_word("in", "case");
     cursor_.skip_separators();
@@ -233,7 +233,7 @@ class ScriptReader {
     while (cursor_.is(Kind::kWord) || cursor_.peek().is_operator("|")) {
       const ShellToken token = cursor_.next();
       if (token.kind == Kind::kWord && matched != Truth::kYes) {
-        const TestWord pattern = test_word(token.word);
+        const TestWord pattern = test_operand(token.word, state_);
         const Truth one =
             subject && pattern ? truth_of(matches_pattern(*subject, *pattern)) : Truth::kUnknown;
         matched = one == Truth::kNo ? matched : one;
@@ -243,37 +243,18 @@ class ScriptReader {
     return matched;
   }
 
-  TestWord test_word(const ShellText& word) {
-    const ShellText text = expand_word(word, state_, {.splits = false, .unset_is_empty = true}).front();
-    return state_.marks.is_unknown(state_.marks.mark_of(text)) ? TestWord() : letters_of(text);
-  }
-
   Truth run_bracket_test(Mode mode) {
     std::vector<TestWord> words;
     while (!cursor_.is_end() && !cursor_.peek().is_word("]]")) {
       const ShellToken token = cursor_.next();
       if (token.kind == Kind::kWord) {
-        words.push_back(test_word(token.word));
+        words.push_back(test_operand(token.word, state_));
       } else if (token.kind == Kind::kOperator) {
         words.emplace_back(token.op);
       }
     }
     expect_word("]]", "[[");
     return mode == Mode::kSkip ? Truth::kUnknown : shell_test(words, true);
-  }
-
-  /// (( EXPRESSION )): tests alone are known; what it assigns is not.
-  Truth run_arithmetic(const ShellToken& token, Mode mode) {
-    const ShellText text = expand_value(token.word, state_);
-    const auto none = [](std::string_view) { return std::optional<std::int64_t>(); };
-    const auto value_of = [&](std::string_view name) -> std::optional<std::int64_t> {
-      const ShellVariable* variable = state_.find(name);
-      const bool known = variable != nullptr && !variable->items.empty() &&
-                         state_.marks.mark_of(variable->items.front()) == 0;
-      return known ? shell_arithmetic(letters_of(variable->items.front()), none) : std::nullopt;
-    };
-    const auto value = shell_arithmetic(letters_of(text), value_of);
-    return value && mode != Mode::kSkip ? truth_of(*value != 0) : Truth::kUnknown;
   }
 
   Truth run_simple_command(Mode mode) {
@@ -326,7 +307,7 @@ class ScriptReader {
     if (name == "[" || name == "test") {
       std::vector<TestWord> words;
       std::for_each(tokens.begin() + 1, tokens.end(),
-                    [&](const ShellToken& token) { words.push_back(test_word(token.word)); });
+                    [&](const ShellToken& token) { words.push_back(test_operand(token.word, state_)); });
       if (name == "[" && !words.empty() && words.back() == "]") {
         words.pop_back();
       }
@@ -357,37 +338,15 @@ class ScriptReader {
         text.insert(text.end(), words[i].begin(), words[i].end());
         text.push_back({' ', false, line, 0});
       }
-      return run_text(as_script(std::move(text)), mode);
+      return run_text(as_script(std::move(text), state_.marks), mode);
     }
     if (const std::size_t nested = nested_script(words); nested > 0) {
       add_command({words.begin(), words.begin() + static_cast<std::ptrdiff_t>(nested)}, line);
-      return run_text(as_script(words[nested]), mode);
+      return run_text(as_script(words[nested], state_.marks), mode);
     }
     add_command(words, line);
     was_program_ = true;
     return Truth::kUnknown;
-  }
-
-  /// The word that "bash -c" is given, wherever it stands (srun bash -c ...); 0: there is none.
-  static std::size_t nested_script(const std::vector<ShellText>& words) {
-    for (std::size_t i = 0; i + 2 < words.size(); ++i) {
-      const std::string option = letters_of(words[i + 1]);
-      if (option.starts_with('-') && !option.starts_with("--") && option.ends_with('c')) {
-        const std::string shell = letters_of(words[i]);
-        if (shell == "bash" || shell == "sh" || shell.ends_with("/bash") || shell.ends_with("/sh")) {
-          return i + 2;
-        }
-      }
-    }
-    return 0;
-  }
-
-  /// To be read as a script itself; what is unknown stays as it is spelled.
-  ShellText as_script(ShellText text) const {
-    for (ShellChar& c : text) {
-      c.quoted = state_.marks.is_unknown(c.mark);
-    }
-    return text;
   }
 
   void add_command(const std::vector<ShellText>& words, std::int32_t line) {
