@@ -149,7 +149,19 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const MachineCosts&
   return result;
 }
 
+namespace {
+
+Strategy with_recompute(Strategy strategy, Recompute recompute) {
+  strategy.recompute = std::move(recompute);
+  return strategy;
+}
+
+}  // namespace
+
 ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
+  if (strategy.recompute.is_open()) {
+    return outcome(with_recompute(strategy, optimal_recompute(strategy)));
+  }
   Outcome outcome;
   first_blocks_ = nullptr;
   const MachineCosts& machine_of_it = machine(strategy);
@@ -166,6 +178,9 @@ ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
 }
 
 Estimate ClosedForm::evaluate(const Strategy& strategy) {
+  if (strategy.recompute.is_open()) {
+    return evaluate(with_recompute(strategy, optimal_recompute(strategy)));
+  }
   first_blocks_ = nullptr;
   const MachineCosts& machine_of_it = machine(strategy);
   const StageSums sums = stage_sums(strategy, machine_of_it);

@@ -11,6 +11,7 @@
 #include "plan/offload_pass.h"
 #include "plan/once_a_step_cost.h"
 #include "plan/pipeline_time.h"
+#include "plan/rematerialization.h"
 #include "plan/scenario.h"
 #include "plan/schedule.h"
 #include "plan/stage_cost.h"
@@ -31,7 +32,8 @@ class ClosedForm {
   ClosedForm(const Scenario& scenario, const Cluster& cluster);
 
   /// Precondition: no rejection by find_rejection. Memory is within the estimate; whether it fits is the
-  /// caller's question.
+  /// caller's question. Recomputation that is still open is chosen (optimal_recompute), and the estimate's
+  /// strategy has it.
   Estimate evaluate(const Strategy& strategy);
 
   /// What the ranking needs, without building an Estimate.
@@ -41,6 +43,14 @@ class ClosedForm {
     std::int32_t fullest_stage = 0;
   };
   Outcome outcome(const Strategy& strategy);
+
+  /// The sets of least recomputed time that fit the devices by this formula, one for each layer, chosen for
+  /// each stage by rematerialize() (plan/rematerialization.h) among all sets of kernel groups; never slower
+  /// than none, selective, full or blocks of layers. Where no sets fit, groups of layers (uniform:N); where
+  /// they do not either, what comes closest. `strategy.recompute` matters only by how much memory it leaves
+  /// spare. Precondition: as evaluate(), and activations stay on the device.
+  /// docs/decisions/0028-rematerialization-by-dynamic-programming.md.
+  Recompute optimal_recompute(const Strategy& strategy);
 
  private:
   struct Pipeline;
@@ -177,6 +187,13 @@ class ClosedForm {
   bool is_like_before(const Strategy& strategy, const Chunks& chunks, std::int32_t stage) const;
   StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
   Pipeline pipeline(const Strategy& strategy, const MachineCosts& machine, const StageSums& sums);
+  PipelinePosition position_of(const Strategy& strategy, std::int32_t stage) const;
+  /// Of chunk `chunk`, when the first backward begins in the last one.
+  static std::int32_t forwards_before_backward(const Strategy& strategy, const PipelinePosition& position,
+                                               std::int32_t chunk);
+  /// When a stage holds most: in its last chunk. Some may be the same.
+  using Moments = std::array<RematerializationProblem::Moment, 3>;
+  static Moments moments(const Strategy& strategy, const PipelinePosition& position);
   /// Both of a stage.
   static Bytes activations(const Strategy& strategy, const PipelinePosition& position, const StageSums& sums);
   static Bytes on_host(const Strategy& strategy, const PipelinePosition& position, const StageSums& sums);
@@ -184,6 +201,20 @@ class ClosedForm {
   LayersMemory chunk_memory(const Strategy& strategy, const std::vector<LayerRun>& runs,
                             const std::vector<BlockRun>& blocks, std::int32_t k);
   StageMemory stage_memory(const Strategy& strategy, const StageSums& sums, std::int32_t stage);
+  /// With so many bytes in place of what its layers hold.
+  StageMemory stage_memory(const Strategy& strategy, const StageSums& sums, std::int32_t stage,
+                           Bytes activations);
+
+  /// Sets that a layer may recompute, no two of them the same kernels.
+  struct LayerChoiceSets {
+    std::vector<RecomputeSet> sets;  ///< the first: none
+    std::vector<LayerChoice> choices;
+  };
+  const LayerChoiceSets& layer_choices(const Strategy& strategy, LayerKind kind, StagePlace place);
+  RematerializationProblem stage_problem(const Strategy& strategy, const Chunks& chunks,
+                                         const StageSums& sums, std::int32_t stage);
+  /// Whether all stages fit.
+  bool solve_stages(const Strategy& strategy, Recompute& recompute);
 
   const Scenario& scenario_;
   const Cluster& cluster_;
@@ -192,6 +223,7 @@ class ClosedForm {
   CommunicationPrices prices_;
   std::map<BlockKey, BlockCosts> blocks_;
   std::map<std::pair<BlockKey, std::vector<LayerKind>>, BlockCosts> group_blocks_;
+  std::map<std::pair<BlockKey, StagePlace>, LayerChoiceSets> layer_choices_;
   std::map<MachineKey, MachineCosts> machines_;
   // The last ones asked for: one evaluation asks many times, and so do candidates that differ elsewhere.
   const std::pair<const BlockKey, BlockCosts>* last_blocks_ = nullptr;

@@ -12,11 +12,8 @@
 
 namespace portolan {
 
-namespace {
-
-/// Of chunk `chunk`, when the first backward begins in the last one.
-std::int32_t forwards_before_backward(const Strategy& s, const PipelinePosition& position,
-                                      std::int32_t chunk) {
+std::int32_t ClosedForm::forwards_before_backward(const Strategy& s, const PipelinePosition& position,
+                                                  std::int32_t chunk) {
   const std::int32_t in_flight = max_in_flight(s.schedule, position);
   const std::int32_t group = s.pipeline_parallel * s.virtual_stages;
   const std::int32_t in_last_group =
@@ -24,31 +21,47 @@ std::int32_t forwards_before_backward(const Strategy& s, const PipelinePosition&
   return s.virtual_stages == 1 ? in_flight : in_flight / group * s.pipeline_parallel + in_last_group;
 }
 
-}  // namespace
-
 ClosedForm::LayersMemory ClosedForm::layers_memory(const std::vector<LayerRun>& runs, StagePlace place) {
+  const auto placed = [&](const LayerRun& run) -> const StageShape& {
+    return run.costs->stages[static_cast<std::size_t>(place)];
+  };
+  const LayerRun& bottom = runs.front();
+  const StageShape& lowest = bottom.costs->layer_shape;
   LayersMemory memory;
   Bytes below;  // saved by the layers below, while a layer runs backward
   Bytes above;  // put off by those above, which are done with
   for (const LayerRun& run : runs) {
     above += run.costs->layer_shape.deferred * run.count;
   }
+  memory.saved = placed(bottom).saved - lowest.saved;
+  memory.deferred = placed(bottom).deferred - lowest.deferred + above;
+  if (bottom.count == 0) {
+    memory.peak = placed(bottom).peak - std::max(lowest.saved, lowest.deferred);
+    return memory;
+  }
+  // The lowest layer runs with the embedding, if it is there, which is below all others, the highest one with
+  // the head.
+  const bool embeds = place == StagePlace::kFirst || place == StagePlace::kOnly;
+  const Bytes embedding =
+      embeds ? bottom.costs->stages[static_cast<std::size_t>(StagePlace::kFirst)].saved - lowest.saved
+             : Bytes(0);
+  memory.peak = placed(bottom).peak + above - lowest.deferred;
   for (const LayerRun& run : runs) {
-    const bool first = &run == &runs.front();
-    const bool at_end = first || &run == &runs.back();
     const StageShape& layer = run.costs->layer_shape;
-    // A layer at an end of the chunk runs with the block there.
-    const StageShape& shape =
-        run.costs->stages[static_cast<std::size_t>(at_end ? place : StagePlace::kMiddle)];
+    const std::int64_t skipped_first = &run == &bottom ? 1 : 0, skipped_last = &run == &runs.back() ? 1 : 0;
     above = above - layer.deferred * run.count;
-    const std::int64_t others = run.count - 1;
-    memory.peak =
-        std::max(memory.peak, below + above + shape.peak + std::max(layer.saved, layer.deferred) * others);
-    const StageShape& placed = first ? run.costs->stages[static_cast<std::size_t>(place)] : layer;
-    memory.saved += placed.saved + layer.saved * others;
-    memory.deferred += placed.deferred + layer.deferred * others;
+    if (run.count > skipped_first + skipped_last) {  // what it holds below and above changes layer by layer
+      const std::int64_t others = run.count - 1;
+      const Bytes lowest_of_run = layer.saved * skipped_first + layer.deferred * (others - skipped_first);
+      const Bytes highest_of_run = layer.saved * (others - skipped_last) + layer.deferred * skipped_last;
+      memory.peak = std::max(
+          memory.peak, below + above + embedding + layer.peak + std::max(lowest_of_run, highest_of_run));
+    }
+    memory.saved += layer.saved * run.count;
     below += layer.saved * run.count;
   }
+  const StageShape& highest = runs.back().costs->layer_shape;
+  memory.peak = std::max(memory.peak, placed(runs.back()).peak + below - highest.saved);
   return memory;
 }
 
@@ -78,31 +91,38 @@ Bytes ClosedForm::sharded_transients(const Strategy& s, const std::vector<BlockR
   return Bytes(most);
 }
 
+ClosedForm::Moments ClosedForm::moments(const Strategy& s, const PipelinePosition& position) {
+  const std::int32_t m = position.num_microbatches;
+  Moments moments;
+  if (s.schedule != ScheduleKind::kZeroBubbleH1) {
+    moments.fill({forwards_before_backward(s, position, s.virtual_stages - 1) - 1, 0});
+    return moments;
+  }
+  // During the input gradients of microbatch i: forwards whose backward has not begun, and microbatches
+  // whose weight gradients are put off.
+  // Linear in i up to the last forward and after it: the most is at an end or where they meet.
+  const std::int32_t behind = s.pipeline_parallel - position.stage;
+  const std::int32_t last = std::min(position.stage, m - 1);
+  const std::array<std::int32_t, 3> during = {0, std::clamp(m - behind, 0, last), last};
+  for (std::size_t i = 0; i < during.size(); ++i) {
+    moments[i] = {std::min(behind + during[i], m) - during[i] - 1, during[i]};
+  }
+  return moments;
+}
+
 Bytes ClosedForm::activations(const Strategy& s, const PipelinePosition& position, const StageSums& sums) {
   const std::vector<std::size_t>& chunks = sums.of(static_cast<std::size_t>(position.stage)).chunks;
-  const std::int32_t m = position.num_microbatches;
-  const std::int32_t behind = s.pipeline_parallel - position.stage;
-  if (s.schedule == ScheduleKind::kZeroBubbleH1) {
-    // During the input gradients of microbatch i: forwards whose backward has not begun, and microbatches
-    // whose weight gradients are put off.
-    // Linear in i up to the last forward and after it: the most is at an end or where they meet.
-    const LayersMemory& chunk = sums.chunks[chunks.front()].memory;
-    const std::int32_t last = std::min(position.stage, m - 1);
-    const std::int32_t meet = std::clamp(m - behind, 0, last);
-    Bytes most;
-    for (const std::int32_t i : {0, meet, last}) {
-      const std::int32_t ahead = std::min(behind + i, m) - i - 1;
-      most = std::max(most, chunk.saved * ahead + chunk.peak + chunk.deferred * i);
-    }
-    return most;
-  }
+  const LayersMemory& running = sums.chunks[chunks.back()].memory;
   Bytes bytes;
-  for (std::size_t c = 0; c < chunks.size(); ++c) {
+  for (const RematerializationProblem::Moment& moment : moments(s, position)) {
+    bytes = std::max(
+        bytes, running.saved * moment.num_saved + running.peak + running.deferred * moment.num_deferred);
+  }
+  for (std::size_t c = 0; c + 1 < chunks.size(); ++c) {
     bytes += sums.chunks[chunks[c]].memory.saved *
              forwards_before_backward(s, position, static_cast<std::int32_t>(c));
   }
-  const LayersMemory& running = sums.chunks[chunks.back()].memory;
-  return bytes - running.saved + running.peak;
+  return bytes;
 }
 
 Bytes ClosedForm::on_host(const Strategy& s, const PipelinePosition& position, const StageSums& sums) {
@@ -139,12 +159,19 @@ ClosedForm::LayersMemory ClosedForm::chunk_memory(const Strategy& s, const std::
 }
 
 StageMemory ClosedForm::stage_memory(const Strategy& s, const StageSums& sums, std::int32_t stage) {
+  return stage_memory(s, sums, stage, activations(s, position_of(s, stage), sums));
+}
+
+PipelinePosition ClosedForm::position_of(const Strategy& s, std::int32_t stage) const {
+  return {stage, s.pipeline_parallel, num_microbatches(scenario_, s), s.virtual_stages};
+}
+
+StageMemory ClosedForm::stage_memory(const Strategy& s, const StageSums& sums, std::int32_t stage,
+                                     Bytes activations) {
   const BlockCosts& costs = first_blocks(s);
   const std::int64_t shards = s.zero_stage >= 1 ? zero_sharers(s) : 1;
   const std::int64_t expert_shards = s.zero_stage >= 1 ? expert_sharers(s) : 1;
   const StageSum& sum = sums.of(static_cast<std::size_t>(stage));
-  const PipelinePosition position{stage, s.pipeline_parallel, num_microbatches(scenario_, s),
-                                  s.virtual_stages};
   Bytes transients;  // the most of its chunks
   for (const std::size_t chunk : sum.chunks) {
     transients = std::max(transients, sums.chunks[chunk].transients);
@@ -160,8 +187,8 @@ StageMemory ClosedForm::stage_memory(const Strategy& s, const StageSums& sums, s
       Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_.software, s.precision));
   memory.gradients += divides_gradients(s) ? Bytes(0) : held.kept_gradients;
   memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
-  memory.activations = activations(s, position, sums);
-  memory.host = offloads_activations(s.offload) ? on_host(s, position, sums) : Bytes(0);
+  memory.activations = activations;
+  memory.host = offloads_activations(s.offload) ? on_host(s, position_of(s, stage), sums) : Bytes(0);
   if (offloads_optimizer(s.offload)) {
     memory.host += std::exchange(memory.optimizer_states, Bytes(0));
     const Bytes streamed = streamed_states(held);

@@ -26,6 +26,14 @@ RecomputeSet recompute_none();
 RecomputeSet recompute_selective();
 RecomputeSet recompute_full();
 
+/// The sets of least recomputed time for the memory that there is (ClosedForm::optimal_recompute).
+struct RecomputeOptimal {
+  Bytes spare;          ///< of each device's memory, left free by the closed form's count
+  bool chosen = false;  ///< the sets are there; until then they stand for nothing
+
+  bool operator==(const RecomputeOptimal&) const = default;
+};
+
 /// What is recomputed in each layer: one set for all layers, or one a layer.
 struct Recompute {
   RecomputeSet all_layers;
@@ -35,7 +43,12 @@ struct Recompute {
   /// recomputation of all layers alone. Source: Megatron-LM, --recompute-method uniform with
   /// --recompute-num-layers.
   std::int32_t layers_per_group = 1;
+  /// Where a solver chooses, or has chosen, all of the above: an Evaluator asks it once the strategy's other
+  /// fields are known. A Program needs sets that are there.
+  std::optional<RecomputeOptimal> optimal = {};
 
+  /// Whether the sets are still to be chosen.
+  bool is_open() const { return optimal && !optimal->chosen; }
   const RecomputeSet& of_layer(std::int64_t layer) const {
     return per_layer.empty() ? all_layers : per_layer[static_cast<std::size_t>(layer)];
   }
