@@ -123,9 +123,6 @@ Result<RecomputeSet> parse_recompute_set(std::string_view text) {
   if (const std::optional<RecomputeSet> known = find_recompute(text)) {
     return *known;
   }
-  if (text == "optimal") {
-    return unavailable(text, "none, selective, full, block:N, uniform:N");
-  }
   RecomputeSet set;
   for (std::string_view part : split(text, '+')) {
     const std::optional<KernelGroup> group = find_word<KernelGroup>(part);
@@ -133,7 +130,8 @@ Result<RecomputeSet> parse_recompute_set(std::string_view text) {
       return refused(
           text,
           fmt::format(
-              "is not known (allowed: none, selective, full, block:N, uniform:N, or of {} joined by \"+\")",
+              "is not known (allowed: none, selective, full, optimal, block:N, uniform:N, or of {} joined by "
+              "\"+\")",
               list_words(words<KernelGroup>())));
     }
     set.set(static_cast<std::size_t>(*group));
@@ -241,6 +239,11 @@ std::vector<std::string_view> split_words(std::string_view text) {
 Result<RecomputeChoice> parse_recompute(std::string_view text) {
   constexpr std::string_view kBlock = "block:";
   constexpr std::string_view kUniform = "uniform:";
+  if (text == "optimal") {
+    Recompute open;
+    open.optimal = RecomputeOptimal{};
+    return RecomputeChoice(std::move(open));
+  }
   if (text.starts_with(kBlock)) {
     PORTOLAN_TRY(const std::int64_t layers, parse_whole(text.substr(kBlock.size()), 0, kMostRanks));
     return RecomputeChoice(RecomputeBlock{static_cast<std::int32_t>(layers)});

@@ -20,7 +20,8 @@ namespace portolan {
 /// recompute               none, selective, full; groups of a layer's kernels joined by "+" (norm1+mlp);
 ///                         one of these for each layer joined by ":", full*2 for two; block:N, full in the
 ///                         first N layers of each virtual stage; uniform:N, full in groups of N layers of
-///                         each virtual stage that keep their first input alone (uniform:1 is full)
+///                         each virtual stage that keep their first input alone (uniform:1 is full);
+///                         optimal, for each layer what recomputes least in the memory that there is
 /// aggregation             ring, tree, hierarchical
 /// bucket                  bytes with a unit ("25 MiB"), or 0: all gradients at once
 /// compression             none
@@ -33,7 +34,7 @@ namespace portolan {
 ///                         pipeline_layout.h)
 ///
 /// Errors (kBadInput), one line: `strategy.tp: "0" is out of range (allowed: 1 to 1000000)`; unknown words,
-/// words twice, and what is known but not available yet (recompute optimal) likewise.
+/// words twice, and what is known but not available yet (schedule zb-v) likewise.
 Result<StrategyConstraints> parse_strategy(std::string_view text);
 
 /// Fixes one word. The error has no place: the caller adds the word's.

@@ -65,7 +65,7 @@ Result<void> check_script_options(const SimulateArguments& arguments) {
 
 /// The plan in the file, or one for the scenario: with the fields named, the others by search. Of a launch
 /// script, what it says; `reading` tells of it.
-Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& arguments,
+Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& arguments, Fidelity fidelity,
                                std::optional<LaunchReading>& reading) {
   if (arguments.megatron_args) {
     MegatronScriptOptions options{.file = *arguments.megatron_args,
@@ -97,11 +97,14 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
   const Evaluator evaluator = make_evaluator(scenario, cluster, num_allowed_cores());
   if (candidates.size() == 1) {
-    const Verdict verdict = judge(scenario, candidates.front(), evaluator, Fidelity::kClosedForm);
+    // What is recomputed is chosen for the memory as the rung below sees it; folded sees it as all others do.
+    const bool is_open = candidates.front().recompute.is_open() && fidelity != Fidelity::kClosedForm;
+    const Verdict verdict =
+        judge(scenario, candidates.front(), evaluator, is_open ? Fidelity::kFolded : Fidelity::kClosedForm);
     if (verdict.rejection) {
       return infeasible(verdict.rejection->message);
     }
-    return make_plan(scenario, candidates.front());
+    return make_plan(scenario, verdict.estimate->strategy);
   }
   // The step is predicted below, on the rung that was asked for: finalists in full would be for nothing.
   PORTOLAN_TRY(const SearchResult found, search(scenario, fixed, evaluator, {.num_full = 0}));
@@ -150,7 +153,7 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   PORTOLAN_CHECK_OK(check_script_options(arguments));
   PORTOLAN_CHECK_OK(check_outputs(arguments, fidelity));
   std::optional<LaunchReading> reading;
-  PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments, reading));
+  PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments, fidelity, reading));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   const auto start = std::chrono::steady_clock::now();
   PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, fidelity, arguments.need_timeline()));

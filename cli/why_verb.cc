@@ -41,8 +41,8 @@ Verdict best_verdict(const Scenario& scenario, const StrategyConstraints& fixed,
     if (better) {
       found = true;
       best_value = value;
+      chosen = verdict.estimate ? verdict.estimate->strategy : candidate;
       best = std::move(verdict);
-      chosen = candidate;
     }
   }
   if (!found) {

@@ -39,7 +39,7 @@ Program lower(const Scenario& scenario, const Strategy& strategy) {
 }
 
 Program lower_layers(const Scenario& scenario, const Strategy& strategy, std::vector<LayerKind> kinds) {
-  assert(!find_rejection(scenario, strategy));
+  assert(!find_rejection(scenario, strategy) && !strategy.recompute.is_open());
   const BlockOptions options = block_options(scenario, strategy);
   const double loss_scale =
       1.0 / (static_cast<double>(scenario.global_batch) * static_cast<double>(scenario.sequence_length));

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/parse_quantity.h"
+#include "plan/open_recompute.h"
 #include "plan/rank_place.h"
 
 namespace portolan {
@@ -66,7 +67,7 @@ Result<Refined> refine(const Scenario& scenario, const std::vector<Estimate>& li
     for (std::size_t i = refined.num_asked; i < end; ++i) {
       strategies.push_back(list[i].strategy);
     }
-    std::vector<Result<Estimate>> results = evaluator(strategies, fidelity);
+    std::vector<Result<Estimate>> results = evaluate_choosing(scenario, strategies, evaluator, fidelity);
     const auto too_costly = std::find_if(results.begin(), results.end(), [](const Result<Estimate>& result) {
       return !result && result.error().kind == ErrorKind::kInfeasible;
     });
@@ -82,6 +83,31 @@ Result<Refined> refine(const Scenario& scenario, const std::vector<Estimate>& li
     refined.list = ranked(scenario, std::move(results), too_large);
   }
   return refined;
+}
+
+/// Adds estimates of open candidates to `list`, which is ranked, as long as one may be among the best
+/// `count`. Returns how many were left out as none could. Errors: the evaluator's first.
+Result<std::int64_t> add_open(const Scenario& scenario, std::span<const Strategy> open,
+                              const Evaluator& evaluator, std::size_t count, std::vector<Estimate>& list,
+                              TooLarge& too_large) {
+  const auto value = [&](const Estimate& estimate) { return objective_value(scenario.objective, estimate); };
+  PORTOLAN_TRY(const std::vector<OpenCandidate> candidates, bounded_candidates(scenario, open, evaluator));
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (list.size() >= count && value(candidates[i].bound) >= value(list[count - 1])) {
+      return static_cast<std::int64_t>(candidates.size() - i);
+    }
+    PORTOLAN_TRY(Estimate chosen,
+                 std::move(evaluator(std::span(&candidates[i].strategy, 1), Fidelity::kClosedForm).front()));
+    if (const auto rejection = find_memory_rejection(scenario, chosen)) {
+      too_large.note(chosen, *rejection);
+      continue;
+    }
+    const auto place = std::upper_bound(
+        list.begin(), list.end(), chosen,
+        [&](const Estimate& one, const Estimate& other) { return value(one) < value(other); });
+    list.insert(place, std::move(chosen));
+  }
+  return 0;
 }
 
 std::vector<Estimate> pareto_front(const std::vector<Estimate>& ranking) {
@@ -167,7 +193,8 @@ Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluato
   if (verdict.rejection) {
     return verdict;
   }
-  std::vector<Result<Estimate>> results = evaluator(std::span(&strategy, 1), fidelity);
+  std::vector<Result<Estimate>> results =
+      evaluate_choosing(scenario, std::span(&strategy, 1), evaluator, fidelity);
   if (!results.front()) {
     verdict.rejection = Rejection{RejectReason::kNotAvailable, results.front().error().message};
     return verdict;
@@ -181,7 +208,7 @@ Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluato
 Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints,
                             const Evaluator& evaluator, const SearchOptions& options) {
   SearchResult result;
-  std::vector<Strategy> legal;
+  std::vector<Strategy> legal, open;
   const std::vector<Strategy> candidates = enumerate_strategies(scenario, constraints);
   result.num_enumerated = static_cast<std::int64_t>(candidates.size());
   const auto count = [&](Rejection rejection) {
@@ -196,7 +223,7 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
       alike = alike && (!result.closest || rejection->message == result.closest->message);
       count(*std::move(rejection));
     } else {
-      legal.push_back(candidate);
+      (candidate.recompute.is_open() ? open : legal).push_back(candidate);
     }
   }
   std::vector<Result<Estimate>> estimates = evaluator(legal, Fidelity::kClosedForm);
@@ -207,13 +234,17 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
   }
   TooLarge too_large;
   std::vector<Estimate> list = ranked(scenario, std::move(estimates), too_large);
+  const auto most = static_cast<std::size_t>(std::max({options.num_folded, options.num_full, 1}));
+  PORTOLAN_TRY(const std::int64_t num_beaten, add_open(scenario, open, evaluator, most, list, too_large));
+  const std::int64_t num_legal = std::ssize(legal) + std::ssize(open);
+  result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] = num_beaten;
   const auto best = [&](std::int32_t wanted) {
     return std::min(static_cast<std::size_t>(std::max(wanted, 0)), list.size());
   };
   if (const std::size_t num_folded = best(options.num_folded); num_folded > 0) {
     PORTOLAN_TRY(Refined folded, refine(scenario, list, num_folded, Fidelity::kFolded, evaluator, too_large));
     // What only the closed form has seen is not compared with what was simulated.
-    result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] =
+    result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] +=
         static_cast<std::int64_t>(list.size() - folded.num_asked);
     result.num_simulated += static_cast<std::int64_t>(folded.num_asked);
     list = std::move(folded.list);
@@ -234,11 +265,11 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
     }
   }
   result.num_rejected[static_cast<std::size_t>(RejectReason::kMemory)] = too_large.num;
-  result.num_feasible = std::ssize(legal) - too_large.num;
+  result.num_feasible = num_legal - num_beaten - too_large.num;
   if (too_large.closest) {
     result.closest = std::move(too_large.closest);
   }
-  if (list.empty() && legal.empty() && alike && result.closest) {
+  if (list.empty() && num_legal == 0 && alike && result.closest) {
     return infeasible(fmt::format("{}: {}", scenario.name, result.closest->message));
   }
   if (list.empty()) {

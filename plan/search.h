@@ -39,7 +39,7 @@ struct SearchOptions {
 struct SearchResult {
   std::int64_t num_enumerated = 0;
   std::array<std::int64_t, kNumRejectReasons> num_rejected{};
-  std::int64_t num_feasible = 0;
+  std::int64_t num_feasible = 0;  ///< of those that the closed form was asked for
   std::int64_t num_simulated = 0;
   std::vector<Estimate> ranking;  ///< best first, as the highest rung saw them
   std::vector<Estimate> pareto;   ///< of ranking: no other is better in both time and memory
@@ -49,14 +49,16 @@ struct SearchResult {
   std::optional<Rejection> closest;
 };
 
-/// Exhaustive search: legality, memory and the closed form for all candidates, `folded` for the best of them
-/// (the next best too, where the allocator's share leaves none that fits), `full` for the finalists, unless
-/// the evaluator finds one of them too large for it (kInfeasible). Ties go to the candidate enumerated first.
-/// Errors: kInfeasible when no candidate is left, with the nearest miss.
+/// Exhaustive search: legality, memory and the closed form for all candidates (those whose recomputation is
+/// still to be chosen as long as they may be among the best: the others count as dominated), `folded` for the
+/// best of them (the next best too, where the allocator's share leaves none that fits), `full` for the
+/// finalists, unless the evaluator finds one of them too large for it (kInfeasible). Ties go to the candidate
+/// enumerated first. Errors: kInfeasible when no candidate is left, with the nearest miss.
 Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints,
                             const Evaluator& evaluator, const SearchOptions& options);
 
-/// One candidate: its rejection, or its estimate by `evaluator` and whether it fits.
+/// One candidate: its rejection, or its estimate by `evaluator` and whether it fits. Recomputation that is
+/// open is chosen so that it fits on this rung, if it can be; the estimate's strategy has it.
 Verdict judge(const Scenario& scenario, const Strategy& strategy, const Evaluator& evaluator,
               Fidelity fidelity);
 

@@ -150,7 +150,7 @@ std::optional<std::vector<std::int32_t>> find_layers_of_stages(std::int64_t num_
 std::optional<RecomputeBlock> find_recompute_block(const Strategy& strategy);
 
 /// "tp8 pp8 dp8 mb1 1f1b full zero1": what tables print. Fields at their defaults are left out but for the
-/// degrees.
+/// degrees; what a solver chose to recompute is "optimal", and a long list "layer-by-layer".
 std::string short_name(const Strategy& strategy);
 std::string_view schedule_name(ScheduleKind schedule);
 std::optional<ScheduleKind> find_schedule(std::string_view name);

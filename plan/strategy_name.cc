@@ -27,6 +27,9 @@ std::string set_name(const RecomputeSet& set) {
 }  // namespace
 
 std::string recompute_name(const Recompute& recompute) {
+  if (recompute.is_open()) {
+    return "optimal";
+  }
   if (recompute.layers_per_group > 1) {
     return fmt::format("uniform:{}", recompute.layers_per_group);
   }
@@ -52,11 +55,25 @@ std::string recompute_name(const Strategy& strategy) {
   return block ? fmt::format("block:{}", block->num_layers) : recompute_name(strategy.recompute);
 }
 
+namespace {
+
+/// A list that fills a line says little there: the plan has it.
+std::string short_recompute(const Strategy& s) {
+  constexpr std::size_t kLongest = 40;
+  if (s.recompute.optimal) {
+    return "optimal";
+  }
+  std::string name = recompute_name(s);
+  return name.size() <= kLongest ? name : "layer-by-layer";
+}
+
+}  // namespace
+
 std::string short_name(const Strategy& s) {
   std::string name =
       fmt::format("tp{} pp{} dp{} mb{} {}{} {}", s.tensor_parallel, s.pipeline_parallel, s.data_parallel,
                   s.microbatch_size, schedule_name(s.schedule),
-                  s.virtual_stages > 1 ? fmt::format(" v{}", s.virtual_stages) : "", recompute_name(s));
+                  s.virtual_stages > 1 ? fmt::format(" v{}", s.virtual_stages) : "", short_recompute(s));
   if (s.context_parallel > 1) {
     name += fmt::format(" cp{}", s.context_parallel);
   }

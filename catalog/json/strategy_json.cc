@@ -134,6 +134,11 @@ void read_strategy(DocumentSection& section, Strategy& strategy, std::int64_t nu
     item.read(layers, WholeRange{0, kStrategyDegree.most});
     strategy.layers_per_stage.push_back(layers);
   });
+  if (const auto* sets = std::get_if<Recompute>(&recompute); sets != nullptr && sets->is_open()) {
+    section.optional_value("recompute", [&](const DocumentValue& value) {
+      value.refuse_value("is for scenarios (allowed here: what each layer recomputes)");
+    });
+  }
   const auto stages = find_layers_of_stages(num_layers, strategy);
   if (stages || std::holds_alternative<Recompute>(recompute)) {
     strategy.recompute = recompute_of(recompute, stages.value_or(std::vector<std::int32_t>{}));

@@ -10,6 +10,10 @@ Found find_offload_problem(const Scenario& scenario, const Strategy& s) {
                                      s.recompute.layers_per_group),
                          "uniform:1, or offload of none or the optimizer");
   }
+  if (offloads_activations(s.offload) && s.recompute.optimal) {
+    return not_available(fmt::format("offload {} with recompute optimal", offload_name(s.offload)),
+                         "none, selective, full, block:N, or offload of none or the optimizer");
+  }
   if (s.offload != Offload::kNone && !scenario.hardware.pcie) {
     return reject(RejectReason::kNotAvailable,
                   fmt::format("offload {} needs the figures of PCIe (hardware {} has none)",

@@ -126,9 +126,9 @@ TEST(ScenarioYaml, SaysWhereAndWhatIsWrongInOneLine) {
        "folder/what.yaml:7: strategy.tp: \"0\" is out of range (allowed: 1 to 1000000)"},
       {"strategy:\n  microbatches: 1\n",
        "folder/what.yaml:7: strategy.microbatches: unknown word (did you mean \"microbatch\"?)"},
-      {"strategy: {recompute: optimal}\n",
-       "folder/what.yaml:6: strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, "
-       "full, block:N, uniform:N)"},
+      {"strategy: {schedule: zb-v}\n",
+       "folder/what.yaml:6: strategy.schedule: \"zb-v\" is not available yet (allowed: gpipe, 1f1b, "
+       "interleaved, zb-h1)"},
       {"strategy: {tp: 100000, pp: 100000}\n",
        "folder/what.yaml:6: strategy.pp: tp x pp x dp x cp is over 1000000 ranks"},
       {"strategy: tp=8\n",

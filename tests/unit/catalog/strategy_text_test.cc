@@ -11,8 +11,8 @@ namespace {
 
 // Nothing can use it, as nothing can use what is not known at all.
 TEST(StrategyText, WhatIsNotThereYetIsBadInput) {
-  for (const std::string_view text : {"recompute=optimal", "compression=topk", "layers=Et|tmL",
-                                      "schedule=zb-v", "schedule=dualpipe", "recompute=often"}) {
+  for (const std::string_view text :
+       {"compression=topk", "layers=Et|tmL", "schedule=zb-v", "schedule=dualpipe", "recompute=often"}) {
     EXPECT_EQ(parse_strategy(text).error().kind, ErrorKind::kBadInput) << text;
   }
 }
@@ -161,12 +161,14 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
       {"recompute=full*:none", "strategy.recompute: \"\" is not a whole number (allowed: 1 to 100000)"},
       {"recompute=full*60000:none*60000",
        "strategy.recompute: \"full*60000:none*60000\" lists too many layers (allowed: up to 100000)"},
-      {"recompute=optimal",
-       "strategy.recompute: \"optimal\" is not available yet (allowed: none, selective, full, block:N, "
-       "uniform:N)"},
+      {"recompute=optimal:full",
+       "strategy.recompute: \"optimal\" is not known (allowed: none, selective, full, optimal, block:N, "
+       "uniform:N, or of norm1, qkv, attention_core, attention_context, projection, norm2, mlp, other joined "
+       "by \"+\")"},
       {"recompute=some",
-       "strategy.recompute: \"some\" is not known (allowed: none, selective, full, block:N, uniform:N, or of "
-       "norm1, "
+       "strategy.recompute: \"some\" is not known (allowed: none, selective, full, optimal, block:N, "
+       "uniform:N, or "
+       "of norm1, "
        "qkv, "
        "attention_core, "
        "attention_context, projection, norm2, mlp, other joined by \"+\")"},
