@@ -213,6 +213,8 @@ class ClosedForm {
   const LayerChoiceSets& layer_choices(const Strategy& strategy, LayerKind kind, StagePlace place);
   RematerializationProblem stage_problem(const Strategy& strategy, const Chunks& chunks,
                                          const StageSums& sums, std::int32_t stage);
+  /// Whether nothing that could be recomputed makes some stage fit in so much.
+  bool is_hopeless(const Strategy& strategy, Bytes there);
   /// Whether all stages fit.
   bool solve_stages(const Strategy& strategy, Recompute& recompute);
 

@@ -46,6 +46,8 @@ std::vector<RecomputeSet> sets_of_groups() {
   return sets;
 }
 
+Recompute recompute_everywhere(const RecomputeSet& set) { return {.all_layers = set, .per_layer = {}}; }
+
 /// One set for all layers where they are alike.
 Recompute recompute_of_layers(std::vector<RecomputeSet> sets) {
   Recompute recompute;
@@ -180,38 +182,73 @@ bool ClosedForm::solve_stages(const Strategy& s, Recompute& recompute) {
   return all_fit;
 }
 
+/// A stage holds at least what one of its layers runs backward with; nothing is less than in one that
+/// recomputes nothing.
+bool ClosedForm::is_hopeless(const Strategy& s, Bytes there) {
+  Strategy full = s;
+  full.recompute = recompute_everywhere(recompute_full());
+  const std::vector<StageMemory> stages = evaluate(full).stage_memory;
+  Bytes least = kMoreThanAnything;
+  for (const LayerKind kind : {LayerKind::kDense, LayerKind::kExperts}) {
+    if (num_layers_of(scenario_.model, kind) > 0) {
+      least = std::min(least, blocks(s, recompute_none(), kind).layer_shape.peak);
+    }
+  }
+  const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
+  for (std::size_t stage = 0; stage < stages.size(); ++stage) {
+    const StageMemory& memory = stages[stage];
+    // Where most is held after the passes, the estimate counts no activations.
+    const bool runs_layers = layers[stage] > 0 && memory.activations > Bytes(0);
+    if (memory.reserved - memory.activations + (runs_layers ? least : Bytes(0)) > there) {
+      return true;
+    }
+  }
+  return false;
+}
+
 Recompute ClosedForm::optimal_recompute(const Strategy& s) {
   const RecomputeOptimal asked = s.recompute.optimal.value_or(RecomputeOptimal{});
-  Strategy best = s;
-  const bool solved = solve_stages(s, best.recompute);
   const Bytes there = scenario_.hardware.device.memory.value - asked.spare;
-  Outcome best_outcome = outcome(best);
+  Recompute best = recompute_everywhere(recompute_none());
+  const auto outcome_of = [&](const Recompute& recompute) {
+    Strategy strategy = s;
+    strategy.recompute = recompute;
+    return outcome(strategy);
+  };
+  Outcome best_outcome = outcome_of(best);
   const auto compare = [&](const Recompute& other) {
-    Strategy rival = s;
-    rival.recompute = other;
-    const Outcome its = outcome(rival);
+    const Outcome its = outcome_of(other);
     const bool best_fits = best_outcome.peak_memory <= there, fits = its.peak_memory <= there;
     const bool better = fits == best_fits ? (fits ? its.step_time < best_outcome.step_time
                                                   : its.peak_memory < best_outcome.peak_memory)
                                           : fits;
     if (better) {
       best_outcome = its;
-      best = std::move(rival);
+      best = other;
     }
   };
-  for (const RecomputeSet& set : {recompute_none(), recompute_selective(), recompute_full()}) {
-    compare({.all_layers = set, .per_layer = {}});
+  const auto chosen = [&] {
+    best.optimal = RecomputeOptimal{.spare = asked.spare, .chosen = true};
+    return best;
+  };
+  compare(recompute_everywhere(recompute_full()));
+  if ((best.all_layers.none() && best_outcome.peak_memory <= there) || is_hopeless(s, there)) {
+    return chosen();
   }
+  Recompute solved;
+  const bool all_fit = solve_stages(s, solved);
+  compare(solved);
+  compare(recompute_everywhere(recompute_selective()));
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);
   const std::int32_t most = *std::max_element(layers.begin(), layers.end());
   for (std::int32_t n = 1; n < most; ++n) {
     compare(recompute_of(RecomputeBlock{.num_layers = n}, layers));
   }
-  for (std::int32_t n = 2; n <= most && !solved; ++n) {
+  // Groups run again all that full recomputation does, and more: they are worth it only where no sets fit.
+  for (std::int32_t n = 2; n <= most && !all_fit; ++n) {
     compare({.all_layers = recompute_full(), .per_layer = {}, .layers_per_group = n});
   }
-  best.recompute.optimal = RecomputeOptimal{.spare = asked.spare, .chosen = true};
-  return best.recompute;
+  return chosen();
 }
 
 }  // namespace portolan
