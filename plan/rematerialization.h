@@ -67,7 +67,7 @@ struct Rematerialization {
 };
 
 /// The least recomputed time within the budget; nothing where no choices fit. Exact in bytes, and in time to
-/// a part in 10^12: equally fast choices are not compared further.
+/// a part in 10^9: equally fast choices are not compared further.
 ///
 /// Dynamic programming over the stack, layer by layer. A state is what the layers so far save, have put off,
 /// hold at most, and recompute; of two states with the same layers to come one that is no better in any of
@@ -75,11 +75,13 @@ struct Rematerialization {
 /// equal layers take a choice are one. A bound drops states that cannot become faster than the best known
 /// choices: the layers to come recompute no less than the lower convex hull of their choices (saved bytes
 /// against time) says for the bytes that are left. The best known choices come from the same pass with few
-/// states for each layer.
+/// states for each layer, then with more, until nothing is left out; choices too dear for a better answer are
+/// dropped in between.
 ///
-/// O(n k L^2) at worst for n layers of k choices and L states that are kept for a layer: some tens, as only
-/// mixtures of few choices come close to the bound. Source of the bound: the linear relaxation of the
-/// multiple-choice knapsack problem (Sinha and Zoltners 1979, Operations Research 27(3)).
+/// O(n k L log(k L)) for n layers of k choices and L states that are kept for a layer, with (k L)^2 in place
+/// of the last two where choices put off different amounts: some tens to some thousands, as only mixtures of
+/// few choices come close to the bound. Source of the bound: the linear relaxation of the multiple-choice
+/// knapsack problem (Sinha and Zoltners 1979, Operations Research 27(3)).
 std::optional<Rematerialization> rematerialize(const RematerializationProblem& problem);
 
 /// Choices that no other one matches or beats in everything, by their places in `choices`, in that order; of

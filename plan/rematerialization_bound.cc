@@ -88,6 +88,19 @@ RecomputeHull::RecomputeHull(const std::vector<std::vector<LayerChoice>>& kinds,
   }
 }
 
+double RecomputeHull::seconds_per_byte(std::size_t first, std::int64_t bytes) const {
+  const Tail& tail = tails_[first];
+  const auto further = static_cast<double>(bytes - tail.bytes);
+  const auto place = std::upper_bound(tail.further_bytes.begin(), tail.further_bytes.end(), further);
+  if (bytes < tail.bytes || place == tail.further_bytes.end()) {
+    return 0;
+  }
+  const auto i = static_cast<std::size_t>(place - tail.further_bytes.begin());
+  const double before_bytes = i > 0 ? tail.further_bytes[i - 1] : 0;
+  const double before = i > 0 ? tail.gained[i - 1] : 0;
+  return (tail.gained[i] - before) / (*place - before_bytes);
+}
+
 double RecomputeHull::least_recompute(std::size_t first, std::int64_t bytes) const {
   const Tail& tail = tails_[first];
   if (bytes < tail.bytes) {

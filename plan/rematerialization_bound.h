@@ -21,6 +21,8 @@ class RecomputeHull {
   /// Seconds that the layers from `first` on recompute where they save `bytes` in all, times their weights;
   /// infinity where even the choices that save least are more.
   double least_recompute(std::size_t first, std::int64_t bytes) const;
+  /// Seconds that one byte less adds to that; 0 where bytes are left over or too few.
+  double seconds_per_byte(std::size_t first, std::int64_t bytes) const;
 
  private:
   /// Of the layers from one on: what they save and recompute at least of memory, then what further bytes

@@ -25,7 +25,7 @@ GIBI = 1 << 30
 LAYERS = 12  # of a stage
 CHOICES = ["none", "selective", "full"] + [f"block:{n}" for n in range(1, LAYERS)] + \
     [f"uniform:{n}" for n in (2, 3, 4, 6, 12)]
-BUDGETS = range(30, 161, 2)  # GiB
+BUDGETS = range(20, 161, 2)  # GiB
 SHOWN = (40, 60, 80)
 
 
@@ -145,10 +145,10 @@ def write_page(rows, shown, path):
         "# Recomputation against memory",
         "",
         "What `recompute=optimal` makes of GPT-3 175B on 512 A100s (`tp=8,pp=8,dp=8,microbatch=4`, 1F1B, sequence parallelism, ZeRO 1) as the memory",
-        f"of a device goes from {firsts[0][0]} to {firsts[-1][0]} GiB, by the closed form, beside the best of `none`, `selective`, `full`, every `block:N`",
+        f"of a device goes from {BUDGETS[0]} to {firsts[-1][0]} GiB, by the closed form, beside the best of `none`, `selective`, `full`, every `block:N`",
         "and `uniform:2`, `3`, `4`, `6`, `12` that fits. At no budget is it slower; it is faster by "
         f"{sum(gains) / len(gains):.1f} % on average and by {gains[at]:.1f} % at",
-        f"{compared[at][0]} GiB, where `{compared[at][2]}` is the best of the others. Below {firsts[0][0]} GiB nothing fits. Remade by",
+        f"{compared[at][0]} GiB, where `{compared[at][2]}` is the best of the others. Below {firsts[0][0]} GiB nothing fits at all. Remade by",
         "`./dev results rematerialization`; all rows, stage by stage: [budgets.csv](budgets.csv).",
         "",
         "![step time and layers that recompute, against memory](budgets.svg)",

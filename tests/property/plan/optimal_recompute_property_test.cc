@@ -12,7 +12,7 @@
 namespace portolan {
 namespace {
 
-constexpr double kRounding = 1e-9;  // sums in another order
+constexpr double kRounding = 2e-9;  // what the solver takes for equal, and sums in another order
 
 Recompute everywhere(const RecomputeSet& set, std::int32_t layers_per_group = 1) {
   return {.all_layers = set, .per_layer = {}, .layers_per_group = layers_per_group};
