@@ -63,6 +63,9 @@ std::vector<Result<Estimate>> evaluate_choosing(const Scenario& scenario,
         smaller.push_back(*std::move(next));
       }
     }
+    if (smaller.empty()) {
+      break;
+    }
     std::vector<Result<Estimate>> again = evaluator(smaller, fidelity);
     for (std::size_t k = 0; k < places.size(); ++k) {
       results[places[k]] = std::move(again[k]);

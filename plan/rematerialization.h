@@ -13,7 +13,7 @@ namespace portolan {
 struct LayerChoice {
   Bytes saved;        ///< from forward to backward
   Bytes deferred;     ///< of a split backward: from input gradients to weight gradients
-  Bytes peak;         ///< while the layer runs backward, of what it holds itself
+  Bytes peak;         ///< while the layer runs backward, of what it holds itself: no less than either
   Bytes peak_at_end;  ///< likewise of the lowest and the highest layer, with the end block there
   Seconds recompute;  ///< of each microbatch
 

@@ -49,9 +49,10 @@ RematerializationProblem made_up_problem(std::mt19937_64& random, const ProblemS
     std::vector<LayerChoice> choices;
     for (std::int64_t i = number(random, 1, sizes.most_choices); i > 0; --i) {
       const std::int64_t saved = number(random, 1, 200);
-      const std::int64_t peak = saved + number(random, 0, 300);
+      const std::int64_t deferred = split ? number(random, 0, 150) : 0;
+      const std::int64_t peak = std::max(saved, deferred) + number(random, 0, 300);
       choices.push_back({.saved = Bytes(saved),
-                         .deferred = Bytes(split ? number(random, 0, 150) : 0),
+                         .deferred = Bytes(deferred),
                          .peak = Bytes(peak),
                          .peak_at_end = Bytes(peak + number(random, 0, 1) * number(random, 0, 200)),
                          .recompute = Seconds(static_cast<double>(number(random, 0, 40)))});

@@ -76,6 +76,21 @@ TEST(StrategyJson, GroupsOfLayersNeedNoStages) {
   EXPECT_EQ(again, strategy);
 }
 
+TEST(StrategyJson, APlanHoldsWhatWasChosen) {
+  Strategy strategy;
+  strategy.recompute.optimal = RecomputeOptimal{.spare = Bytes(0), .chosen = true};
+  strategy.recompute.all_layers = recompute_selective();
+  EXPECT_NE(write_json(to_json(strategy)).find(R"("recompute": "selective")"), std::string::npos);
+  strategy.recompute.optimal->chosen = false;
+  const DocumentNode root = parse_json(write_json(to_json(strategy)), "s.json", Notation::kNumbers).value();
+  Strategy again;
+  const Result<void> read =
+      read_document(root, [&](DocumentSection& section) { read_strategy(section, again, 5); });
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().message.find("recompute: \"optimal\" is for scenarios"), std::string::npos)
+      << read.error().message;
+}
+
 TEST(StrategyJson, ConstraintsKeepIt) {
   StrategyConstraints constraints;
   constraints.recompute = RecomputeBlock{3};

@@ -17,6 +17,14 @@ TEST(StrategyText, WhatIsNotThereYetIsBadInput) {
   }
 }
 
+TEST(StrategyText, ReadsThatASolverChoosesWhatIsRecomputed) {
+  const Result<StrategyConstraints> read = parse_strategy("recompute=optimal");
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_TRUE(read->recompute);
+  EXPECT_TRUE(std::get<Recompute>(*read->recompute).is_open());
+  EXPECT_EQ(write_strategy(*read), "recompute=optimal");
+}
+
 TEST(StrategyText, ReadsEveryWord) {
   const Result<StrategyConstraints> read = parse_strategy(
       "tp=8, "
