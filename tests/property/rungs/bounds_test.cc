@@ -138,7 +138,8 @@ Hardware with_free_links(Hardware hardware) {
   for (LinkSpec* link : {&hardware.nvlink, &hardware.nic, &hardware.trunk, &*hardware.pcie}) {
     *link = {.bandwidth = {BytesPerSecond(1e30), ""}, .latency = {}, .efficiency = {1, ""}};
   }
-  hardware.collective_base.value = hardware.intra_node_step.value = hardware.inter_node_step.value = Seconds(0);
+  hardware.collective_base.value = hardware.intra_node_step.value = hardware.inter_node_step.value =
+      Seconds(0);
   return hardware;
 }
 
