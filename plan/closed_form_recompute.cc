@@ -82,10 +82,12 @@ const ClosedForm::LayerChoiceSets& ClosedForm::layer_choices(const Strategy& s, 
     all.sets.push_back(set);
     all.choices.push_back(choice_of(costs, without, place));
   }
-  LayerChoiceSets left;
+  LayerChoiceSets left{.sets = {all.sets.front()}, .choices = {all.choices.front()}};
   for (const std::size_t i : undominated_choices(all.choices)) {
-    left.sets.push_back(all.sets[i]);
-    left.choices.push_back(all.choices[i]);
+    if (i > 0) {
+      left.sets.push_back(all.sets[i]);
+      left.choices.push_back(all.choices[i]);
+    }
   }
   return layer_choices_.emplace(key, std::move(left)).first->second;
 }

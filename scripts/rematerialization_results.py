@@ -121,6 +121,7 @@ def draw(rows, path):
         if kind != last:
             above.annotate(kind, (row[0], float(row[3])), textcoords="offset points", xytext=(4, 5), fontsize=8, color="tab:gray")
             last = kind
+    above.margins(y=0.08)
     above.set_ylabel("step time, s")
     above.legend(fontsize=9)
     above.set_title("GPT-3 175B, 512 A100s, tp8 pp8 dp8, microbatch 4, 1F1B: closed form", fontsize=10)
