@@ -35,10 +35,11 @@ Strategy sample_strategy() {
   schedule = ScheduleKind::kZeroBubbleH1;
   zero_stage = 3;
   zero_group = 7;
-  auto& [all_layers, per_layer, layers_per_group] = recompute;
+  auto& [all_layers, per_layer, layers_per_group, optimal] = recompute;
   all_layers.set();
   per_layer = {RecomputeSet(), RecomputeSet(1), all_layers};
   layers_per_group = 9;
+  optimal.reset();  // sets are kept, not that a solver chose them
   aggregation = sample_aggregation();
   precision = Precision::kFp8;
   offload = Offload::kOptimizer;
