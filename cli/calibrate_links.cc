@@ -72,7 +72,7 @@ Result<void> fit_and_write(const Session& session, const CalibrateFromArguments&
     return bad_input(fmt::format("{}: {}", arguments.files.front(), fit.error().message));
   }
   set_links(*fit,
-            fmt::format("fit to {} times of {}: {:.1f} % mean error held back", fit->num_rows, tests,
+            fmt::format("fit to {} times of {}: {:.1f} % mean error held back", fit->num_fitted, tests,
                         fit->held_back.mean_pct),
             hardware);
   PORTOLAN_CHECK_OK(write_file_atomically(arguments.out, write_hardware(hardware)));

@@ -206,6 +206,7 @@ class LinkFitter {
   std::int64_t num_telling(Constant constant) const {
     return std::ssize(telling_of(constant, chosen(is_of_nodes(constant), {}), constants_));
   }
+  std::int64_t num_fitted() const { return std::ssize(chosen(true, {})) + std::ssize(chosen(false, {})); }
   /// The same constants free, without the rows of one size.
   Constants without(Bytes size) const {
     Constants constants = start_;
@@ -322,6 +323,7 @@ Result<LinkFit> fit_links(const std::vector<MeasuredCollective>& collectives, co
         "network cards or of steps)");
   }
   fit.num_rows = std::ssize(samples);
+  fit.num_fitted = fitter.num_fitted();
   fit.points = measured_points(collectives, hardware);
   add_errors(samples, fitter, fit);
   return fit;

@@ -40,6 +40,7 @@ struct LinkFit {
   /// their times say more than any constant. The mean where a size was measured several times.
   std::vector<CollectivePoint> points;
   std::int64_t num_rows = 0;
+  std::int64_t num_fitted = 0;  ///< rows that the constants are fitted to; the others are predicted with them
   FitError fitted;
   FitError held_back;
 };

@@ -56,7 +56,7 @@ void set_trace_fit(const TraceFit& fit, const std::string& source, Hardware& har
     device.kernel_rates.push_back(std::move(rate));
   }
   if (fit.links) {
-    set_links(*fit.links, of_rows(fit.links->num_rows, "collectives", fit.links->held_back), hardware);
+    set_links(*fit.links, of_rows(fit.links->num_fitted, "collectives", fit.links->held_back), hardware);
   }
 }
 

@@ -127,11 +127,7 @@ class DeepSpeedWriter {
         has_buckets ? fmt::format("zero_optimization.reduce_bucket_size {}", sums.bucket.value / width)
                     : "DeepSpeed's default",
         sums.bucket.value == 0 || has_buckets ? "" : "without ZeRO and overlap there are no buckets");
-    fields_.maps_unless("aggregation",
-                        sums.algorithm == CollectiveAlgorithm::kTree ? "NCCL_ALGO=Tree" : "NCCL's own choice",
-                        sums.algorithm == CollectiveAlgorithm::kHierarchical
-                            ? "NCCL_ALGO has rings and trees; NCCL is left to choose"
-                            : "");
+    fields_.maps_aggregation(sums.algorithm);
     fields_.maps_unless("compression", "none",
                         sums.compression == "none" ? "" : "no optimizer of DeepSpeed's has it");
   }

@@ -80,6 +80,13 @@ void LaunchFields::maps_unless(std::string_view field, std::string as, std::stri
   why.empty() ? maps(field, std::move(as)) : cannot(field, std::move(why));
 }
 
+void LaunchFields::maps_aggregation(CollectiveAlgorithm algorithm) {
+  maps_unless("aggregation", algorithm == CollectiveAlgorithm::kTree ? "NCCL_ALGO=Tree" : "NCCL's own choice",
+              algorithm == CollectiveAlgorithm::kHierarchical
+                  ? "NCCL_ALGO has rings and trees; NCCL is left to choose"
+                  : "");
+}
+
 void LaunchFields::cannot_say(std::string field, std::string value, std::string why) {
   fields_.push_back({std::move(field), std::move(value), {}, std::move(why)});
 }

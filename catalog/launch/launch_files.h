@@ -40,6 +40,8 @@ class LaunchFields {
   void cannot(std::string_view field, std::string why);
   /// maps() where `why` is empty, else cannot().
   void maps_unless(std::string_view field, std::string as, std::string why);
+  /// By NCCL's environment, which is alike for all frameworks.
+  void maps_aggregation(CollectiveAlgorithm algorithm);
   /// What of the scenario cannot be said.
   void cannot_say(std::string field, std::string value, std::string why);
 

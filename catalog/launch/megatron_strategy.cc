@@ -281,11 +281,7 @@ void set_sums(const Scenario& scenario, const Strategy& s, MegatronSettings& set
                      sums.overlap ? fmt::format("--ddp-bucket-size {}", *settings.ddp_bucket_size)
                                   : "all gradients at once without overlap",
                      why);
-  fields.maps_unless("aggregation",
-                     sums.algorithm == CollectiveAlgorithm::kTree ? "NCCL_ALGO=Tree" : "NCCL's own choice",
-                     sums.algorithm == CollectiveAlgorithm::kHierarchical
-                         ? "NCCL_ALGO has rings and trees; NCCL is left to choose"
-                         : "");
+  fields.maps_aggregation(sums.algorithm);
   fields.maps_unless("compression", "none",
                      sums.compression == "none" ? "" : "Megatron-LM sums gradients as they are");
 }

@@ -188,11 +188,7 @@ class TorchtitanWriter {
             : "torchtitan reduces gradients block by block, or in buckets of 100 MiB with replicas");
     fields_.maps_unless("overlap", "always",
                         !sums.overlap && replicas ? "torchtitan always sums gradients beside backward" : "");
-    fields_.maps_unless("aggregation",
-                        sums.algorithm == CollectiveAlgorithm::kTree ? "NCCL_ALGO=Tree" : "NCCL's own choice",
-                        sums.algorithm == CollectiveAlgorithm::kHierarchical
-                            ? "NCCL_ALGO has rings and trees; NCCL is left to choose"
-                            : "");
+    fields_.maps_aggregation(sums.algorithm);
     fields_.maps_unless("compression", "none",
                         sums.compression == "none" ? "" : "torchtitan sums gradients as they are");
   }
