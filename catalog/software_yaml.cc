@@ -57,6 +57,13 @@ void read_profile(DocumentSection& section, SoftwareProfile& software) {
   section.optional("sequence_parallel", software.sequence_parallel);
   section.optional("interleaved_schedule", software.interleaved_schedule);
   section.optional("zero_bubble_schedule", software.zero_bubble_schedule);
+  section.optional("sharding_groups", software.sharding_groups);
+  section.optional("context_parallel", software.context_parallel);
+  section.optional("operator_recompute", software.operator_recompute);
+  section.optional("activation_offload", software.activation_offload);
+  section.optional("optimizer_offload", software.optimizer_offload);
+  section.optional("tree_sums", software.tree_sums);
+  section.optional("hierarchical_sums", software.hierarchical_sums);
   section.optional("zero_stages", software.zero_stages, WholeRange{0, 3});
   section.optional("allocator", software.allocator);
   section.optional("context_memory", software.context_memory);
@@ -134,6 +141,13 @@ JsonValue to_json(const SoftwareProfile& software, Notation notation) {
       .set("sequence_parallel", software.sequence_parallel)
       .set("interleaved_schedule", software.interleaved_schedule)
       .set("zero_bubble_schedule", software.zero_bubble_schedule)
+      .set("sharding_groups", software.sharding_groups)
+      .set("context_parallel", software.context_parallel)
+      .set("operator_recompute", software.operator_recompute)
+      .set("activation_offload", software.activation_offload)
+      .set("optimizer_offload", software.optimizer_offload)
+      .set("tree_sums", software.tree_sums)
+      .set("hierarchical_sums", software.hierarchical_sums)
       .set("zero_stages", software.zero_stages)
       .set("allocator", software.allocator)
       .set("context_memory", software.context_memory)

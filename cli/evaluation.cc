@@ -3,10 +3,9 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
-#include <type_traits>
 
+#include "base/bytes.h"
 #include "plan/closed_form.h"
 #include "plan/lower.h"
 #include "sim/simulator.h"
@@ -16,8 +15,8 @@ namespace portolan {
 
 namespace {
 
-/// Of one candidate of a search: some seconds in full.
-constexpr std::int64_t kMaxTransfers = 1'000'000;
+/// Of one candidate of a search: about a second in full.
+constexpr std::int64_t kMaxTransfers = 200'000;
 /// Of one step that is asked for by name: minutes, and more than a GB.
 constexpr std::int64_t kMaxTransfersAskedFor = 8'000'000;
 
@@ -27,13 +26,13 @@ class EstimateMessage {
   static std::string encode(const Result<Estimate>& result) {
     std::string bytes(1, result ? '\1' : '\0');
     if (!result) {
-      put(bytes, result.error().kind);
+      put_bytes(bytes, result.error().kind);
       return bytes + result.error().message;
     }
-    put(bytes, result->step_time);
-    put(bytes, result->breakdown);
+    put_bytes(bytes, result->step_time);
+    put_bytes(bytes, result->breakdown);
     for (const StageMemory& memory : result->stage_memory) {
-      put(bytes, memory);
+      put_bytes(bytes, memory);
     }
     return bytes;
   }
@@ -42,31 +41,16 @@ class EstimateMessage {
     const bool good = bytes.front() == '\1';
     bytes.remove_prefix(1);
     if (!good) {
-      const auto kind = take<ErrorKind>(bytes);
+      const auto kind = take_bytes<ErrorKind>(bytes);
       return Error{kind, std::string(bytes)};
     }
     Estimate estimate;
-    estimate.step_time = take<Seconds>(bytes);
-    estimate.breakdown = take<Breakdown>(bytes);
+    estimate.step_time = take_bytes<Seconds>(bytes);
+    estimate.breakdown = take_bytes<Breakdown>(bytes);
     while (!bytes.empty()) {
-      estimate.stage_memory.push_back(take<StageMemory>(bytes));
+      estimate.stage_memory.push_back(take_bytes<StageMemory>(bytes));
     }
     return estimate;
-  }
-
- private:
-  template <typename T>
-  static void put(std::string& bytes, const T& value) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    bytes.append(reinterpret_cast<const char*>(&value), sizeof(T));
-  }
-  template <typename T>
-  static T take(std::string_view& bytes) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    T value{};
-    std::memcpy(&value, bytes.data(), sizeof(T));
-    bytes.remove_prefix(sizeof(T));
-    return value;
   }
 };
 
@@ -157,6 +141,13 @@ Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int n
           return simulate_strategy(task.scenario, cluster, task.strategy, fidelity);
         },
         progress);
+  };
+}
+
+TaskRunner make_task_runner(int num_workers) {
+  return [num_workers](int num_tasks, const std::function<std::string(int)>& task) {
+    return num_workers > 1 && num_tasks > 1 ? map_in_workers(num_workers, num_tasks, task)
+                                            : run_here(num_tasks, task);
   };
 }
 

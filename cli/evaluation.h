@@ -20,6 +20,9 @@ using EvaluationProgress = std::function<void(Fidelity fidelity, std::size_t don
 Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers,
                          EvaluationProgress on_progress = {});
 
+/// Tasks in `num_workers` worker processes; one after another here, with one. `on_progress` as below.
+TaskRunner make_task_runner(int num_workers);
+
 /// The same for steps of many scenarios, on `fidelity`.
 TaskPredictor make_task_predictor(Fidelity fidelity, int num_workers,
                                   std::function<void(std::size_t done, std::size_t total)> on_progress);

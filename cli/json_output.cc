@@ -4,6 +4,7 @@
 
 #include "catalog/json/estimate_json.h"
 #include "catalog/json/json_value.h"
+#include "plan/search_fields.h"
 #include "study/ablation.h"
 
 namespace portolan {
@@ -41,6 +42,14 @@ Json times(const std::vector<Seconds>& list) {
 
 }  // namespace
 
+std::string space_json(const SearchSpace& space) {
+  Json fields = Json::object();
+  for (const FieldValues& field : field_values(space)) {
+    fields[field.word] = field.values;
+  }
+  return Json{{"fields", fields}, {"strategies", space.num_strategies()}}.dump(2);
+}
+
 std::string search_json(const SearchResult& result, const SearchOutput& output) {
   Json pruned = Json::object();
   for (std::size_t i = 0; i < result.num_rejected.size(); ++i) {
@@ -52,12 +61,13 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
       {"candidates",
        {{"enumerated", result.num_enumerated},
         {"pruned", pruned},
+        {"evaluated", result.num_evaluated},
         {"feasible", result.num_feasible},
         {"simulated", result.num_simulated}}},
       {"not_in_full", result.not_in_full.empty() ? Json(nullptr) : Json(result.not_in_full)},
       {"wall_s", output.wall_s},
       {"evaluations_per_s",
-       output.wall_s > 0 ? Json(static_cast<double>(result.num_enumerated) / output.wall_s) : Json(nullptr)},
+       output.wall_s > 0 ? Json(static_cast<double>(result.num_evaluated) / output.wall_s) : Json(nullptr)},
       {"best", estimate_object(result.ranking.front(), output.margins)},
       {"ranking", estimate_array(result.ranking, output.top, output.margins)},
       {"pareto", estimate_array(result.pareto, result.pareto.size(), output.margins)}};

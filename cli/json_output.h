@@ -17,6 +17,9 @@ namespace portolan {
 
 /// What --json prints: one object, keys as documented in docs/command-line.md. What is not computed is null.
 
+/// `fields` by word, each with its values, and how many strategies there are.
+std::string space_json(const SearchSpace& space);
+
 struct SearchOutput {
   std::size_t top = 5;
   double wall_s = 0;

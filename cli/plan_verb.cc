@@ -27,6 +27,7 @@ struct PlanArguments {
   std::optional<std::string> objective;
   std::int64_t top = 5;
   std::optional<std::string> out;
+  bool space = false;
 };
 
 Result<Objective> parse_objective(const std::string& text) {
@@ -58,6 +59,17 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// What the search runs over.
+Result<void> print_space(const Session& session, const Scenario& scenario, const StrategyConstraints& fixed) {
+  const SearchSpace space(scenario, fixed, SpaceBreadth::kWhole);
+  if (session.json()) {
+    session.print_json(space_json(space));
+  } else {
+    session.print(space_table(space, session.width()));
+  }
+  return {};
+}
+
 Result<void> plan(const Session& session, const PlanArguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
   PORTOLAN_TRY(Scenario scenario, session.load_scenario(arguments.scenario, arguments.hardware));
@@ -69,6 +81,9 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   if (arguments.top < 1 || arguments.top > kMostRows) {
     return bad_input(fmt::format("--top: {} (allowed: 1 to {})", arguments.top, kMostRows));
   }
+  if (arguments.space) {
+    return print_space(session, scenario, merge_constraints(scenario.constraints, fixed));
+  }
   if (arguments.out) {
     PORTOLAN_CHECK_OK(Session::check_out(*arguments.out, arguments.scenario));
   }
@@ -78,8 +93,11 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
         session.show_progress(fmt::format("simulating {} candidates, {}", total, fidelity_name(fidelity)),
                               static_cast<double>(done) / static_cast<double>(total));
       });
-  PORTOLAN_TRY(SearchResult result,
-               search(scenario, merge_constraints(scenario.constraints, fixed), evaluator, {}));
+  PORTOLAN_TRY(
+      SearchResult result,
+      search(scenario, merge_constraints(scenario.constraints, fixed),
+             {.cluster = cluster, .evaluator = evaluator, .runner = make_task_runner(num_allowed_cores())},
+             {}));
   session.end_progress();
   PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
   const PredictionMargins margins = margins_of(errors, scenario);
@@ -130,6 +148,9 @@ void add_plan_verb(CLI::App& app, Session& session) {
   verb->add_option("--objective", arguments->objective, "time, memory, energy or cost")->type_name("NAME");
   verb->add_option("--top", arguments->top, "How many candidates to print")->type_name("N");
   verb->add_option("--out", arguments->out, "Plan file to write")->type_name("PLAN");
+  verb->add_flag(
+      "--space", arguments->space,
+      "Print what each field may be in the search, and how many strategies that makes; plan nothing");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return plan(session, *arguments); }); });
 }

@@ -107,7 +107,12 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
     return make_plan(scenario, verdict.estimate->strategy);
   }
   // The step is predicted below, on the rung that was asked for: finalists in full would be for nothing.
-  PORTOLAN_TRY(const SearchResult found, search(scenario, fixed, evaluator, {.num_full = 0}));
+  PORTOLAN_TRY(
+      const SearchResult found,
+      search(scenario, fixed,
+             {.cluster = cluster, .evaluator = evaluator, .runner = make_task_runner(num_allowed_cores())},
+             {.breadth = arguments.strategy.empty() ? SpaceBreadth::kWhole : SpaceBreadth::kUsual,
+              .num_full = 0}));
   return make_plan(scenario, found.ranking.front().strategy);
 }
 

@@ -70,7 +70,9 @@ Result<void> why(const Session& session, const WhyArguments& arguments) {
   Strategy chosen;
   Verdict verdict = best_verdict(scenario, merge_constraints(scenario.constraints, fixed), evaluator, chosen);
   PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
-  Result<SearchResult> result = search(scenario, scenario.constraints, evaluator, {});
+  Result<SearchResult> result = search(
+      scenario, scenario.constraints,
+      {.cluster = cluster, .evaluator = evaluator, .runner = make_task_runner(num_allowed_cores())}, {});
   if (verdict.kind == Verdict::Kind::kRanked) {
     const bool in_full = !result || result->not_in_full.empty();
     verdict = judge(scenario, chosen, evaluator, in_full ? Fidelity::kFull : Fidelity::kFolded);

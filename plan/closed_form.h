@@ -52,6 +52,17 @@ class ClosedForm {
   /// docs/decisions/0028-rematerialization-by-dynamic-programming.md.
   Recompute optimal_recompute(const Strategy& strategy);
 
+  /// What strategies have in common that differ only in zero_group, in states of the optimizer on the host
+  /// and in how gradients are summed.
+  class Body;
+  /// Of `strategy` and those; precondition: as evaluate(), and its recomputation is not open.
+  Body body(const Strategy& strategy);
+  /// No more than outcome() says of `strategy`, one of those with this body.
+  Bytes least_memory(const Strategy& strategy, const Body& body);
+  /// No more than outcome() says of `strategy`, one of those with this body but for what it recomputes, were
+  /// this chosen by optimal_recompute. Precondition: nothing is recomputed in `body`.
+  Seconds least_time_that_fits(const Strategy& strategy, const Body& body);
+
  private:
   struct Pipeline;
   using BlockKey =
@@ -179,13 +190,15 @@ class ClosedForm {
   void add_bucket_blocks(const Strategy& strategy, const std::vector<BlockRun>& blocks,
                          StageParameters& parameters) const;
   Chunks chunks_of(const Strategy& strategy) const;
+  /// Whether passes wait for what ranks share and for copies.
+  enum class Waits : std::uint8_t { kCounted, kLeftOut };
   ChunkSum chunk_sum(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
-                     std::int32_t k);
+                     std::int32_t k, Waits waits);
   /// Adds it to the stage; returns its passes.
   ChunkPass add_chunk(const Strategy& strategy, const MachineCosts& machine, const ChunkSum& chunk,
                       std::int32_t k, StageSum& stage) const;
   bool is_like_before(const Strategy& strategy, const Chunks& chunks, std::int32_t stage) const;
-  StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine);
+  StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine, Waits waits = Waits::kCounted);
   Pipeline pipeline(const Strategy& strategy, const MachineCosts& machine, const StageSums& sums);
   PipelinePosition position_of(const Strategy& strategy, std::int32_t stage) const;
   /// Of chunk `chunk`, when the first backward begins in the last one.
@@ -231,6 +244,27 @@ class ClosedForm {
   const std::pair<const BlockKey, BlockCosts>* last_blocks_ = nullptr;
   const BlockCosts* first_blocks_ = nullptr;  ///< of the strategy that is being evaluated, once asked for
   const std::pair<const MachineKey, MachineCosts>* last_machine_ = nullptr;
+};
+
+class ClosedForm::Body {
+ public:
+  /// No step of these strategies is shorter: of each stage, the first forwards of those before it, its own
+  /// passes, the last backwards of those before it, with communication within blocks and without any other.
+  Seconds step_time() const { return step_time_; }
+  /// And no first stage computes for less.
+  Seconds busy() const { return busy_; }
+
+ private:
+  friend class ClosedForm;
+  struct Stage {
+    std::int32_t index = 0;
+    Bytes activations;
+  };
+
+  StageSums sums_;
+  std::vector<Stage> fullest_;  ///< of each run of stages that are alike
+  std::vector<Seconds> ends_;   ///< of each stage's step
+  Seconds step_time_, busy_;
 };
 
 /// Fills in what follows from step time, breakdown and memory: rates, utilisation, energy, cost.

@@ -58,7 +58,7 @@ ClosedForm::Chunks ClosedForm::chunks_of(const Strategy& s) const {
 }
 
 ClosedForm::ChunkSum ClosedForm::chunk_sum(const Strategy& s, const MachineCosts& machine,
-                                           const LayerRange& layers, std::int32_t k) {
+                                           const LayerRange& layers, std::int32_t k, Waits waits) {
   const BlockCosts& costs = first_blocks(s);
   const std::int32_t num_virtual = s.pipeline_parallel * s.virtual_stages;
   const StageShape& shape = costs.stages[static_cast<std::size_t>(stage_place(k, num_virtual))];
@@ -99,13 +99,15 @@ ClosedForm::ChunkSum ClosedForm::chunk_sum(const Strategy& s, const MachineCosts
     add_bucket_blocks(s, blocks, parameters);
   }
   if (divides_gradients(s)) {
-    const ShardedWaits waits = sharded_waits(s, machine, blocks);
-    chunk.accumulation = waits.accumulation;
-    time.exposed_forward[Axis::kData] += waits.forward;
-    time.exposed_backward[Axis::kData] += waits.backward;
     chunk.transients = sharded_transients(s, blocks);
   }
-  if (offloads_activations(s.offload)) {
+  if (divides_gradients(s) && waits == Waits::kCounted) {
+    const ShardedWaits shared = sharded_waits(s, machine, blocks);
+    chunk.accumulation = shared.accumulation;
+    time.exposed_forward[Axis::kData] += shared.forward;
+    time.exposed_backward[Axis::kData] += shared.backward;
+  }
+  if (offloads_activations(s.offload) && waits == Waits::kCounted) {
     chunk.copies = waits_for_copies(machine, blocks, keeps_last_layer(s, k));
   }
   if (offloads_optimizer(s.offload)) {
@@ -164,13 +166,13 @@ bool ClosedForm::is_like_before(const Strategy& s, const Chunks& chunks, std::in
   return true;
 }
 
-ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine) {
+ClosedForm::StageSums ClosedForm::stage_sums(const Strategy& s, const MachineCosts& machine, Waits waits) {
   const Chunks chunks = chunks_of(s);
   const auto p = static_cast<std::size_t>(s.pipeline_parallel);
   StageSums sums;
   sums.chunks.reserve(chunks.examples.size());
   for (const std::int32_t k : chunks.examples) {
-    sums.chunks.push_back(chunk_sum(s, machine, chunks.layers[static_cast<std::size_t>(k)], k));
+    sums.chunks.push_back(chunk_sum(s, machine, chunks.layers[static_cast<std::size_t>(k)], k, waits));
   }
   std::vector<ChunkPass>& passes = sums.passes.chunks;
   passes.resize(chunks.layers.size());

@@ -18,8 +18,9 @@ enum class RejectReason : std::uint8_t {
   kBatch,         ///< the global batch is not whole microbatches a replica
   kMemory,        ///< does not fit
   kDominated,     ///< slower than the best by the closed form, not simulated
+  kBound,         ///< no better than them, whatever its open fields are
 };
-inline constexpr int kNumRejectReasons = static_cast<int>(RejectReason::kDominated) + 1;
+inline constexpr int kNumRejectReasons = static_cast<int>(RejectReason::kBound) + 1;
 std::string_view reject_reason_name(RejectReason reason);
 
 struct Rejection {

@@ -5,8 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "plan/search.h"
-
 namespace portolan {
 
 namespace {
@@ -73,29 +71,6 @@ std::vector<Result<Estimate>> evaluate_choosing(const Scenario& scenario,
     too_large = std::move(places);
   }
   return results;
-}
-
-Result<std::vector<OpenCandidate>> bounded_candidates(const Scenario& scenario,
-                                                      std::span<const Strategy> open,
-                                                      const Evaluator& evaluator) {
-  std::vector<Strategy> closed(open.begin(), open.end());
-  for (Strategy& strategy : closed) {
-    strategy.recompute = {};
-    strategy.recompute.all_layers =
-        scenario.objective == Objective::kMemory ? recompute_full() : recompute_none();
-  }
-  std::vector<Result<Estimate>> bounds = evaluator(closed, Fidelity::kClosedForm);
-  std::vector<OpenCandidate> candidates;
-  for (std::size_t i = 0; i < bounds.size(); ++i) {
-    PORTOLAN_TRY(Estimate bound, std::move(bounds[i]));
-    candidates.push_back({open[i], std::move(bound)});
-  }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [&](const OpenCandidate& one, const OpenCandidate& other) {
-                     return objective_value(scenario.objective, one.bound) <
-                            objective_value(scenario.objective, other.bound);
-                   });
-  return candidates;
 }
 
 }  // namespace portolan

@@ -19,14 +19,4 @@ std::vector<Result<Estimate>> evaluate_choosing(const Scenario& scenario,
                                                 std::span<const Strategy> strategies,
                                                 const Evaluator& evaluator, Fidelity fidelity);
 
-/// A candidate that is open, and what it cannot beat.
-struct OpenCandidate {
-  Strategy strategy;
-  Estimate bound;  ///< without recomputation; where memory is the objective, with all of it
-};
-/// By the closed form, the most promising first. Errors: the evaluator's first.
-Result<std::vector<OpenCandidate>> bounded_candidates(const Scenario& scenario,
-                                                      std::span<const Strategy> open,
-                                                      const Evaluator& evaluator);
-
 }  // namespace portolan

@@ -112,6 +112,13 @@ struct SoftwareProfile {
   Sourced<bool> interleaved_schedule{false, ""};
   Sourced<bool> zero_bubble_schedule{false, ""};
   Sourced<std::int64_t> zero_stages{1, ""};  ///< the highest ZeRO stage
+  Sourced<bool> sharding_groups{false, ""};  ///< of fewer ranks than hold the same parameters
+  Sourced<bool> context_parallel{false, ""};
+  Sourced<bool> operator_recompute{false, ""};  ///< any operators, layer by layer
+  Sourced<bool> activation_offload{false, ""};
+  Sourced<bool> optimizer_offload{false, ""};
+  Sourced<bool> tree_sums{false, ""};          ///< of gradients
+  Sourced<bool> hierarchical_sums{false, ""};  ///< likewise, within nodes first
   // What a rank's device holds beside the tensors.
   Sourced<AllocatorKind> allocator{AllocatorKind::kNone, ""};
   /// Launches that a device's queue holds, by which the host can be ahead: what a communication used is used

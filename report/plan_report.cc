@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/parse_quantity.h"
+#include "plan/search_fields.h"
 #include "report/table.h"
 
 namespace portolan {
@@ -48,7 +50,52 @@ std::string tokens(double rate) {
   return rate >= 1000 ? fmt::format("{:.1f}k", rate / 1000) : fmt::format("{:.0f}", rate);
 }
 
+/// "block:7" as "block:" and 7.
+std::optional<std::pair<std::string, std::int64_t>> numbered(const std::string& value) {
+  const std::size_t colon = value.find(':');
+  if (colon == std::string::npos || colon + 1 == value.size() || value.size() - colon > 9 ||
+      value.find_first_not_of("0123456789", colon + 1) != std::string::npos) {
+    return std::nullopt;
+  }
+  return std::pair(value.substr(0, colon + 1), std::stoll(value.substr(colon + 1)));
+}
+
+/// Joined by commas; of "block:1", "block:2", ... the first and the last.
+std::string listed(const std::vector<std::string>& values) {
+  std::string text;
+  for (std::size_t i = 0; i < values.size();) {
+    std::size_t end = i + 1;
+    if (const auto first = numbered(values[i])) {
+      while (end < values.size() &&
+             numbered(values[end]) ==
+                 std::pair(first->first, first->second + static_cast<std::int64_t>(end - i))) {
+        ++end;
+      }
+    }
+    text += (text.empty() ? "" : ", ") + values[i];
+    if (end - i > 2) {
+      text += " to " + values[end - 1];
+    } else {
+      end = i + 1;
+    }
+    i = end;
+  }
+  return text;
+}
+
 }  // namespace
+
+std::string space_table(const SearchSpace& space, std::size_t width) {
+  std::vector<std::vector<std::string>> rows;
+  for (const FieldValues& field : field_values(space)) {
+    rows.push_back({field.word, std::to_string(field.values.size()), listed(field.values)});
+  }
+  return render_table({{.header = "field", .align = Column::Align::kLeft},
+                       {.header = "values"},
+                       {.header = "which", .align = Column::Align::kLeft, .wraps = true}},
+                      rows, width) +
+         fmt::format("\n{} strategies, legal or not\n", space.num_strategies());
+}
 
 std::string loss_against(const Estimate& estimate, const Estimate& winner) {
   const auto mine = terms(estimate.breakdown);
@@ -92,8 +139,9 @@ std::string ranking_table(const std::vector<Estimate>& ranking, std::size_t coun
 }
 
 std::string search_summary(const SearchResult& result) {
-  std::string text = fmt::format("{} candidates: {} feasible, {} simulated", result.num_enumerated,
-                                 result.num_feasible, result.num_simulated);
+  std::string text =
+      fmt::format("{} candidates: {} evaluated, {} of them feasible, {} simulated", result.num_enumerated,
+                  result.num_evaluated, result.num_feasible, result.num_simulated);
   std::string separator = "; dropped: ";
   for (std::size_t i = 0; i < result.num_rejected.size(); ++i) {
     if (result.num_rejected[i] > 0) {

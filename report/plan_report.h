@@ -15,6 +15,9 @@ std::string ranking_table(const std::vector<Estimate>& ranking, std::size_t coun
 /// How many candidates there were, and why the others fell out.
 std::string search_summary(const SearchResult& result);
 
+/// What each field may be, how many values and which, and how many strategies that makes.
+std::string space_table(const SearchSpace& space, std::size_t width);
+
 /// Where the step time goes: one line a term of the breakdown, seconds and share.
 std::string breakdown_table(const Estimate& estimate, std::size_t width);
 

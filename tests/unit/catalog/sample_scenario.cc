@@ -132,6 +132,13 @@ SoftwareProfile sample_software() {
   software.sequence_parallel = {true, "sp"};
   software.interleaved_schedule = {true, "v"};
   software.zero_bubble_schedule = {true, "zb"};
+  software.sharding_groups = {true, "sharding"};
+  software.context_parallel = {true, "context"};
+  software.operator_recompute = {true, "operator"};
+  software.activation_offload = {true, "activation"};
+  software.optimizer_offload = {true, "optimizer"};
+  software.tree_sums = {true, "tree"};
+  software.hierarchical_sums = {true, "hierarchical"};
   software.zero_stages = {3, "zero"};
   software.allocator = {AllocatorKind::kExpandableSegments, "al"};
   software.context_memory = {Bytes(400'000'000), "co", true};

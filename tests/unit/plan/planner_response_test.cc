@@ -52,7 +52,8 @@ Strategy winner(const Scenario& scenario, const StrategyConstraints& constraints
     }
     return results;
   };
-  return search(scenario, constraints, evaluator, {.num_folded = 10, .num_full = 0})
+  return search(scenario, constraints, {.cluster = cluster, .evaluator = evaluator},
+                {.breadth = SpaceBreadth::kUsual, .num_full = 0})
       ->ranking.front()
       .strategy;
 }

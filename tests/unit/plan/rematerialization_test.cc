@@ -147,7 +147,10 @@ TEST(OpenRecompute, TheSearchFindsTheBestWithoutSolvingForAll) {
   fixed.tensor_parallel = 8;
   fixed.zero_stage = 0;
   fixed.sequence_parallel = true;
-  const Result<SearchResult> found = search(scenario, fixed, evaluator, {.num_folded = 3, .num_full = 0});
+  const Result<SearchResult> found = search(scenario, fixed, {.cluster = cluster, .evaluator = evaluator},
+                                            {.breadth = SpaceBreadth::kUsual,
+                                             .shortlist = {.fewest = 3, .most = 3, .tolerance = 0},
+                                             .num_full = 0});
   ASSERT_TRUE(found) << found.error().message;
   double best = 0;
   for (const Strategy& candidate : enumerate_strategies(scenario, fixed)) {
@@ -163,7 +166,7 @@ TEST(OpenRecompute, TheSearchFindsTheBestWithoutSolvingForAll) {
     rejected += number;
   }
   EXPECT_EQ(found->num_enumerated, rejected + std::ssize(found->ranking));
-  EXPECT_GT(found->num_rejected[static_cast<std::size_t>(RejectReason::kDominated)], 0);
+  EXPECT_GT(found->num_rejected[static_cast<std::size_t>(RejectReason::kBound)], 0);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <tuple>
 
@@ -37,7 +38,15 @@ Evaluator plain_evaluator(const Scenario& scenario, const Cluster& cluster) {
 Result<SearchResult> plain_search(const Scenario& scenario, const StrategyConstraints& constraints,
                                   const SearchOptions& options = {}) {
   const Cluster cluster = Cluster::build(scenario.hardware).value();
-  return search(scenario, constraints, plain_evaluator(scenario, cluster), options);
+  return search(scenario, constraints, {.cluster = cluster, .evaluator = plain_evaluator(scenario, cluster)},
+                options);
+}
+
+/// Fields as a framework leaves them, all of the best simulated, none in full.
+constexpr SearchOptions kUsual{.breadth = SpaceBreadth::kUsual, .num_full = 0};
+
+std::int64_t num_rejected(const SearchResult& result) {
+  return std::accumulate(result.num_rejected.begin(), result.num_rejected.end(), std::int64_t{0});
 }
 
 TEST(Enumerate, CoversDegreesMicrobatchesRecomputationZeroSchedulesAndOrders) {
@@ -199,19 +208,16 @@ TEST(Search, RanksByTheObjectiveAndCountsEveryCandidate) {
     scenario.hardware.device.power_busy.value = Watts(400);
     scenario.hardware.device.power_idle.value = Watts(100);
     scenario.hardware.price_per_gpu_hour.value = 2;
-    const auto result = plain_search(scenario, {}, {.num_folded = 40, .num_full = 0});
+    const auto result = plain_search(scenario, {}, kUsual);
     ASSERT_TRUE(result);
-    EXPECT_EQ(result->ranking.size(), 40U);
+    EXPECT_GE(result->ranking.size(), 16U);
     EXPECT_TRUE(std::is_sorted(result->ranking.begin(), result->ranking.end(),
                                [&](const Estimate& a, const Estimate& b) {
                                  return objective_value(objective, a) < objective_value(objective, b);
                                }));
-    std::int64_t rejected = 0;
-    for (const std::int64_t count : result->num_rejected) {
-      rejected += count;
-    }
-    EXPECT_EQ(result->num_enumerated, rejected + std::ssize(result->ranking));
-    EXPECT_EQ(result->num_simulated, 40);
+    EXPECT_EQ(result->num_enumerated, num_rejected(*result) + std::ssize(result->ranking));
+    EXPECT_EQ(result->num_enumerated, std::ssize(enumerate_strategies(scenario, {})));
+    EXPECT_EQ(result->num_simulated, std::ssize(result->ranking));
   }
 }
 
@@ -238,11 +244,27 @@ TEST(Search, ParetoFrontHasNoMemberThatAnotherBeats) {
 }
 
 TEST(Search, WithoutSimulationRanksByTheClosedForm) {
-  const auto result = plain_search(tiny_scenario(4), {}, {.num_folded = 0, .num_full = 0});
+  const auto result = plain_search(tiny_scenario(4), {},
+                                   {.breadth = SpaceBreadth::kUsual, .simulates = false, .num_full = 0});
   ASSERT_TRUE(result) << result.error().message;
-  EXPECT_EQ(std::ssize(result->ranking), result->num_feasible);
+  EXPECT_GE(result->num_feasible, std::ssize(result->ranking));
   EXPECT_EQ(result->num_simulated, 0);
   EXPECT_EQ(result->ranking.front().program_hash, "");
+}
+
+// With a shortlist of many, the best of what `folded` says of all of them comes first.
+TEST(Search, SimulatesAsLongAsTheNextOneMayBeTheBest) {
+  const Scenario scenario = tiny_scenario(8);
+  SearchOptions all = kUsual;
+  all.shortlist = {.fewest = 1000, .most = 1000, .tolerance = 0};
+  const auto few = plain_search(scenario, {}, kUsual);
+  const auto many = plain_search(scenario, {}, all);
+  ASSERT_TRUE(few);
+  ASSERT_TRUE(many);
+  EXPECT_EQ(few->ranking.front(), many->ranking.front());
+  EXPECT_LT(many->num_simulated, 1000);
+  EXPECT_EQ(many->num_simulated % 16, 0);
+  EXPECT_EQ(many->num_enumerated, num_rejected(*many) + std::ssize(many->ranking));
 }
 
 TEST(Search, AFailingRungIsAnErrorNotAVerdict) {
@@ -255,7 +277,7 @@ TEST(Search, AFailingRungIsAnErrorNotAVerdict) {
                : std::vector<Result<Estimate>>(strategies.size(),
                                                Result<Estimate>(device_error("a worker died")));
   };
-  const auto result = search(scenario, {}, failing, {});
+  const auto result = search(scenario, {}, {.cluster = cluster, .evaluator = failing}, {});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error(), device_error("a worker died"));
 }
@@ -272,53 +294,54 @@ TEST(Search, AFinalistTooLargeForFullLeavesAllAsFoldedSawThem) {
     }
     return results;
   };
-  const auto found = search(scenario, {}, bounded, {});
-  const auto folded = search(scenario, {}, plain, {.num_full = 0});
+  const auto found = search(scenario, {}, {.cluster = cluster, .evaluator = bounded}, {});
+  const auto folded = search(scenario, {}, {.cluster = cluster, .evaluator = plain}, {.num_full = 0});
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->not_in_full, "fidelity full: 7 transfers (allowed here: 6)");
   EXPECT_EQ(found->ranking, folded->ranking);
   EXPECT_EQ(folded->not_in_full, "");
 }
 
-TEST(Search, WhereNoneOfTheBestFitsAsksTheNextBest) {
-  const Scenario scenario = tiny_scenario(4);
+// What the allocator keeps is seen by the simulation alone: the search goes on with less memory.
+TEST(Search, WhereNoneOfTheBestFitsLooksForThoseThatNeedLess) {
+  Scenario scenario = tiny_scenario(4);
   const Cluster cluster = Cluster::build(scenario.hardware).value();
   const Evaluator plain = plain_evaluator(scenario, cluster);
-  const SearchOptions one{.num_folded = 1, .num_full = 1};
-  // By the closed form alone: best first.
-  const std::vector<Estimate> list = search(scenario, {}, plain, {.num_folded = 0, .num_full = 0})->ranking;
-  // Those that the allocator leaves room for, and how many candidates come before the first of them.
-  StrategyConstraints small;
-  small.microbatch_size = list.front().strategy.microbatch_size;
-  std::size_t before = 0;
-  const auto too_large = [&](const Estimate& estimate) {
-    return estimate.strategy.microbatch_size == *small.microbatch_size;
-  };
-  while (before < list.size() && too_large(list[before])) {
-    ++before;
-  }
-  ASSERT_GT(before, 0U);
-  ASSERT_LT(before, list.size());
+  const auto fitting = plain_search(scenario, {}, kUsual);
+  ASSERT_TRUE(fitting);
+  const auto largest = std::max_element(
+      fitting->ranking.begin(), fitting->ranking.end(),
+      [](const Estimate& one, const Estimate& other) { return one.peak_memory < other.peak_memory; });
+  scenario.hardware.device.memory.value = largest->peak_memory;
+  const Bytes more = scenario.hardware.device.memory.value / 2;
   const Evaluator filling = [&](std::span<const Strategy> strategies, Fidelity fidelity) {
     std::vector<Result<Estimate>> results = plain(strategies, fidelity);
     for (Result<Estimate>& result : results) {
-      if (fidelity != Fidelity::kClosedForm && too_large(*result)) {
-        const Bytes needed = scenario.hardware.device.memory.value + result->peak_memory;
-        result->stage_memory.front().reserved = result->peak_memory = needed;
+      if (fidelity != Fidelity::kClosedForm) {
+        result->peak_memory += more;
+        result->stage_memory.front().reserved = result->peak_memory;
       }
     }
     return results;
   };
-  const auto found = search(scenario, {}, filling, one);
+  const auto found = search(scenario, {}, {.cluster = cluster, .evaluator = filling}, kUsual);
   ASSERT_TRUE(found) << found.error().message;
-  EXPECT_EQ(found->ranking.front().strategy, list[before].strategy);
-  EXPECT_EQ(found->num_simulated, static_cast<std::int64_t>(before) + 2);  // and once more in full
-  EXPECT_EQ(found->num_feasible, static_cast<std::int64_t>(list.size() - before));
-  EXPECT_EQ(found->num_rejected[static_cast<std::size_t>(RejectReason::kMemory)] + found->num_feasible,
-            search(scenario, {}, plain, one)->num_rejected[static_cast<std::size_t>(RejectReason::kMemory)] +
-                static_cast<std::int64_t>(list.size()));
+  for (const Estimate& estimate : found->ranking) {
+    EXPECT_LE(estimate.peak_memory, scenario.hardware.device.memory.value);
+  }
+  EXPECT_EQ(found->num_enumerated, num_rejected(*found) + std::ssize(found->ranking));
 
-  const auto nothing = search(scenario, small, filling, one);
+  const Evaluator full = [&](std::span<const Strategy> strategies, Fidelity fidelity) {
+    std::vector<Result<Estimate>> results = plain(strategies, fidelity);
+    for (Result<Estimate>& result : results) {
+      if (fidelity != Fidelity::kClosedForm) {
+        result->stage_memory.front().reserved = result->peak_memory =
+            scenario.hardware.device.memory.value + Bytes(1);
+      }
+    }
+    return results;
+  };
+  const auto nothing = search(scenario, {}, {.cluster = cluster, .evaluator = full}, kUsual);
   ASSERT_FALSE(nothing);
   EXPECT_EQ(nothing.error().kind, ErrorKind::kInfeasible);
   EXPECT_NE(nothing.error().message.find(" needed, "), std::string::npos) << nothing.error().message;
@@ -327,7 +350,7 @@ TEST(Search, WhereNoneOfTheBestFitsAsksTheNextBest) {
 TEST(Search, WhereNothingFitsNamesTheClosest) {
   Scenario scenario = tiny_scenario(2);
   scenario.hardware.device.memory.value = Bytes(200'000);
-  const auto nothing = plain_search(scenario, {});
+  const auto nothing = plain_search(scenario, {}, kUsual);
   ASSERT_FALSE(nothing);
   EXPECT_EQ(nothing.error().kind, ErrorKind::kInfeasible);
   // The candidate with the least memory: two tensor shards, the smallest microbatch, all recomputed.

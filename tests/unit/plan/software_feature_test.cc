@@ -270,6 +270,27 @@ TEST(SoftwareFeature, AbilitiesWidenTheSearch) {
   }
 }
 
+// Likewise of what only a whole space varies.
+TEST(SoftwareFeature, RarerAbilitiesWidenTheWholeSearch) {
+  Scenario none = gpt_of_eight_layers();
+  none.hardware = with_pcie(none.hardware);
+  none.software.flash_attention.value = true;
+  const auto count = [](const Scenario& scenario, SpaceBreadth breadth) {
+    return SearchSpace(scenario, {}, breadth).num_strategies();
+  };
+  const std::int64_t few = count(none, SpaceBreadth::kWhole);
+  for (Sourced<bool> SoftwareProfile::*ability :
+       {&SoftwareProfile::sharding_groups, &SoftwareProfile::context_parallel,
+        &SoftwareProfile::operator_recompute, &SoftwareProfile::activation_offload,
+        &SoftwareProfile::optimizer_offload, &SoftwareProfile::tree_sums,
+        &SoftwareProfile::hierarchical_sums}) {
+    Scenario able = none;
+    (able.software.*ability).value = true;
+    EXPECT_GT(count(able, SpaceBreadth::kWhole), few);
+    EXPECT_EQ(count(able, SpaceBreadth::kUsual), count(none, SpaceBreadth::kUsual));
+  }
+}
+
 // Overlap of gradients is a choice of the strategy, which the search takes from the profile.
 TEST(SoftwareFeature, GradientsOverlapAsTheProfileSays) {
   Scenario scenario = gpt_of_eight_layers();
