@@ -54,6 +54,7 @@ void read_question(DocumentSection& section, Scenario& scenario) {
   section.optional("num_gpus", scenario.num_gpus, WholeRange{1, 1'000'000});  // default: all of the hardware
   section.optional("precision", scenario.precision);                          // default bf16
   section.optional("objective", scenario.objective);                          // default time
+  section.optional("lossy_gradients", scenario.lossy_gradients);              // default false
   section.optional_section("strategy",
                            [&](DocumentSection& inner) { read_constraints(inner, scenario.constraints); });
   section.optional_section("training",
@@ -121,6 +122,7 @@ JsonValue to_json(const Scenario& scenario, Notation notation) {
       .set("num_gpus", scenario.num_gpus)
       .set("precision", scenario.precision)
       .set("objective", scenario.objective)
+      .set("lossy_gradients", scenario.lossy_gradients)
       .set_json("strategy", to_json(scenario.constraints, notation))
       .set_json("training", write_training(scenario.training))
       .set_json("model", to_json(scenario.model))

@@ -90,14 +90,6 @@ Result<Bytes> parse_bucket(std::string_view value) {
   return value == "0" ? Result<Bytes>(Bytes(0)) : parse_bytes(value);
 }
 
-/// Compression: the plan knows none yet.
-Result<std::string> parse_none(std::string_view value) {
-  if (value != "none") {
-    return unavailable(value, "none");
-  }
-  return std::string(value);
-}
-
 Result<std::vector<std::int32_t>> parse_layers(std::string_view value) {
   if (looks_like_pipeline_layout(value)) {
     return parse_pipeline_layout(value);
@@ -202,7 +194,7 @@ constexpr std::array<StrategyWord, 20> kStrategyWords{{
     {"aggregation", setter<&C::aggregation, &parse_word<CollectiveAlgorithm>>()},
     {"bucket", setter<&C::bucket, &parse_bucket>()},
     {"overlap", setter<&C::overlap, &parse_flag>()},
-    {"compression", setter<&C::compression, &parse_none>()},
+    {"compression", setter<&C::compression, &parse_compression>()},
     {"axis_order", setter<&C::axis_order, &parse_axis_order>()},
     {"precision", setter<&C::precision, &parse_word<Precision>>()},
     {"offload", setter<&C::offload, &parse_word<Offload>>()},
@@ -261,6 +253,13 @@ Result<RecomputeChoice> parse_recompute(std::string_view text) {
     PORTOLAN_TRY(recompute.per_layer, parse_recompute_layers(text));
   }
   return RecomputeChoice(std::move(recompute));
+}
+
+Result<Compression> parse_compression(std::string_view text) {
+  if (const std::optional<Compression> found = find_compression(text)) {
+    return *found;
+  }
+  return refused(text, fmt::format("is not known (allowed: {})", allowed_compressions()));
 }
 
 Result<std::array<Axis, kNumAxes>> parse_axis_order(std::string_view text) {

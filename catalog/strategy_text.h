@@ -24,7 +24,7 @@ namespace portolan {
 ///                         optimal, for each layer what recomputes least in the memory that there is
 /// aggregation             ring, tree, hierarchical
 /// bucket                  bytes with a unit ("25 MiB"), or 0: all gradients at once
-/// compression             none
+/// compression             none, bf16, fp8, int8, int4, topk:SHARE, powersgd:RANK (plan/compression.h)
 /// offload                 none, activations, optimizer, activations+optimizer
 /// axis_order              innermost first, "tensor-data-pipeline"; an axis not named stays behind the one
 /// that
@@ -53,6 +53,9 @@ StrategyConstraints constraints_of(const Strategy& strategy);
 /// "full", "norm1+mlp", "full*2:none", "block:3", "uniform:2".
 std::string write_recompute(const RecomputeChoice& recompute);
 Result<RecomputeChoice> parse_recompute(std::string_view text);
+
+/// The inverse of compression_name.
+Result<Compression> parse_compression(std::string_view text);
 
 /// "tensor-context-expert-data-pipeline".
 std::string write_axis_order(const std::array<Axis, kNumAxes>& order);

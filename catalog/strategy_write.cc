@@ -16,7 +16,7 @@ std::string text_of(Number number) {
   return fmt::format("{}", number);
 }
 std::string text_of(bool flag) { return flag ? "true" : "false"; }
-std::string text_of(const std::string& text) { return text; }
+std::string text_of(const Compression& compression) { return compression_name(compression); }
 std::string text_of(Bytes size) { return size.value == 0 ? "0" : write_bytes(size); }
 std::string text_of(const RecomputeChoice& recompute) { return write_recompute(recompute); }
 std::string text_of(const std::array<Axis, kNumAxes>& order) { return write_axis_order(order); }

@@ -28,6 +28,9 @@ Result<void> check_runs(const Scenario& scenario, const Strategy& s) {
   if (s.offload != Offload::kNone) {
     return refuse(fmt::format("offload={}", offload_name(s.offload)), "none");
   }
+  if (const Compression& compression = s.gradient_aggregation.compression; !compression.is_none()) {
+    return refuse(fmt::format("compression={}", compression_name(compression)), "none");
+  }
   if (sums_beside_backward(s)) {
     return refuse("overlap=true", "false");
   }

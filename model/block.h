@@ -105,6 +105,8 @@ struct Tensor {
   /// Of a parameter: each rank of the expert-parallel group has other experts'. Gradients are summed over the
   /// data-parallel ranks that hold the same ones.
   bool expert = false;
+  std::int64_t rows =
+      1;  ///< of a parameter that is a matrix, of all experts' one below the other; 1: a vector
 
   Bytes bytes() const { return Bytes(elements * element_bytes); }
   bool operator==(const Tensor&) const = default;

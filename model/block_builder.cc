@@ -251,7 +251,8 @@ LinearTensors BlockBuilder::linear_parameters(const LinearSpec& spec) {
               .init_std = config_.initializer_std * shrink,
               .weight_decay = true,
               .partial_gradient = spec.partial_gradient,
-              .expert = spec.experts.has_value()});
+              .expert = spec.experts.has_value(),
+              .rows = linear.experts * spec.out});
   if (spec.bias) {
     linear.bias = parameter({.name = spec.name + ".bias",
                              .elements = spec.out,

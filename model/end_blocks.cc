@@ -24,7 +24,8 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
                                        .elements = vocab * h,
                                        .init = ParameterInit::kNormal,
                                        .init_std = config.initializer_std,
-                                       .weight_decay = true});
+                                       .weight_decay = true,
+                                       .rows = vocab});
   const KernelShape shape{.rows = b.rows(),
                           .columns = h,
                           .inner = vocab,
@@ -47,7 +48,8 @@ Block embedding_block(const TransformerConfig& config, const BlockOptions& optio
                                                 .elements = num_position_rows(config) * h,
                                                 .init = ParameterInit::kNormal,
                                                 .init_std = config.initializer_std,
-                                                .weight_decay = true});
+                                                .weight_decay = true,
+                                                .rows = num_position_rows(config)});
     forward.push_back({position.value, Access::kRead});
     position_gradient = position.gradient;
   }
@@ -128,7 +130,8 @@ Block head_block(const TransformerConfig& config, const BlockOptions& options, d
                             .init = ParameterInit::kNormal,
                             .init_std = config.initializer_std,
                             .weight_decay = true,
-                            .tied_to_embedding = config.tied_embeddings});
+                            .tied_to_embedding = config.tied_embeddings,
+                            .rows = vocab});
   const std::int64_t logit_bytes = options.logits_in_fp32 ? 4 : options.compute_bytes;
   const int logits = b.activation("logits", b.rows() * vocab, logit_bytes);
   // What products write and read: the logits themselves, or a narrow copy that is converted.

@@ -66,6 +66,15 @@ constexpr std::array<std::string_view, kNumKernelKinds> kNames = {
     "fp8_cast",                    // straight copy w, transposed copy w, x; or one of the copies
     "elementwise",                 // y w or u, others that are read: a tensor operation of eager code
     "fill_zero",                   // x w
+    "gradient_scale",              // scale w, gradients: the largest magnitude
+    "gradient_pack",               // packed w, gradients, [scale]: rounded to fewer bits
+    "gradient_unpack",             // gradients w, packed: widened
+    "quantized_sum",               // part w (packed or gradients), received: widened, added, rounded again
+    "topk_select",                 // values with places w, residuals u: those sent become 0
+    "topk_scatter",                // gradients w, values with places of all ranks
+    "low_rank_product",            // factor w, residual matrix, other factor
+    "orthogonalize",               // factor u: its columns
+    "low_rank_expand",             // gradient w, residual u, both factors
     "adamw",                       // parameter u, gradient, moment1 u, moment2 u
     "tensor_all_reduce",           // x u
     "tensor_all_gather",           // whole w, shard
@@ -106,6 +115,10 @@ bool is_flash_attention(KernelKind kind) {
 bool is_gemm(KernelKind kind) {
   return is_attention_gemm(kind) || kind == KernelKind::kLinearForward ||
          kind == KernelKind::kLinearBackwardInput || kind == KernelKind::kLinearBackwardWeight;
+}
+
+bool is_low_rank(KernelKind kind) {
+  return kind == KernelKind::kLowRankProduct || kind == KernelKind::kLowRankExpand;
 }
 
 }  // namespace portolan

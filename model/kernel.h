@@ -67,6 +67,16 @@ enum class KernelKind : std::uint8_t {
   kFp8Cast,
   kElementwise,
   kFillZero,
+  // Of compressed sums of gradients (plan/compressed_sum.h).
+  kGradientScale,
+  kGradientPack,
+  kGradientUnpack,
+  kQuantizedSum,
+  kTopKSelect,
+  kTopKScatter,
+  kLowRankProduct,
+  kOrthogonalize,
+  kLowRankExpand,
   kAdamW,
   // Communication over the tensor-parallel group, and one each over the expert-parallel and the
   // context-parallel group. Lowering makes ops of their own of these.
@@ -87,6 +97,8 @@ std::optional<KernelKind> find_kernel(std::string_view name);
 bool is_communication(KernelKind kind);
 /// A matrix product: its time is looked up by shape.gemm_*. All others but communication are memory-bound.
 bool is_gemm(KernelKind kind);
+/// A product of a large matrix with a few columns in fp32: memory-bound while these are few.
+bool is_low_rank(KernelKind kind);
 /// Products within the attention core: many small matrices, slower than one large one.
 bool is_attention_gemm(KernelKind kind);
 /// All products of the attention core and its softmax in one kernel, no matrix of scores in memory.
@@ -98,7 +110,7 @@ struct KernelShape {
   std::int64_t columns = 0;  ///< output features, hidden size, vocabulary; rotated columns where not all are;
                              ///< of flash and of latent attention: width of a head's value
   std::int64_t inner = 0;    ///< input features of a linear layer, experts of a token; of latent attention:
-                             ///< columns of the rotary key
+                             ///< columns of the rotary key; of low-rank products: the rank
   std::int64_t batch = 0;    ///< sequences in the microbatch
   std::int64_t sequence = 0;
   std::int64_t heads = 0;

@@ -155,6 +155,7 @@ void BlockLowering::make_parameter(std::size_t i, std::vector<StageParameter>& p
                         .gradient = map_[i + 1],
                         .narrow_gradient = narrow,
                         .elements = tensor.elements,
+                        .rows = tensor.rows,
                         .tied = word_embedding,
                         .expert = tensor.expert,
                         .partial_gradient = tensor.partial_gradient});

@@ -35,6 +35,7 @@ struct StageParameter {
   std::int32_t gradient = 0;
   std::int32_t narrow_gradient = Buffer::kNone;  ///< of one microbatch, where it is kept
   std::int64_t elements = 0;
+  std::int64_t rows = 1;          ///< Tensor::rows
   bool tied = false;              ///< the word embedding of a tied model
   bool expert = false;            ///< held by the ranks of one expert group only (Tensor::expert)
   bool partial_gradient = false;  ///< to be summed over the tensor-parallel group (Tensor::partial_gradient)

@@ -19,6 +19,7 @@ struct ClosedForm::Pipeline {
   Seconds data;       ///< exposed synchronisation and gathers
   Seconds optimizer;  ///< with zeroing
   Seconds offload;    ///< of optimizer states
+  Seconds packing;    ///< kernels of compressed sums
 };
 
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
@@ -81,11 +82,17 @@ const BlockCosts& ClosedForm::first_blocks(const Strategy& s) {
 
 const MachineCosts& ClosedForm::machine(const Strategy& s) {
   const BoundaryBytes boundary = boundary_bytes(scenario_, s);
-  const MachineKey key{s.tensor_parallel,    s.context_parallel,
-                       s.expert_parallel,    s.data_parallel,
-                       s.pipeline_parallel,  zero_sharers(s),
-                       s.virtual_stages > 1, boundary.held.value,
-                       boundary.sent.value,  s.gradient_aggregation.algorithm,
+  const MachineKey key{s.tensor_parallel,
+                       s.context_parallel,
+                       s.expert_parallel,
+                       s.data_parallel,
+                       s.pipeline_parallel,
+                       zero_sharers(s),
+                       s.virtual_stages > 1,
+                       boundary.held.value,
+                       boundary.sent.value,
+                       s.gradient_aggregation.algorithm,
+                       s.gradient_aggregation.compression.kind,
                        s.axis_order};
   if (last_machine_ == nullptr || last_machine_->first != key) {
     auto found = machines_.find(key);
@@ -141,7 +148,8 @@ ClosedForm::Pipeline ClosedForm::pipeline(const Strategy& s, const MachineCosts&
     const Seconds end = summed + cost.update + cost.gather + cost.offload;
     if (end > result.step_time) {
       result.step_time = end;
-      result.data = cost.sync + cost.sync_ends + cost.gather;
+      result.data = cost.sync - cost.packing + cost.sync_ends + cost.gather;
+      result.packing = cost.packing;
       result.optimizer = cost.update + once.front().zeroing;
       result.offload = cost.offload;
     }
@@ -199,6 +207,7 @@ Estimate ClosedForm::evaluate(const Strategy& strategy) {
   b.exposed_expert = exposed[Axis::kExpert];
   b.exposed_data = exposed[Axis::kData] + parts.data;
   b.optimizer = parts.optimizer;
+  b.other = parts.packing;
   const PassWaits& further = sums.of(0).further;
   b.offload = (first.offload_forward + first.offload_backward) * m +
               (further.forward + further.backward) * (m - 1) + parts.offload;

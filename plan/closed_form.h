@@ -68,9 +68,9 @@ class ClosedForm {
   using BlockKey =
       std::tuple<std::int32_t, std::int32_t, std::int32_t, std::array<std::int32_t, 3>, bool, std::int64_t,
                  unsigned long, Precision, bool, SharersWire, bool, bool, LayerKind>;
-  using MachineKey =
-      std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t, bool,
-                 std::int64_t, std::int64_t, CollectiveAlgorithm, std::array<Axis, kNumAxes>>;
+  using MachineKey = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int32_t,
+                                std::int32_t, bool, std::int64_t, std::int64_t, CollectiveAlgorithm,
+                                CompressionKind, std::array<Axis, kNumAxes>>;
 
   struct LayerRange {
     std::int32_t first = 0;
@@ -194,6 +194,9 @@ class ClosedForm {
   enum class Waits : std::uint8_t { kCounted, kLeftOut };
   ChunkSum chunk_sum(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
                      std::int32_t k, Waits waits);
+  /// The chunk's gradients that are matrices.
+  void add_chunk_matrices(const Strategy& strategy, const std::vector<LayerRun>& runs, std::int32_t k,
+                          std::vector<GradientMatrix>& matrices);
   /// Adds it to the stage; returns its passes.
   ChunkPass add_chunk(const Strategy& strategy, const MachineCosts& machine, const ChunkSum& chunk,
                       std::int32_t k, StageSum& stage) const;

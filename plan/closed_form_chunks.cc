@@ -57,6 +57,23 @@ ClosedForm::Chunks ClosedForm::chunks_of(const Strategy& s) const {
   return chunks;
 }
 
+void ClosedForm::add_chunk_matrices(const Strategy& s, const std::vector<LayerRun>& runs, std::int32_t k,
+                                    std::vector<GradientMatrix>& matrices) {
+  const BlockCosts& costs = first_blocks(s);
+  for (const LayerRun& run : runs) {
+    if (run.count > 0) {
+      add_matrices(matrices, run.costs->layer_matrices, run.count);
+    }
+  }
+  if (k == 0) {
+    add_matrices(matrices, costs.embedding_matrices, 1);
+  }
+  if (k + 1 == s.pipeline_parallel * s.virtual_stages) {
+    // The head of a tied model on one stage reads the embedding's own weight.
+    add_matrices(matrices, s.pipeline_parallel == 1 ? costs.tied_head_matrices : costs.head_matrices, 1);
+  }
+}
+
 ClosedForm::ChunkSum ClosedForm::chunk_sum(const Strategy& s, const MachineCosts& machine,
                                            const LayerRange& layers, std::int32_t k, Waits waits) {
   const BlockCosts& costs = first_blocks(s);
@@ -90,6 +107,9 @@ ClosedForm::ChunkSum ClosedForm::chunk_sum(const Strategy& s, const MachineCosts
     time = time + costs.head;
   } else {
     time.exposed_backward[Axis::kTensor] += machine.gather;
+  }
+  if (s.gradient_aggregation.compression.kind == CompressionKind::kPowerSgd) {
+    add_chunk_matrices(s, runs, k, parameters.matrices);
   }
   std::vector<BlockRun> blocks;
   if (sums_beside_backward(s) || divides_gradients(s) || s.offload != Offload::kNone) {
@@ -134,6 +154,7 @@ ChunkPass ClosedForm::add_chunk(const Strategy& s, const MachineCosts& machine, 
   all.num_tensors += own.num_tensors;
   all.partial_gradients += own.partial_gradients;
   all.kept_gradients += own.kept_gradients;
+  add_matrices(all.matrices, own.matrices, 1);
   // Forward meets the chunks from the first to the last, backward the other way round.
   all.forward_blocks.insert(all.forward_blocks.end(), own.forward_blocks.begin(), own.forward_blocks.end());
   all.backward_blocks.insert(all.backward_blocks.begin(), own.backward_blocks.begin(),

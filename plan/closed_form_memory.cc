@@ -186,22 +186,26 @@ StageMemory ClosedForm::stage_memory(const Strategy& s, const StageSums& sums, s
   memory.gradients =
       Bytes((divides_gradients(s) ? shard : parameters) * gradient_width(scenario_.software, s.precision));
   memory.gradients += divides_gradients(s) ? Bytes(0) : held.kept_gradients;
+  Bytes packed;  // what compressed sums hold while they run, one after another
+  for (const CompressedSum& compressed : compressed_sums(scenario_, s, held)) {
+    memory.gradients += compressed.kept();
+    packed = std::max(packed, compressed.transient());
+  }
   memory.optimizer_states = Bytes(shard * scenario_.software.optimizer_bytes_per_parameter.value);
   memory.activations = activations;
   memory.host = offloads_activations(s.offload) ? on_host(s, position_of(s, stage), sums) : Bytes(0);
   if (offloads_optimizer(s.offload)) {
     memory.host += std::exchange(memory.optimizer_states, Bytes(0));
-    const Bytes streamed = streamed_states(held);
-    if (streamed > memory.activations + transients) {  // most is held after the passes
-      memory.optimizer_states = streamed;
-      memory.activations = Bytes(0);
-      memory.parameters = memory.parameters - transients;
-    }
   }
+  // After the passes: updates, sums or gathers, whichever holds most.
+  const Bytes streamed = offloads_optimizer(s.offload) ? streamed_states(held) : Bytes(0);
   const Bytes copies(shard * update_copy_width(scenario_.software, s));
-  const Bytes buffers = std::max(reduce_buffer(scenario_.software, s), gather_buffer(scenario_, s));
-  if (std::max(copies, buffers) > memory.activations + transients) {  // most is held after the passes
-    (copies > buffers ? memory.workspace : memory.communication) = std::max(copies, buffers);
+  const Bytes buffers = std::max({reduce_buffer(scenario_.software, s), gather_buffer(scenario_, s), packed});
+  const Bytes after = std::max({streamed, copies, buffers});
+  if (after > memory.activations + transients) {
+    (after == buffers  ? memory.communication
+     : after == copies ? memory.workspace
+                       : memory.optimizer_states) = after;
     memory.activations = Bytes(0);
     memory.parameters = memory.parameters - transients;
   }

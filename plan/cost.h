@@ -26,7 +26,8 @@ const FlashAttention* find_flash_attention(const DeviceSpec& device, std::int64_
 /// peak of fp32, for cuBLAS makes them without tensor cores (NVIDIA, Matrix Multiplication Background User's
 /// Guide, section 2.1); never less than its bytes at the achieved memory bandwidth (roofline: Williams et
 /// al., CACM 2009). A memory-bound kernel takes its bytes at the kernel's measured rate, or at bandwidth
-/// times efficiency. Each launch adds a fixed cost, unless the rate was measured with it.
+/// times efficiency; a low-rank product no less than its FLOPs at the fp32 peak times efficiency. Each launch
+/// adds a fixed cost, unless the rate was measured with it.
 class KernelCost {
  public:
   /// Precondition: hardware.device.peak has `precision`, and bf16 where that is fp8: products with wider

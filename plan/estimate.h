@@ -20,7 +20,7 @@ struct Breakdown {
   Seconds offload;  ///< waiting for copies between device and host
   Seconds bubble;   ///< waiting for another stage's compute
   Seconds optimizer;
-  Seconds other;
+  Seconds other;  ///< kernels of compressed sums of gradients
 
   Seconds total() const {
     return compute + recompute + exposed_tensor + exposed_pipeline + exposed_data + exposed_context +

@@ -170,6 +170,10 @@ Seconds KernelCost::memory_bound_time(const Kernel& kernel) const {
 
 Seconds KernelCost::time(const Kernel& kernel) const {
   assert(!is_communication(kernel.kind));
+  if (is_low_rank(kernel.kind)) {
+    const Seconds arithmetic = kernel.flops / (fp32_peak_ * device_.gemm_efficiency.value);
+    return std::max(arithmetic + device_.kernel_launch.value, memory_bound_time(kernel));
+  }
   return is_gemm(kernel.kind) ? gemm_time(kernel) : memory_bound_time(kernel);
 }
 

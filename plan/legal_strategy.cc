@@ -77,7 +77,8 @@ bool divides_states_alone(const Strategy& s) {
 }  // namespace
 
 Bytes reduce_buffer(const SoftwareProfile& software, const Strategy& s) {
-  const bool reduces = divides_states_alone(s) && s.precision == Precision::kFp16;
+  const bool reduces = divides_states_alone(s) && s.precision == Precision::kFp16 &&
+                       s.gradient_aggregation.compression.is_none();
   return reduces && !sums_beside_backward(s) ? software.fp16_reduce_buffer.value : Bytes(0);
 }
 

@@ -16,6 +16,7 @@ enum class RejectReason : std::uint8_t {
   kHeads,         ///< heads or MLP not divisible by the tensor-parallel degree
   kLayers,        ///< fewer layers than stages, or a layer list that does not sum up
   kBatch,         ///< the global batch is not whole microbatches a replica
+  kLossy,         ///< loses part of the gradients, for which the scenario has not given leave
   kMemory,        ///< does not fit
   kDominated,     ///< slower than the best by the closed form, not simulated
   kBound,         ///< no better than them, whatever its open fields are

@@ -1,6 +1,7 @@
 #include "plan/machine_costs.h"
 
 #include "plan/collectives/flow_set.h"
+#include "plan/compressed_sum.h"
 #include "plan/legality.h"
 #include "plan/rank_place.h"
 
@@ -16,10 +17,15 @@ class MachinePricing {
 
   MachineCosts run() const {
     MachineCosts costs;
-    costs.data = group(kDataAxes, GroupKind::kAxes);
-    costs.expert_data = group(kExpertDataAxes, GroupKind::kAxes);
-    costs.sharers = group(kDataAxes, GroupKind::kBlock);
-    costs.strides = group(kDataAxes, GroupKind::kStride);
+    const std::int32_t sharers = zero_sharers(strategy_);
+    costs.data = group(kDataAxes, GroupKind::kAxes, 1);
+    costs.expert_data = group(kExpertDataAxes, GroupKind::kAxes, 1);
+    costs.sharers = group(kDataAxes, GroupKind::kBlock, sharers);
+    costs.strides = group(kDataAxes, GroupKind::kStride, sharers);
+    if (strategy_.gradient_aggregation.compression.is_quantized()) {
+      costs.data_hops = hops(kDataAxes, gradient_sum(scenario_, strategy_, false).ranks_per_node);
+      costs.expert_data_hops = hops(kExpertDataAxes, gradient_sum(scenario_, strategy_, true).ranks_per_node);
+    }
     Op ends = collective({Axis::kPipeline}, CollectiveKind::kAllReduce);
     ends.group = GroupKind::kFirstAndLastStage;
     costs.ends = line(ends);
@@ -44,19 +50,50 @@ class MachinePricing {
 
   CommunicationLine line(const Op& op) const { return prices_.line(placement_, op, 0); }
 
-  GroupCosts group(AxisSet axes, GroupKind kind) const {
-    const auto of = [&](CollectiveKind collective_kind) {
-      Op op = collective(axes, collective_kind);
-      if (collective_kind != CollectiveKind::kAllGather) {  // what is gathered are parameters
-        op.algorithm = strategy_.gradient_aggregation.algorithm;
-      }
-      op.group = kind;
-      op.group_size = zero_sharers(strategy_);
-      return line(op);
+  CommunicationLine line(const Op& op, GroupKind kind, std::int32_t size,
+                         CollectiveAlgorithm algorithm) const {
+    Op of_group = op;
+    of_group.group = kind;
+    of_group.group_size = size;
+    of_group.algorithm = algorithm;
+    return line(of_group);
+  }
+
+  GroupCosts group(AxisSet axes, GroupKind kind, std::int32_t size) const {
+    const auto of = [&](CollectiveKind collective_kind, CollectiveAlgorithm algorithm) {
+      return line(collective(axes, collective_kind), kind, size, algorithm);
     };
-    return {.all_reduce = of(CollectiveKind::kAllReduce),
-            .reduce_scatter = of(CollectiveKind::kReduceScatter),
-            .all_gather = of(CollectiveKind::kAllGather)};
+    const CollectiveAlgorithm of_sums = strategy_.gradient_aggregation.algorithm;
+    GroupCosts costs{.all_reduce = of(CollectiveKind::kAllReduce, of_sums),
+                     .reduce_scatter = of(CollectiveKind::kReduceScatter, of_sums),
+                     .all_gather = of(CollectiveKind::kAllGather, CollectiveAlgorithm::kRing),
+                     .all_to_all = {},
+                     .sum_gather = {}};
+    const Compression& compression = strategy_.gradient_aggregation.compression;
+    const bool gathers = compression.is_quantized() || compression.kind == CompressionKind::kTopK;
+    if (kind == GroupKind::kAxes && gathers) {
+      costs.all_to_all =
+          compression.is_quantized() ? of(CollectiveKind::kAllToAll, of_sums) : costs.all_to_all;
+      costs.sum_gather = of(CollectiveKind::kAllGather, of_sums);
+    }
+    return costs;
+  }
+
+  NodeHops hops(AxisSet axes, std::int64_t ranks_per_node) const {
+    if (ranks_per_node == 1) {
+      return {};
+    }
+    const auto of = [&](GroupKind kind) {
+      const auto priced = [&](CollectiveKind collective_kind) {
+        return line(collective(axes, collective_kind), kind, static_cast<std::int32_t>(ranks_per_node),
+                    CollectiveAlgorithm::kRing);
+      };
+      GroupCosts costs;
+      costs.all_to_all = priced(CollectiveKind::kAllToAll);
+      costs.sum_gather = priced(CollectiveKind::kAllGather);
+      return costs;
+    };
+    return {.within = of(GroupKind::kBlock), .across = of(GroupKind::kStride)};
   }
 
   void price_sends(MachineCosts& costs) const {

@@ -2,6 +2,7 @@
 // gathers after them.
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include "plan/stage_lowering.h"
 
@@ -82,27 +83,39 @@ void StageLowering::add_data_sums(Parameters parameters, bool expert, std::vecto
   }
 }
 
+std::optional<Op> StageLowering::tensor_sum() const {
+  std::vector<StageParameter> partial;
+  std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(partial),
+               [](const StageParameter& p) { return p.partial_gradient; });
+  return partial.empty() ? std::nullopt
+                         : std::optional(gradient_op(partial, {Axis::kTensor}, LaneIndex::kTensor));
+}
+
+std::optional<Op> StageLowering::sum_of_ends() const {
+  if (!context_.scenario.model.tied_embeddings || context_.num_stages() == 1 || !(first() || last())) {
+    return std::nullopt;
+  }
+  std::vector<StageParameter> tied;
+  std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(tied),
+               [](const StageParameter& p) { return p.tied; });
+  Op op = gradient_op(tied, {Axis::kPipeline}, LaneIndex::kEndStages);
+  op.group = GroupKind::kFirstAndLastStage;
+  return op;
+}
+
 /// What is left to sum when the last pass is over, one after another.
 std::vector<Op> StageLowering::gradient_sums() const {
-  const auto chosen = [&](const auto& wanted) {
-    std::vector<StageParameter> list;
-    std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(list), wanted);
-    return list;
-  };
   std::vector<Op> sums;
-  const auto partial = chosen([](const StageParameter& p) { return p.partial_gradient; });
-  if (!partial.empty()) {
-    sums.push_back(gradient_op(partial, {Axis::kTensor}, LaneIndex::kTensor));
+  if (std::optional<Op> op = tensor_sum()) {
+    sums.push_back(*std::move(op));
   }
   if (!sums_beside_backward(context_.strategy)) {
     for (Op& op : data_sums(parameters_)) {
       sums.push_back(std::move(op));
     }
   }
-  const auto tied = chosen([](const StageParameter& p) { return p.tied; });
-  if (context_.scenario.model.tied_embeddings && context_.num_stages() > 1 && (first() || last())) {
-    sums.push_back(gradient_op(tied, {Axis::kPipeline}, LaneIndex::kEndStages));
-    sums.back().group = GroupKind::kFirstAndLastStage;
+  if (std::optional<Op> op = sum_of_ends()) {
+    sums.push_back(*std::move(op));
   }
   return sums;
 }
@@ -115,6 +128,9 @@ void StageLowering::add_communication_buffer(Op& op, const char* name, Bytes byt
 }
 
 void StageLowering::gradient_sync() {
+  if (!context_.strategy.gradient_aggregation.compression.is_none()) {
+    return compressed_gradient_sync();
+  }
   std::vector<Op> sums = gradient_sums();
   if (sums.empty()) {
     return;

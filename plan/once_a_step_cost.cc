@@ -1,5 +1,7 @@
 #include "plan/once_a_step_cost.h"
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "plan/collectives/collective_flows.h"
@@ -18,11 +20,13 @@ class OnceAStepPricing {
         stage_(stage),
         shards_(strategy_.zero_stage >= 1 ? zero_sharers(strategy_) : 1),
         expert_shards_(strategy_.zero_stage >= 1 ? expert_sharers(strategy_) : 1),
+        compressed_(compressed_sums(context.scenario, context.strategy, stage)),
         gradient_bytes_(gradient_width(context.scenario.software, strategy_.precision)) {}
 
   OnceAStepCost run(Seconds fill) const {
     OnceAStepCost cost;
-    cost.sync = sync();
+    cost.packing = packing();
+    cost.sync = sync() + cost.packing;
     cost.sync_ends = sync_ends();
     const std::int64_t elements = updated();
     const std::int64_t copies = update_copy_width(context_.scenario.software, strategy_);
@@ -69,13 +73,43 @@ class OnceAStepPricing {
 
   Seconds sync() const {
     const Seconds data =
-        sums_beside_backward(strategy_)
+        !compressed_.empty() ? compressed_wire()
+        : sums_beside_backward(strategy_)
             ? exposed_sums(
                   stage_.backward_blocks, strategy_.gradient_aggregation.bucket,
                   [&](Bytes bucket, Bytes experts) { return data_sum(bucket) + expert_sum(experts); },
                   share_of_collectives())
             : data_sum(gradients()) + expert_sum(expert_gradients());
     return context_.machine.tensor.of(stage_.partial_gradients) / held() + data;
+  }
+
+  /// Kernels of compressed sums, with what the host takes longer to launch them.
+  Seconds packing() const {
+    Seconds time;
+    std::int64_t num_kernels = 0;
+    for (const CompressedSum& sum : compressed_) {
+      for (const SumStep& step : sum.steps) {
+        if (const auto* computed = std::get_if<SumKernel>(&step)) {
+          time += context_.kernel_cost.time(computed->kernel) * static_cast<double>(computed->count);
+          num_kernels += computed->count;
+        }
+      }
+    }
+    return time + context_.kernel_cost.host_excess(time, num_kernels);
+  }
+
+  Seconds compressed_wire() const {
+    Seconds time;
+    for (const CompressedSum& sum : compressed_) {
+      for (const SumStep& step : sum.steps) {
+        if (const auto* sent = std::get_if<SumCollective>(&step)) {
+          time += sent->group == GroupKind::kAxes && !sum.expert && is_measured()
+                      ? data_collective(sent->kind, sent->bytes)
+                      : sum_line(*sent, sum.expert).of(sent->bytes);
+        }
+      }
+    }
+    return time;
   }
 
   Seconds sync_ends() const {
@@ -125,19 +159,32 @@ class OnceAStepPricing {
   static const CommunicationLine& line(const GroupCosts& group, CollectiveKind kind) {
     return kind == CollectiveKind::kAllReduce       ? group.all_reduce
            : kind == CollectiveKind::kReduceScatter ? group.reduce_scatter
+           : kind == CollectiveKind::kAllToAll      ? group.all_to_all
                                                     : group.all_gather;
+  }
+  /// What is gathered are sums of gradients.
+  const CommunicationLine& sum_line(const SumCollective& sent, bool expert) const {
+    const MachineCosts& machine = context_.machine;
+    const NodeHops& hops = expert ? machine.expert_data_hops : machine.data_hops;
+    const GroupCosts& group = sent.group == GroupKind::kBlock    ? hops.within
+                              : sent.group == GroupKind::kStride ? hops.across
+                              : expert                           ? machine.expert_data
+                                                                 : machine.data;
+    return sent.kind == CollectiveKind::kAllGather ? group.sum_gather : line(group, sent.kind);
   }
 
   Seconds within(CollectiveKind kind, Bytes bytes) const {
     return whole_group() ? data_collective(kind, bytes) : line(context_.machine.sharers, kind).of(bytes);
   }
 
+  bool is_measured() const { return !context_.cluster.hardware().collective_points.empty(); }
+
   Seconds data_collective(CollectiveKind kind, Bytes bytes) const {
     const std::int32_t ranks = num_data_ranks(strategy_);
     if (ranks == 1) {
       return {};
     }
-    if (context_.cluster.hardware().collective_points.empty()) {
+    if (!is_measured()) {
       return line(context_.machine.data, kind).of(bytes);
     }
     std::vector<DeviceIndex> members;  // measured times are no line
@@ -167,10 +214,34 @@ class OnceAStepPricing {
   const StageParameters& stage_;
   std::int64_t shards_;
   std::int64_t expert_shards_;
+  std::vector<CompressedSum> compressed_;
   std::int64_t gradient_bytes_;
 };
 
 }  // namespace
+
+std::vector<CompressedSum> compressed_sums(const Scenario& scenario, const Strategy& s,
+                                           const StageParameters& stage) {
+  const Compression& compression = s.gradient_aggregation.compression;
+  std::vector<CompressedSum> sums;
+  for (const bool expert : {false, true}) {
+    if (compression.is_none()) {
+      break;
+    }
+    GradientSum gradients = gradient_sum(scenario, s, expert);
+    gradients.elements = expert ? stage.expert_elements : stage.elements;
+    if (gradients.elements == 0 || gradients.num_ranks == 1) {
+      continue;
+    }
+    std::copy_if(stage.matrices.begin(), stage.matrices.end(), std::back_inserter(gradients.matrices),
+                 [&](const GradientMatrix& matrix) {
+                   return matrix.expert == expert && matrix.is_factored(compression.rank);
+                 });
+    sums.push_back(compressed_sum(compression, gradients));
+    sums.back().expert = expert;
+  }
+  return sums;
+}
 
 OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage, Seconds fill) {
   return OnceAStepPricing(context, stage).run(fill);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "plan/bucket_walk.h"
+#include "plan/compressed_sum.h"
 #include "plan/cost.h"
 #include "plan/machine_costs.h"
 #include "plan/scenario.h"
@@ -23,6 +24,7 @@ struct StageParameters {
 
   std::int64_t elements = 0;
   std::int64_t expert_elements = 0;
+  std::vector<GradientMatrix> matrices;  ///< of PowerSGD: gradients that are
   std::int64_t num_tensors = 0;
   Bytes partial_gradients;  ///< to be summed over the tensor-parallel group
   Bytes kept_gradients;     ///< StageShape's
@@ -36,6 +38,7 @@ struct StageParameters {
 struct OnceAStepCost {
   Seconds zeroing;
   Seconds sync;       ///< what a stage does by itself
+  Seconds packing;    ///< of that, kernels of compressed sums
   Seconds sync_ends;  ///< then, of the embedding that the first and the last stage hold
   Seconds update;
   Seconds gather;
@@ -49,6 +52,11 @@ struct OnceAStepContext {
   const MachineCosts& machine;
   const KernelCost& kernel_cost;
 };
+
+/// The sums of a stage that compresses gradients: of experts' too where several ranks hold them; none where
+/// it compresses nothing.
+std::vector<CompressedSum> compressed_sums(const Scenario& scenario, const Strategy& strategy,
+                                           const StageParameters& stage);
 
 /// `fill`: from the first stage's first forward to that of this one.
 OnceAStepCost once_a_step_cost(const OnceAStepContext& context, const StageParameters& stage, Seconds fill);

@@ -48,6 +48,9 @@ Seconds& computed(Breakdown& breakdown, const Op& op) {
   if (op.phase == Phase::kRecompute) {
     return breakdown.recompute;
   }
+  if (op.phase == Phase::kGradientSync) {
+    return breakdown.other;
+  }
   return op.phase == Phase::kOptimizer ? breakdown.optimizer : breakdown.compute;
 }
 

@@ -37,6 +37,8 @@ struct Scenario {
   std::int64_t num_gpus = 0;      ///< used; at most hardware.num_gpus()
   Precision precision = Precision::kBf16;
   Objective objective = Objective::kTime;
+  /// Gradients may be compressed where part of them is lost, which can change what the model learns.
+  bool lossy_gradients = false;
   StrategyConstraints constraints;  ///< what the scenario itself fixes
   TrainingOptions training;
 

@@ -94,7 +94,7 @@ std::vector<FieldValues> field_values(const SearchSpace& space) {
         aggregation.add(std::string(algorithm_name(sums.algorithm)));
         overlap.add(sums.overlap);
         bucket.add(bucket_name(sums.bucket));
-        compression.add(sums.compression);
+        compression.add(compression_name(sums.compression));
       }
     }
   }

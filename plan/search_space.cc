@@ -12,6 +12,9 @@ namespace {
 
 /// Sizes of buckets that are tried beside the software's own.
 constexpr std::array<std::int64_t, 3> kBuckets = {25 * kMebi, 100 * kMebi, 400 * kMebi};
+/// Of the compressions that take a number.
+constexpr double kTopShare = 0.01;
+constexpr std::int32_t kFactorRank = 4;
 
 Recompute everywhere(const RecomputeSet& set) { return {.all_layers = set, .per_layer = {}}; }
 
@@ -194,16 +197,43 @@ std::vector<SearchSpace::Sharding> SearchSpace::shardings(const Strategy& stem) 
           !has_all_reduces(sharded)) {
         continue;
       }
-      const std::vector<GradientAggregation> sums = aggregations(sharded);
-      for (const Offload offload : offloads) {
-        list.push_back({.zero_stage = stage, .zero_group = group, .offload = offload, .aggregations = sums});
+      for (const Compression& compression : compressions(sharded)) {
+        const std::vector<GradientAggregation> sums = aggregations(sharded, compression);
+        for (const Offload offload : offloads) {
+          list.push_back({.zero_stage = stage,
+                          .zero_group = group,
+                          .offload = offload,
+                          .compression = compression,
+                          .aggregations = sums});
+        }
       }
     }
   }
   return list;
 }
 
-std::vector<GradientAggregation> SearchSpace::aggregations(const Strategy& sharded) const {
+/// Each kind once, where gradients may lose something.
+std::vector<Compression> SearchSpace::compressions(const Strategy& sharded) const {
+  std::vector<Compression> list = {fixed_.compression.value_or(Compression{})};
+  if (breadth_ == SpaceBreadth::kUsual || fixed_.compression || !scenario_->lossy_gradients ||
+      num_data_ranks(sharded) == 1 || sharded.zero_stage >= 2) {
+    return list;
+  }
+  if (gradient_width(scenario_->software, sharded.precision) > 2) {
+    list.push_back({.kind = CompressionKind::kBf16});
+  }
+  for (const CompressionKind kind : {CompressionKind::kFp8, CompressionKind::kInt8, CompressionKind::kInt4}) {
+    list.push_back({.kind = kind});
+  }
+  if (sharded.zero_stage == 0) {
+    list.push_back({.kind = CompressionKind::kTopK, .share = kTopShare});
+    list.push_back({.kind = CompressionKind::kPowerSgd, .rank = kFactorRank});
+  }
+  return list;
+}
+
+std::vector<GradientAggregation> SearchSpace::aggregations(const Strategy& sharded,
+                                                           const Compression& compression) const {
   const SoftwareProfile& software = scenario_->software;
   const bool whole = breadth_ == SpaceBreadth::kWhole;
   std::vector<CollectiveAlgorithm> algorithms = {fixed_.aggregation.value_or(CollectiveAlgorithm::kRing)};
@@ -215,18 +245,16 @@ std::vector<GradientAggregation> SearchSpace::aggregations(const Strategy& shard
       algorithms.push_back(CollectiveAlgorithm::kTree);
     }
   }
-  // Who asks for buckets wants them to overlap.
-  const bool overlap =
-      fixed_.overlap.value_or(fixed_.bucket ? fixed_.bucket->value > 0 : software.gradient_overlap.value);
+  // Who asks for buckets wants them to overlap; compressed sums come after the passes.
+  const bool overlaps = software.gradient_overlap.value && compression.is_none();
+  const bool overlap = fixed_.overlap.value_or(fixed_.bucket ? fixed_.bucket->value > 0 : overlaps);
   const Bytes bucket = fixed_.bucket.value_or(overlap ? software.gradient_bucket.value : Bytes(0));
   Strategy beside = sharded;
   beside.gradient_aggregation.overlap = true;
   std::vector<GradientAggregation> list;
-  const auto add = [&](CollectiveAlgorithm algorithm, bool overlaps, Bytes size) {
-    list.push_back({.algorithm = algorithm,
-                    .bucket = size,
-                    .overlap = overlaps,
-                    .compression = fixed_.compression.value_or("none")});
+  const auto add = [&](CollectiveAlgorithm algorithm, bool beside_backward, Bytes size) {
+    list.push_back(
+        {.algorithm = algorithm, .bucket = size, .overlap = beside_backward, .compression = compression});
   };
   for (const CollectiveAlgorithm algorithm : algorithms) {
     // Where the software sums gradients beside backward, it does so where there is something to sum then.

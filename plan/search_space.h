@@ -32,7 +32,8 @@ class SearchSpace {
     std::int32_t zero_stage = 0;
     std::int32_t zero_group = 0;
     Offload offload = Offload::kNone;
-    std::vector<GradientAggregation> aggregations;
+    Compression compression;
+    std::vector<GradientAggregation> aggregations;  ///< one or more
   };
   /// All strategies with the same degrees, axis order, microbatch and sequence parallelism.
   struct Branch {
@@ -61,7 +62,9 @@ class SearchSpace {
   std::vector<Pipeline> pipelines(const Strategy& stem) const;
   std::vector<RecomputeChoice> recomputes(Strategy stem, const Pipeline& pipeline) const;
   std::vector<Sharding> shardings(const Strategy& stem) const;
-  std::vector<GradientAggregation> aggregations(const Strategy& sharded) const;
+  std::vector<Compression> compressions(const Strategy& sharded) const;
+  std::vector<GradientAggregation> aggregations(const Strategy& sharded,
+                                                const Compression& compression) const;
 
   const Scenario* scenario_;
   StrategyConstraints fixed_;

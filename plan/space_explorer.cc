@@ -127,10 +127,11 @@ std::vector<SpaceExplorer::Family> SpaceExplorer::families_of(const SearchSpace:
   for (std::size_t i = 0; i < branch.shardings.size(); ++i) {
     const SearchSpace::Sharding& sharding = branch.shardings[i];
     auto found = std::find_if(list.begin(), list.end(), [&](const Family& family) {
-      return family.zero_stage == sharding.zero_stage && family.offload == sharding.offload;
+      return family.zero_stage == sharding.zero_stage && family.offload == sharding.offload &&
+             family.compression == sharding.compression;
     });
     if (found == list.end()) {
-      found = list.insert(list.end(), {sharding.zero_stage, sharding.offload, {}, 0});
+      found = list.insert(list.end(), {sharding.zero_stage, sharding.offload, sharding.compression, {}, 0});
     }
     found->shardings.push_back(i);
     found->num_endings += std::ssize(sharding.aggregations);

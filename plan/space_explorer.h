@@ -80,6 +80,7 @@ class SpaceExplorer {
   struct Family {
     std::int32_t zero_stage = 0;
     Offload offload = Offload::kNone;
+    Compression compression;
     std::vector<std::size_t> shardings;
     std::int64_t num_endings = 0;
   };

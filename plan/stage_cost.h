@@ -6,6 +6,7 @@
 
 #include "plan/axis_seconds.h"
 #include "plan/communication_prices.h"
+#include "plan/compressed_sum.h"
 #include "plan/cost.h"
 #include "plan/scenario.h"
 #include "plan/strategy.h"
@@ -100,6 +101,9 @@ struct BlockCosts {
   StageShape layer_shape;             ///< of one further layer: parameters and saved bytes
   std::array<StageShape, 4> stages;   ///< by StagePlace
   BlockOptions options;
+  /// Gradients that are matrices: of the embedding, the layer or group, the head, and the head that uses the
+  /// embedding's own weight.
+  std::vector<GradientMatrix> embedding_matrices, layer_matrices, head_matrices, tied_head_matrices;
 };
 
 /// `kinds`: of the layer, or of the layers of a group. Precondition: `strategy` recomputes alike in all

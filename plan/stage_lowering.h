@@ -1,11 +1,14 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "plan/block_lowering.h"
+#include "plan/compressed_sum.h"
 #include "plan/legality.h"
 #include "plan/lower.h"
 #include "plan/program.h"
@@ -136,7 +139,16 @@ class StageLowering {
   /// Sums of gradients over the ranks that hold the same parameters, one after another.
   std::vector<Op> data_sums(Parameters parameters) const;
   void add_data_sums(Parameters parameters, bool expert, std::vector<Op>& sums) const;
+  /// Of parts of gradients over the tensor-parallel group; of a tied embedding over the end stages.
+  std::optional<Op> tensor_sum() const;
+  std::optional<Op> sum_of_ends() const;
   std::vector<Op> gradient_sums() const;
+  /// gradient_sync() with gradients that are made smaller for the sums over the ranks that hold the same
+  /// parameters.
+  void compressed_gradient_sync();
+  void add_compressed_sum(TemplateAssembler& assembler, bool expert);
+  using SumBuffers = std::array<std::vector<std::int32_t>, kNumSumBuffers>;
+  SumBuffers sum_buffers(const CompressedSum& sum, const std::vector<StageParameter>& parameters);
   /// Whether the gradients of `parameters` reach the size of a bucket.
   bool fill_bucket(Parameters parameters) const;
   /// Sums the gradients of the blocks from `done` up to `unsummed` where they fill a bucket, and moves

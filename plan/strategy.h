@@ -11,6 +11,7 @@
 #include "base/quantity.h"
 #include "model/block.h"
 #include "plan/collective.h"
+#include "plan/compression.h"
 #include "topology/hardware.h"
 #include "topology/placement.h"
 
@@ -71,7 +72,7 @@ struct GradientAggregation {
   CollectiveAlgorithm algorithm = CollectiveAlgorithm::kRing;
   Bytes bucket;          ///< with overlap: gradients of so many bytes or more together; 0: those of a chunk
   bool overlap = false;  ///< with the last microbatch's backward; else all of a stage's together after it
-  std::string compression = "none";
+  Compression compression;
 
   bool operator==(const GradientAggregation&) const = default;
 };
@@ -130,7 +131,7 @@ struct StrategyConstraints {
   std::optional<CollectiveAlgorithm> aggregation;
   std::optional<Bytes> bucket;
   std::optional<bool> overlap;
-  std::optional<std::string> compression;
+  std::optional<Compression> compression;
   std::optional<Precision> precision;
   std::optional<Offload> offload;
   std::optional<std::vector<std::int32_t>> layers_per_stage;

@@ -97,6 +97,9 @@ std::string short_name(const Strategy& s) {
                 ? fmt::format(" overlap {}", format_bytes(s.gradient_aggregation.bucket))
                 : " overlap";
   }
+  if (const Compression& compression = s.gradient_aggregation.compression; !compression.is_none()) {
+    name += fmt::format(" {}{}", compression_name(compression), compression.is_lossy() ? " (lossy)" : "");
+  }
   if (s.offload != Offload::kNone) {
     name += fmt::format(" offload {}", offload_name(s.offload));
   }

@@ -169,6 +169,11 @@ void add_model(const Scenario& scenario, const Strategy& strategy, const Program
         "kernel.linear_forward and backward of experts",
         "one product an expert side by side, at the rate of single ones; no grouped product was measured");
   }
+  if (!strategy.gradient_aggregation.compression.is_none()) {
+    list.add("gradient_aggregation.compression",
+             "passes over memory as its algorithm needs them, and as many steps to a loss as without it; no "
+             "implementation was measured");
+  }
   if (use.routes) {
     list.add("model.experts", "each gets as many tokens: an assumption; the fullest rank would take longer");
   }

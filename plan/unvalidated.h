@@ -33,6 +33,7 @@ struct UnvalidatedFigure {
 ///   products, points and flash kernels are then of that.
 /// - Attention of a model with a sliding window shorter than the sequence; flash attention of latent heads;
 ///   experts' grouped products without points of their own, and that experts are loaded evenly.
+/// - Compression of gradients.
 /// - Collectives and sends without collective_points of their own, other than the all-reduce, of which the
 ///   efficiencies of links are; memory-bound kernels without kernel_rates of their own, priced by bytes.
 /// Precondition: `program` is what `scenario` and `strategy` lower to, on `cluster`.

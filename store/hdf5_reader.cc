@@ -127,6 +127,19 @@ void Hdf5Reader::attribute(const char* name, std::string& text) {
   }
 }
 
+void Hdf5Reader::attribute(const char* name, Compression& compression) {
+  std::string text;
+  attribute(name, text);
+  if (!state_) {
+    return;
+  }
+  if (const std::optional<Compression> found = find_compression(text)) {
+    compression = *found;
+  } else {
+    fail(name, fmt::format("is no compression (allowed: {})", allowed_compressions()));
+  }
+}
+
 std::optional<Hdf5Reader::OpenColumn> Hdf5Reader::open_column(const char* name) {
   if (!is_hard_link(name)) {
     return std::nullopt;

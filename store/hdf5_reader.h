@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "plan/compression.h"
 #include "store/hdf5_handle.h"
 #include "store/hdf5_layout.h"
 #include "store/kept_value.h"
@@ -44,6 +45,7 @@ class Hdf5Reader {
     }
   }
   void attribute(const char* name, std::string& text);
+  void attribute(const char* name, Compression& compression);
 
   template <typename T>
   void column(const char* name, std::vector<T>& values) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "plan/compression.h"
 #include "store/hdf5_handle.h"
 #include "store/hdf5_layout.h"
 #include "store/kept_value.h"
@@ -40,6 +41,9 @@ class Hdf5Writer {
   }
   /// Any bytes; as a dataset where they are more than kMaxAttributeTextBytes.
   void attribute(const char* name, const std::string& text);
+  void attribute(const char* name, const Compression& compression) {
+    attribute(name, compression_name(compression));
+  }
 
   /// A dataset of one dimension.
   template <typename Values>

@@ -54,6 +54,7 @@ JsonValue to_json(const Estimate& estimate, const PredictionMargins& margins) {
   }
   return JsonValue::object()
       .set("strategy", to_json(estimate.strategy))
+      .set("lossy", estimate.strategy.gradient_aggregation.compression.is_lossy())
       .set("step_time_s", estimate.step_time.value)
       .set("step_time_interval_s", interval_json(margins.step_time, estimate.step_time.value))
       .set("interval_basis", margins.step_time

@@ -71,14 +71,6 @@ JsonValue axis_list(const std::array<Axis, kNumAxes>& order) {
   return list;
 }
 
-void read_none(DocumentSection& section, std::string_view key, std::string& target) {
-  section.optional_value(key, [&](const DocumentValue& value) {
-    if (value.read(target) && target != "none") {
-      value.refuse_value("is not available yet (allowed: none)");
-    }
-  });
-}
-
 }  // namespace
 
 JsonValue to_json(const Strategy& strategy) {
@@ -98,7 +90,7 @@ JsonValue to_json(const Strategy& strategy) {
       .set("aggregation", strategy.gradient_aggregation.algorithm)
       .set("bucket", strategy.gradient_aggregation.bucket.value)
       .set("overlap", strategy.gradient_aggregation.overlap)
-      .set("compression", strategy.gradient_aggregation.compression)
+      .set("compression", compression_name(strategy.gradient_aggregation.compression))
       .set_json("axis_order", axis_list(strategy.axis_order))
       .set("precision", strategy.precision)
       .set("offload", strategy.offload)
@@ -125,7 +117,7 @@ void read_strategy(DocumentSection& section, Strategy& strategy, std::int64_t nu
   section.optional("bucket", strategy.gradient_aggregation.bucket.value,
                    WholeRange{0, std::int64_t{1} << 48});
   section.optional("overlap", strategy.gradient_aggregation.overlap);
-  read_none(section, "compression", strategy.gradient_aggregation.compression);
+  read_parsed(section, "compression", strategy.gradient_aggregation.compression, &parse_compression);
   read_parsed(section, "axis_order", strategy.axis_order, &parse_axis_order);
   section.required("precision", strategy.precision);
   section.optional("offload", strategy.offload);
@@ -170,7 +162,9 @@ JsonValue to_json(const StrategyConstraints& constraints, Notation notation) {
     object.set_json("bucket", notated(*constraints.bucket, notation));
   }
   set_fixed(object, "overlap", constraints.overlap);
-  set_fixed(object, "compression", constraints.compression);
+  if (constraints.compression) {
+    object.set("compression", compression_name(*constraints.compression));
+  }
   if (constraints.axis_order) {
     object.set_json("axis_order", axis_list(*constraints.axis_order));
   }

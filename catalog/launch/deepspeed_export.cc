@@ -129,7 +129,7 @@ class DeepSpeedWriter {
         sums.bucket.value == 0 || has_buckets ? "" : "without ZeRO and overlap there are no buckets");
     fields_.maps_aggregation(sums.algorithm);
     fields_.maps_unless("compression", "none",
-                        sums.compression == "none" ? "" : "no optimizer of DeepSpeed's has it");
+                        sums.compression.is_none() ? "" : "no optimizer of DeepSpeed's has it");
   }
 
   /// Which layers are checkpointed is said by calls in the training script; the configuration says how.

@@ -283,7 +283,7 @@ void set_sums(const Scenario& scenario, const Strategy& s, MegatronSettings& set
                      why);
   fields.maps_aggregation(sums.algorithm);
   fields.maps_unless("compression", "none",
-                     sums.compression == "none" ? "" : "Megatron-LM sums gradients as they are");
+                     sums.compression.is_none() ? "" : "Megatron-LM sums gradients as they are");
 }
 
 void set_precision(const Strategy& s, MegatronSettings& settings, LaunchFields& fields) {

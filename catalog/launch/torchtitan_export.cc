@@ -190,7 +190,7 @@ class TorchtitanWriter {
                         !sums.overlap && replicas ? "torchtitan always sums gradients beside backward" : "");
     fields_.maps_aggregation(sums.algorithm);
     fields_.maps_unless("compression", "none",
-                        sums.compression == "none" ? "" : "torchtitan sums gradients as they are");
+                        sums.compression.is_none() ? "" : "torchtitan sums gradients as they are");
   }
 
   void set_precision() {

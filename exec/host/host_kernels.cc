@@ -316,6 +316,15 @@ HostFamily host_family(KernelKind kind) {
     case KernelKind::kBufferCopy:
     case KernelKind::kFp8Cast:
     case KernelKind::kElementwise:
+    case KernelKind::kGradientScale:
+    case KernelKind::kGradientPack:
+    case KernelKind::kGradientUnpack:
+    case KernelKind::kQuantizedSum:
+    case KernelKind::kTopKSelect:
+    case KernelKind::kTopKScatter:
+    case KernelKind::kLowRankProduct:
+    case KernelKind::kOrthogonalize:
+    case KernelKind::kLowRankExpand:
     case KernelKind::kExpertAllToAll:
     case KernelKind::kContextShift:
     case KernelKind::kTensorAllReduce:

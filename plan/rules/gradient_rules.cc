@@ -33,9 +33,6 @@ Found find_sharing_problem(const Scenario&, const Strategy& s) {
 /// How gradients are summed.
 Found find_aggregation_problem(const Scenario&, const Strategy& s) {
   const GradientAggregation& sums = s.gradient_aggregation;
-  if (sums.compression != "none") {
-    return not_available(fmt::format("compression {}", sums.compression), "none");
-  }
   if (sums.bucket.value > 0 && !sums.overlap) {
     return reject(
         RejectReason::kNotAvailable,

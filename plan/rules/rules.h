@@ -20,6 +20,7 @@ Rejection not_available(std::string_view what, std::string_view allowed);
 Found find_attention_problem(const Scenario& scenario, const Strategy& s);
 Found find_split_backward_problem(const Scenario& scenario, const Strategy& s);
 Found find_aggregation_problem(const Scenario& scenario, const Strategy& s);
+Found find_compression_problem(const Scenario& scenario, const Strategy& s);
 Found find_offload_problem(const Scenario& scenario, const Strategy& s);
 Found find_degree_problem(const Scenario& scenario, const Strategy& s);
 Found find_sharing_problem(const Scenario& scenario, const Strategy& s);

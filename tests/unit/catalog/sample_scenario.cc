@@ -192,9 +192,11 @@ Scenario sample_scenario() {
   scenario.num_gpus = 8;
   scenario.precision = Precision::kFp32;
   scenario.objective = Objective::kEnergy;
+  scenario.lossy_gradients = true;
   scenario.constraints =
       parse_strategy(
-          "tp=1,zero=0,bucket=25 MiB,layers=1:2:1,axis_order=data-tensor,recompute=mlp+qkv,offload=none")
+          "tp=1,zero=0,bucket=25 MiB,layers=1:2:1,axis_order=data-tensor,recompute=mlp+qkv,offload=none,"
+          "compression=powersgd:2")
           .value();
   scenario.training = {.learning_rate = 1e-4 / 3,
                        .adam_beta1 = 0.8,

@@ -25,8 +25,10 @@ TEST(StrategyJson, ReadsWhatItWrites) {
   strategy.schedule = ScheduleKind::kZeroBubbleH1;
   strategy.zero_stage = 2;
   strategy.recompute.per_layer = {recompute_none(), recompute_full(), RecomputeSet(5)};
-  strategy.gradient_aggregation = {
-      .algorithm = CollectiveAlgorithm::kTree, .bucket = Bytes(1000), .overlap = true, .compression = "none"};
+  strategy.gradient_aggregation = {.algorithm = CollectiveAlgorithm::kTree,
+                                   .bucket = Bytes(1000),
+                                   .overlap = true,
+                                   .compression = {.kind = CompressionKind::kTopK, .share = 1.0 / 3}};
   strategy.layers_per_stage = {1, 2};
   strategy.axis_order = {Axis::kPipeline, Axis::kTensor, Axis::kData, Axis::kContext, Axis::kExpert};
   const DocumentNode root = parse_json(write_json(to_json(strategy)), "s.json", Notation::kNumbers).value();

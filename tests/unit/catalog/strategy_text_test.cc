@@ -11,8 +11,8 @@ namespace {
 
 // Nothing can use it, as nothing can use what is not known at all.
 TEST(StrategyText, WhatIsNotThereYetIsBadInput) {
-  for (const std::string_view text :
-       {"compression=topk", "layers=Et|tmL", "schedule=zb-v", "schedule=dualpipe", "recompute=often"}) {
+  for (const std::string_view text : {"compression=topk", "layers=Et|tmL", "schedule=zb-v",
+                                      "schedule=dualpipe", "compression=topk:2", "recompute=often"}) {
     EXPECT_EQ(parse_strategy(text).error().kind, ErrorKind::kBadInput) << text;
   }
 }
@@ -31,7 +31,7 @@ TEST(StrategyText, ReadsEveryWord) {
       "pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=1,microbatch=2,schedule=interleaved,zero=1,"
       "zero_group=8,"
       "recompute=selective,aggregation=tree,bucket=25 "
-      "MiB,compression=none,axis_order=tensor-data-pipeline,precision=fp16,"
+      "MiB,compression=powersgd:4,axis_order=tensor-data-pipeline,precision=fp16,"
       "offload=activations,layers=2:10:10:10");
   ASSERT_TRUE(read) << read.error().message;
   StrategyConstraints expected;
@@ -49,7 +49,7 @@ TEST(StrategyText, ReadsEveryWord) {
   expected.recompute = Recompute{recompute_selective(), {}};
   expected.aggregation = CollectiveAlgorithm::kTree;
   expected.bucket = Bytes(25 * kMebi);
-  expected.compression = "none";
+  expected.compression = Compression{.kind = CompressionKind::kPowerSgd, .rank = 4};
   expected.precision = Precision::kFp16;
   expected.offload = Offload::kActivations;
   expected.layers_per_stage = {2, 10, 10, 10};
@@ -81,7 +81,7 @@ TEST(StrategyText, WritesWhatItReads) {
         "offload=activations+optimizer",
         "tp=8,pp=4,dp=16,cp=2,ep=1,virtual_stages=3,sequence_parallel=true,microbatch=2,schedule=zb-h1,zero="
         "3,zero_group=8,"
-        "recompute=selective,aggregation=hierarchical,bucket=25 MiB,compression=none,"
+        "recompute=selective,aggregation=hierarchical,bucket=25 MiB,compression=topk:0.001,"
         "axis_order=pipeline-data-expert-context-tensor,precision=bf16,offload=none,layers=2:10:10:10"}) {
     const Result<StrategyConstraints> read = parse_strategy(text);
     ASSERT_TRUE(read) << read.error().message;
@@ -181,7 +181,9 @@ TEST(StrategyText, SaysWhatIsWrongInOneLine) {
        "attention_core, "
        "attention_context, projection, norm2, mlp, other joined by \"+\")"},
       {"bucket=25", "strategy.bucket: \"25\" has no unit (try \"25 GiB\")"},
-      {"compression=gzip", "strategy.compression: \"gzip\" is not available yet (allowed: none)"},
+      {"compression=gzip",
+       "strategy.compression: \"gzip\" is not known (allowed: none, bf16, fp8, int8, int4, topk:SHARE with a "
+       "share above 0 and below 1, powersgd:RANK with a rank of 1 to 1024)"},
       {"offload=cpu",
        "strategy.offload: \"cpu\" is not known (allowed: none, activations, optimizer, "
        "activations+optimizer)"},

@@ -61,7 +61,11 @@ TEST(CommandLine, RefusesBadArguments) {
       {"plan gpt3-175b-512xa100 --out /tmp", 2, "--out: /tmp: is a folder (allowed: a file)"},
       {"plan gpt3-175b-512xa100 --out /dev/null", 2, "--out: /dev/null: is not a regular file"},
       {"plan gpt3-175b-512xa100 --out /nowhere/x.json", 2, "no such folder: /nowhere"},
-      {"simulate gpt3-175b-512xa100 --strategy compression=topk", 2, "\"topk\" is not available yet"},
+      {"simulate gpt3-175b-512xa100 --strategy compression=topk", 2,
+       "\"topk\" is not known (allowed: none, "},
+      {"simulate gpt3-175b-512xa100 --strategy compression=topk:0.01,zero=0", 1,
+       "compression topk:0.01 loses a part of the gradients (allowed: none; others where the scenario says "
+       "lossy_gradients: true)"},
       {"simulate gpt3-175b-512xa100 --strategy recompute=optimal,offload=activations", 1,
        "offload activations with recompute optimal is not available yet"},
       {"plan gpt3-175b-512xa100 --strategy schedule=dualpipe", 2, "\"dualpipe\" is not available yet"},

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <string>
 
@@ -35,11 +36,14 @@ double embedding_elements() {
 /// Bytes that rank 0 sends in each collective over data-parallel ranks, by its name and how many take part:
 /// in a ring of n, (n - 1) / n of the payload, of an all-reduce twice that (Patarasuk and Yuan 2009, doi
 /// 10.1016/j.jpdc.2008.09.002).
-std::map<std::string, double> sent(std::int32_t zero_stage, std::int32_t zero_group, bool overlap) {
-  const Scenario scenario = replicated();
+std::map<std::string, double> sent(std::int32_t zero_stage, std::int32_t zero_group, bool overlap,
+                                   const GradientAggregation& aggregation = {}) {
+  Scenario scenario = replicated();
+  scenario.lossy_gradients = true;
   Strategy strategy = sample_strategy(scenario, {.data = kRanks});
   strategy.zero_stage = zero_stage;
   strategy.zero_group = zero_group;
+  strategy.gradient_aggregation = aggregation;
   strategy.gradient_aggregation.overlap = overlap;
   strategy.gradient_aggregation.bucket = Bytes(overlap ? 1 : 0);
   const Program program = lower(scenario, strategy);
@@ -63,16 +67,28 @@ std::map<std::string, double> sent(std::int32_t zero_stage, std::int32_t zero_gr
 
 using Sent = std::map<std::string, double>;
 
-void expect_sent(std::int32_t zero_stage, std::int32_t zero_group, const Sent& expected,
-                 bool overlap = false) {
-  SCOPED_TRACE("zero=" + std::to_string(zero_stage) + " zero_group=" + std::to_string(zero_group));
-  const Sent found = sent(zero_stage, zero_group, overlap);
+void expect_equal(const Sent& found, const Sent& expected) {
   for (const auto& [name, bytes] : found) {
     EXPECT_TRUE(expected.contains(name)) << name << ": " << bytes;
   }
   for (const auto& [name, bytes] : expected) {
     EXPECT_NEAR(found.contains(name) ? found.at(name) : 0, bytes, 1e-9 * bytes) << name;
   }
+}
+
+void expect_sent(std::int32_t zero_stage, std::int32_t zero_group, const Sent& expected,
+                 bool overlap = false) {
+  SCOPED_TRACE("zero=" + std::to_string(zero_stage) + " zero_group=" + std::to_string(zero_group));
+  expect_equal(sent(zero_stage, zero_group, overlap), expected);
+}
+
+void expect_sent(const char* compression, std::int32_t zero_stage, const Sent& expected,
+                 CollectiveAlgorithm algorithm = CollectiveAlgorithm::kRing) {
+  SCOPED_TRACE(std::string(compression) + " zero=" + std::to_string(zero_stage));
+  expect_equal(
+      sent(zero_stage, 0, false,
+           {.algorithm = algorithm, .bucket = {}, .compression = find_compression(compression).value()}),
+      expected);
 }
 
 // Gradients once a step, and with ZeRO 1 parameters; with a sharding group of g each rank adds up the n / g
@@ -119,6 +135,59 @@ TEST(GradientVolume, OfDividedParametersIsHalfAsMuchAgain) {
                  {"all_gather of 2", m * 1 / 2 * gathered}},
                 overlap);
   }
+}
+
+// Elements of fewer bits: the same sum of fewer bytes; with a scale a block, parts exchanged and gathered
+// (ZeRO++, arXiv 2306.10209), of which ZeRO 1 needs the exchange alone.
+TEST(GradientVolume, OfFewerBitsIsThatMuchLess) {
+  const double psi = 4 * elements(), scales = 4 * std::ceil(elements() / 2048);
+  expect_sent("bf16", 0, {{"all_reduce of 8", 2 * 7.0 / 8 * psi / 2}});
+  expect_sent("bf16", 1, {{"reduce_scatter of 8", 7.0 / 8 * psi / 2}, {"all_gather of 8", 7.0 / 8 * psi}});
+  expect_sent("fp8", 0, {{"all_reduce of 8", 2 * 7.0 / 8 * (psi / 4 + 4)}});
+  for (const auto& [name, bits] : {std::pair{"int8", 8.0}, {"int4", 4.0}}) {
+    const double part = 7.0 / 8 * (elements() * bits / 8 + scales);
+    expect_sent(name, 0, {{"all_to_all of 8", part}, {"all_gather of 8", part}});
+    expect_sent(name, 1, {{"all_to_all of 8", part}, {"all_gather of 8", 7.0 / 8 * psi}});
+  }
+}
+
+// By nodes of 4, of which there are 2: what leaves a node is a quarter of what its ranks hold (qgZ).
+TEST(GradientVolume, OfFewerBitsByNodesIsASharesShareBetweenThem) {
+  const double psi = 4 * elements();
+  const auto packed = [](double count) { return count + 4 * std::ceil(count / 2048); };
+  const double whole = packed(elements()), quarter = packed(elements() / 4);
+  expect_sent("int8", 0,
+              {{"all_to_all of 4", 3.0 / 4 * whole},
+               {"all_to_all of 2", 1.0 / 2 * quarter},
+               {"all_gather of 2", 1.0 / 2 * quarter},
+               {"all_gather of 4", 3.0 / 4 * whole}},
+              CollectiveAlgorithm::kHierarchical);
+  expect_sent("int8", 1,
+              {{"all_to_all of 4", 3.0 / 4 * whole},
+               {"all_to_all of 2", 1.0 / 2 * quarter},
+               {"all_gather of 8", 7.0 / 8 * psi}},
+              CollectiveAlgorithm::kHierarchical);
+}
+
+// A value and its place of each element that a rank sends, to all others (Aji and Heafield 2017, arXiv
+// 1704.05021).
+TEST(GradientVolume, OfTheLargestElementsIsTheirsTimesTheOtherRanks) {
+  expect_sent("topk:0.01", 0, {{"all_gather of 8", 7 * 8 * std::round(0.01 * elements())}});
+}
+
+// r (n + m) elements of each matrix of n x m, and all of vectors (Vogels et al. 2019, arXiv 1905.13727,
+// table 1). tiny_llama: 4 layers of 64 x 32, 32 x 32, 128 x 32, 32 x 64, two tables of 50 x 32, 9 norms
+// of 32.
+TEST(GradientVolume, OfFactorsIsTheirRowsAndColumns) {
+  for (const int rank : {1, 2, 8}) {
+    const double factors = 4.0 * (96 + 64 + 160 + 96) + 2.0 * 82;
+    expect_sent(("powersgd:" + std::to_string(rank)).c_str(), 0,
+                {{"all_reduce of 8", 2 * 7.0 / 8 * 4 * (rank * factors + 9 * 32)}});
+  }
+  // Factors of 16 columns are no smaller than 32 x 32.
+  const double factors = 4.0 * (96 + 160 + 96) + 2.0 * 82;
+  expect_sent("powersgd:16", 0,
+              {{"all_reduce of 8", 2 * 7.0 / 8 * 4 * (16 * factors + 4 * 32 * 32 + 9 * 32)}});
 }
 
 }  // namespace

@@ -16,6 +16,10 @@ struct Row {
   void (*change)(Scenario&, Strategy&);
 };
 
+void compress(Strategy& strategy, const char* name) {
+  strategy.gradient_aggregation.compression = find_compression(name).value();
+}
+
 TEST(Legality, EachRejectionHasItsNumbers) {
   // tiny_gpt (4 layers, 4 heads, MLP 64) on 8 GPUs as tp 2 x pp 2 x dp 2, global batch 16.
   using R = RejectReason;
@@ -70,8 +74,64 @@ TEST(Legality, EachRejectionHasItsNumbers) {
          s.gradient_aggregation.overlap = true;
          s.zero_stage = 2;
        }},
-      {R::kNotAvailable, "compression topk is not available yet (allowed: none)",
-       [](Scenario&, Strategy& s) { s.gradient_aggregation.compression = "topk"; }},
+      {R::kLossy,
+       "compression powersgd:4 loses a part of the gradients (allowed: none; others where the scenario says "
+       "lossy_gradients: true)",
+       [](Scenario&, Strategy& s) { compress(s, "powersgd:4"); }},
+      {R::kNotAvailable,
+       "compression int8 with ZeRO stage 2, which reduces gradients block by block in every backward "
+       "(allowed: zero=0, zero=1)",
+       [](Scenario& c, Strategy& s) {
+         c.lossy_gradients = true;
+         compress(s, "int8");
+         s.zero_stage = 2;
+       }},
+      {R::kNotAvailable,
+       "compression topk:0.01 with ZeRO stage 1, where ranks need the sum of their shards alone (allowed: "
+       "zero=0; with zero=1 none, bf16, fp8, int8, int4)",
+       [](Scenario& c, Strategy& s) {
+         c.lossy_gradients = true;
+         compress(s, "topk:0.01");
+         s.zero_stage = 1;
+       }},
+      {R::kNotAvailable,
+       "compression int4 with zero_group=1, which sums within groups and across them (allowed: zero_group=0)",
+       [](Scenario& c, Strategy& s) {
+         c.lossy_gradients = true;
+         compress(s, "int4");
+         s.zero_stage = 1;
+         s.zero_group = 1;
+       }},
+      {R::kNotAvailable, "compression int8 with one data-parallel rank, which sums nothing (allowed: none)",
+       [](Scenario& c, Strategy& s) {
+         c.lossy_gradients = true;
+         compress(s, "int8");
+         s.pipeline_parallel = 4;
+         s.data_parallel = 1;
+       }},
+      {R::kNotAvailable,
+       "compression fp8 with overlap=true: its kernels run after the passes (allowed: overlap=false)",
+       [](Scenario& c, Strategy& s) {
+         c.lossy_gradients = true;
+         compress(s, "fp8");
+         s.gradient_aggregation.overlap = true;
+       }},
+      {R::kNotAvailable,
+       "compression bf16 where gradients are 2 bytes wide already (allowed: none, fp8, int8, int4, "
+       "topk:SHARE, powersgd:RANK)",
+       [](Scenario& c, Strategy& s) {
+         c.lossy_gradients = true;
+         c.software.gradient_bytes.value = 2;
+         compress(s, "bf16");
+       }},
+      {R::kNotAvailable,
+       "compression topk:0.5 with aggregation tree: it exchanges and gathers, and of that there are no trees "
+       "(allowed: ring, hierarchical)",
+       [](Scenario& c, Strategy& s) {
+         c.lossy_gradients = true;
+         compress(s, "topk:0.5");
+         s.gradient_aggregation.algorithm = CollectiveAlgorithm::kTree;
+       }},
       {R::kNotAvailable,
        "aggregation tree with ZeRO stage 1, which reduces and scatters gradients, and of that there are no "
        "trees (allowed: ring, hierarchical; zero=0; zero_group below the 2 data-parallel ranks)",

@@ -42,6 +42,24 @@ TEST(Names, AreFoundAgain) {
   expect_bijective<Fidelity>(5, fidelity_name, find_fidelity);
 }
 
+TEST(Names, OfCompression) {
+  for (const char* name : {"none", "bf16", "fp8", "int8", "int4", "topk:0.01", "topk:1e-05", "topk:0.5",
+                           "powersgd:1", "powersgd:1024"}) {
+    const auto compression = find_compression(name);
+    ASSERT_TRUE(compression) << name;
+    EXPECT_EQ(compression_name(*compression), name);
+    EXPECT_EQ(compression->is_lossy(), *compression != Compression{});
+  }
+  for (const char* name :
+       {"", "gzip", "none:1", "int8:2", "topk", "topk:", "topk:0", "topk:1", "topk:-0.1", "topk:nan",
+        "topk:0.1:2", "powersgd", "powersgd:0", "powersgd:1025", "powersgd:2.5", "powersgd:4 "}) {
+    EXPECT_EQ(find_compression(name), std::nullopt) << name;
+  }
+  Strategy strategy;
+  strategy.gradient_aggregation.compression = find_compression("powersgd:4").value();
+  EXPECT_EQ(short_name(strategy), "tp1 pp1 dp1 mb1 1f1b none powersgd:4 (lossy)");
+}
+
 TEST(Names, OfRecomputation) {
   Strategy strategy;
   for (const char* name : {"none", "selective", "full"}) {

@@ -89,7 +89,7 @@ TEST(Enumerate, HonoursEveryConstraint) {
   c.recompute = Recompute{.all_layers = recompute_full(), .per_layer = {}};
   c.aggregation = CollectiveAlgorithm::kTree;
   c.bucket = Bytes(7);
-  c.compression = "fp16";
+  c.compression = Compression{.kind = CompressionKind::kInt8};
   c.precision = Precision::kBf16;
   c.offload = Offload::kOptimizer;
   c.layers_per_stage = {1, 3};
@@ -107,7 +107,8 @@ TEST(Enumerate, HonoursEveryConstraint) {
   expected.zero_stage = 1;
   expected.zero_group = 2;
   expected.recompute.all_layers = recompute_full();
-  expected.gradient_aggregation = {CollectiveAlgorithm::kTree, Bytes(7), true, "fp16"};
+  expected.gradient_aggregation = {CollectiveAlgorithm::kTree, Bytes(7), true,
+                                   Compression{.kind = CompressionKind::kInt8}};
   expected.precision = Precision::kBf16;
   expected.offload = Offload::kOptimizer;
   expected.layers_per_stage = {1, 3};

@@ -92,6 +92,23 @@ TEST(UnvalidatedFigures, OfFlashAttentionAreItsOwnShareOrThatOfAttentionProducts
   EXPECT_EQ(names(scenario, sample_strategy(scenario, {})), own);
 }
 
+TEST(UnvalidatedFigures, OfCompressionAreItsKernelsAndItself) {
+  Scenario scenario = nothing_measured(4);
+  scenario.lossy_gradients = true;
+  Strategy strategy = sample_strategy(scenario, {.data = 4});
+  const std::set<std::string> plain = names(scenario, strategy);
+  strategy.gradient_aggregation.compression = find_compression("int8").value();
+  EXPECT_EQ(names(scenario, strategy), with(plain, {"gradient_aggregation.compression",
+                                                    "collective.all_to_all", "collective.all_gather"}));
+  std::set<std::string> kernels;
+  for (const UnvalidatedFigure& figure : figures(scenario, strategy)) {
+    kernels.insert(figure.figure);
+  }
+  for (const char* kernel : {"kernel.gradient_pack", "kernel.quantized_sum", "kernel.gradient_unpack"}) {
+    EXPECT_TRUE(kernels.contains(kernel)) << kernel;
+  }
+}
+
 // small_hardware: nodes of 4 GPUs with a card each, one pod.
 TEST(UnvalidatedFigures, AreTheOnesThatThePlanUses) {
   // One GPU uses no link.

@@ -15,7 +15,7 @@ GradientAggregation sample_aggregation() {
   algorithm = CollectiveAlgorithm::kHierarchical;
   bucket = Bytes(25 * kMebi);
   overlap = true;
-  compression = "top-k 1 %";
+  compression = {.kind = CompressionKind::kTopK, .share = 1.0 / 3};
   return aggregation;
 }
 

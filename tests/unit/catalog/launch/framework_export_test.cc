@@ -51,7 +51,8 @@ Strategy unusual_strategy() {
   s.zero_stage = 2;
   s.zero_group = 8;
   s.recompute.all_layers.set(static_cast<std::size_t>(KernelGroup::kQkv));
-  s.gradient_aggregation = {CollectiveAlgorithm::kHierarchical, Bytes(1001), true, "topk"};
+  s.gradient_aggregation = {CollectiveAlgorithm::kHierarchical, Bytes(1001), true,
+                            Compression{.kind = CompressionKind::kTopK, .share = 0.01}};
   s.precision = Precision::kTf32;
   s.offload = Offload::kActivations;
   s.layers_per_stage = {20, 28, 28, 20};

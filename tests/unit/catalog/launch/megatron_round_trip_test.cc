@@ -87,7 +87,7 @@ void visit_space(const Scenario& scenario, const Visit& visit) {
           other.gradient_aggregation = {.algorithm = CollectiveAlgorithm::kRing,
                                         .bucket = Bytes(zero == 0 ? 0 : 40'000'000),
                                         .overlap = true,
-                                        .compression = "none"};
+                                        .compression = {}};
           other.offload = zero == 1 ? Offload::kOptimizer : Offload::kNone;
           finish(other);
         }
