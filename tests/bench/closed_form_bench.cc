@@ -49,8 +49,8 @@ Word offloading(Offload offload) {
 
 /// What a user can ask for beside what the search runs over (tp, pp, dp, ep, virtual_stages, microbatch,
 /// sequence_parallel, zero 0 and 1, recomputation alike in all layers, order, schedules of the software), by
-/// the names of the strategy's fields: with these every one of them takes more than one value. Compression is
-/// refused.
+/// the names of the strategy's fields: with these every one of them takes more than one value. Compression
+/// needs the scenario's leave.
 std::vector<std::pair<std::string, Word>> words() {
   return {
       {"searched", [](const Scenario&, Strategy&) { return true; }},

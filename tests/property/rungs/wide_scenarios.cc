@@ -19,6 +19,7 @@ std::vector<Scenario> wide_scenarios() {
       .bandwidth = {BytesPerSecond(40e9), ""}, .latency = {Seconds(1e-6), ""}, .efficiency = {0.9, ""}};
   dense.num_gpus = 8;
   dense.global_batch = 16;
+  dense.lossy_gradients = true;
   dense.model.num_layers = 4;
   dense.model.hidden_size = 2048;
   dense.model.num_heads = dense.model.num_kv_heads = 16;
@@ -86,7 +87,8 @@ Recompute nth_recompute(std::size_t n) {
 
 /// One of the things that most strategies do without.
 void add_nth_feature(const Scenario& scenario, std::size_t n, Strategy& s) {
-  switch (n % 11) {
+  constexpr const char* kCompressions[] = {"bf16", "fp8", "int8", "int4", "topk:0.01", "powersgd:4"};
+  switch (n % 13) {
     case 0:
       s.precision = Precision::kFp8;
       break;
@@ -99,7 +101,7 @@ void add_nth_feature(const Scenario& scenario, std::size_t n, Strategy& s) {
     case 3:
     case 4:
       s.gradient_aggregation.algorithm =
-          n % 11 == 3 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kHierarchical;
+          n % 13 == 3 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kHierarchical;
       break;
     case 5:  // a layer fewer at the end, which may have none
       s.layers_per_stage = layers_of_stages(scenario, s);
@@ -110,8 +112,12 @@ void add_nth_feature(const Scenario& scenario, std::size_t n, Strategy& s) {
     case 7:
       s.zero_group = 2;
       s.gradient_aggregation.algorithm =
-          n % 11 == 6 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kRing;
+          n % 13 == 6 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kRing;
       s.gradient_aggregation.overlap = n % 2 == 0;
+      break;
+    case 8:
+    case 9:
+      s.gradient_aggregation = {.bucket = {}, .compression = find_compression(kCompressions[n % 6]).value()};
       break;
     default:
       break;

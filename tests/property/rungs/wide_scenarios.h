@@ -17,7 +17,8 @@ std::vector<Scenario> wide_scenarios();
 
 /// Legal strategies over all of tensor, sequence, context, expert, pipeline and data parallelism, every
 /// schedule, ZeRO 0 to 3, buckets beside the passes. From one to the next recomputation changes, and what
-/// else is asked for: fp8, offload, trees and hierarchies, uneven stages, sharding groups, nothing. Every
+/// else is asked for: fp8, offload, trees and hierarchies, uneven stages, sharding groups, compressed sums,
+/// nothing. Every
 /// `step`-th from number `first` on.
 std::vector<Strategy> wide_grid(const Scenario& scenario, std::size_t step = 1, std::size_t first = 0);
 
