@@ -255,6 +255,18 @@ class CompressedSumBuilder {
 
 }  // namespace
 
+std::vector<GradientMatrix> gradient_matrices(const Block& block, bool with_tied) {
+  std::vector<GradientMatrix> matrices;
+  for (const Tensor& tensor : block.tensors) {
+    const bool is_matrix = tensor.role == TensorRole::kParameter && tensor.rows > 1;
+    if (is_matrix && (with_tied || !tensor.tied_to_embedding)) {
+      matrices.push_back(
+          {.rows = tensor.rows, .columns = tensor.elements / tensor.rows, .expert = tensor.expert});
+    }
+  }
+  return matrices;
+}
+
 void add_matrices(std::vector<GradientMatrix>& into, const std::vector<GradientMatrix>& more,
                   std::int64_t times) {
   for (const GradientMatrix& added : more) {

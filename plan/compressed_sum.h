@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/block.h"
 #include "model/kernel.h"
 #include "plan/program.h"
 #include "plan/scenario.h"
@@ -26,6 +27,8 @@ struct GradientMatrix {
   bool operator==(const GradientMatrix&) const = default;
 };
 
+/// Of a block's parameters; with those that belong to the embedding (Tensor::tied_to_embedding) or without.
+std::vector<GradientMatrix> gradient_matrices(const Block& block, bool with_tied);
 /// `times` as many of `more`, those of one size together.
 void add_matrices(std::vector<GradientMatrix>& into, const std::vector<GradientMatrix>& more,
                   std::int64_t times);

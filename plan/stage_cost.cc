@@ -327,18 +327,6 @@ std::int64_t num_expert_parameters(const Block& layer) {
   return elements;
 }
 
-std::vector<GradientMatrix> matrices_of(const Block& block, bool with_tied) {
-  std::vector<GradientMatrix> matrices;
-  for (const Tensor& tensor : block.tensors) {
-    if (tensor.role == TensorRole::kParameter && tensor.rows > 1 &&
-        (with_tied || !tensor.tied_to_embedding)) {
-      matrices.push_back(
-          {.rows = tensor.rows, .columns = tensor.elements / tensor.rows, .expert = tensor.expert});
-    }
-  }
-  return matrices;
-}
-
 /// Lowers a model of `num_stages` stages with layers of `kinds` each, for one microbatch: enough to see each
 /// kind of stage.
 Program miniature(const Scenario& scenario, const Strategy& strategy, const std::vector<LayerKind>& kinds,
@@ -418,11 +406,11 @@ BlockCosts block_costs(const Scenario& scenario, const Strategy& strategy,
         {kernels_to_recompute(layers.back(), strategy.recompute.all_layers, whole, !last), !last});
     costs.layer = costs.layer + block_time(layers.back(), recomputed.back(), split, pricing);
     expert_parameters += num_expert_parameters(layers.back());
-    add_matrices(costs.layer_matrices, matrices_of(layers.back(), true), 1);
+    add_matrices(costs.layer_matrices, gradient_matrices(layers.back(), true), 1);
   }
-  costs.embedding_matrices = matrices_of(embedding, true);
-  costs.head_matrices = matrices_of(head, true);
-  costs.tied_head_matrices = matrices_of(head, false);
+  costs.embedding_matrices = gradient_matrices(embedding, true);
+  costs.head_matrices = gradient_matrices(head, true);
+  costs.tied_head_matrices = gradient_matrices(head, false);
   costs.embedding = block_time(embedding, {}, split, pricing);
   costs.head = block_time(head, {}, split, pricing);
   if (kinds.size() > 1) {

@@ -72,7 +72,7 @@ struct GradientAggregation {
   CollectiveAlgorithm algorithm = CollectiveAlgorithm::kRing;
   Bytes bucket;          ///< with overlap: gradients of so many bytes or more together; 0: those of a chunk
   bool overlap = false;  ///< with the last microbatch's backward; else all of a stage's together after it
-  Compression compression;
+  Compression compression = {};
 
   bool operator==(const GradientAggregation&) const = default;
 };
