@@ -20,8 +20,8 @@ struct Unit {
 constexpr std::array kByteUnits{Unit{"B", 1},        Unit{"kB", 1e3},     Unit{"MB", 1e6},
                                 Unit{"GB", 1e9},     Unit{"TB", 1e12},    Unit{"KiB", 0x1p10},
                                 Unit{"MiB", 0x1p20}, Unit{"GiB", 0x1p30}, Unit{"TiB", 0x1p40}};
-constexpr std::array kTimeUnits{Unit{"s", 1},     Unit{"ms", 1e-3}, Unit{"us", 1e-6},
-                                Unit{"ns", 1e-9}, Unit{"min", 60},  Unit{"h", 3600}};
+constexpr std::array kTimeUnits{Unit{"s", 1},    Unit{"ms", 1e-3}, Unit{"us", 1e-6}, Unit{"ns", 1e-9},
+                                Unit{"min", 60}, Unit{"h", 3600},  Unit{"d", 86400}};
 constexpr std::array kRateUnits{Unit{"B/s", 1},           Unit{"kB/s", 1e3},       Unit{"MB/s", 1e6},
                                 Unit{"GB/s", 1e9},        Unit{"TB/s", 1e12},      Unit{"KiB/s", 0x1p10},
                                 Unit{"MiB/s", 0x1p20},    Unit{"GiB/s", 0x1p30},   Unit{"bit/s", 1.0 / 8},

@@ -13,7 +13,7 @@ namespace portolan {
 /// the caller adds file, line and key.
 ///
 /// bytes:            B kB MB GB TB KiB MiB GiB TiB; whole, not negative
-/// seconds:          ns us ms s min h
+/// seconds:          ns us ms s min h d
 /// bytes per second: B/s kB/s MB/s GB/s TB/s KiB/s MiB/s GiB/s bit/s kbit/s Mbit/s Gbit/s Tbit/s (also Gb/s
 /// ...) FLOP/s:           FLOP/s kFLOP/s MFLOP/s GFLOP/s TFLOP/s PFLOP/s watts:            mW W kW MW
 Result<Bytes> parse_bytes(std::string_view text);
