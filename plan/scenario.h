@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "model/transformer.h"
 #include "plan/software_profile.h"
 #include "plan/strategy.h"
+#include "plan/training_run.h"
 #include "topology/hardware.h"
 
 namespace portolan {
@@ -41,6 +43,7 @@ struct Scenario {
   bool lossy_gradients = false;
   StrategyConstraints constraints;  ///< what the scenario itself fixes
   TrainingOptions training;
+  std::optional<TrainingRun> training_run;  ///< the whole of it: predictions of a step ignore it
 
   bool operator==(const Scenario&) const = default;
 };
