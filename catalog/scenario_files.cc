@@ -66,6 +66,15 @@ Result<DocumentNode> load_part(const DocumentNode& scenario, const NamedPart& pa
   if (overrides != nullptr && root.kind == DocumentNode::Kind::kMapping) {
     merge_overrides(root, rooted_at(*overrides, fmt::format("{}_overrides", part.key)));
   }
+  for (const DocumentNode& document : sources.laid_over) {
+    const DocumentEntry* entry = find_entry(document, part.key);
+    if (entry != nullptr && root.kind == DocumentNode::Kind::kMapping) {
+      if (has_device) {
+        PORTOLAN_CHECK_OK(write_out_device(root, sources.paths));
+      }
+      merge_overrides(root, rooted_at(entry->value, part.key));
+    }
+  }
   if (has_device) {  // the overrides may name another
     PORTOLAN_CHECK_OK(write_out_device(root, sources.paths));
   }

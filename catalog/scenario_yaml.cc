@@ -11,6 +11,7 @@
 #include "catalog/model_yaml.h"
 #include "catalog/scenario_files.h"
 #include "catalog/software_yaml.h"
+#include "catalog/training_run_yaml.h"
 
 namespace portolan {
 
@@ -59,6 +60,9 @@ void read_question(DocumentSection& section, Scenario& scenario) {
                            [&](DocumentSection& inner) { read_constraints(inner, scenario.constraints); });
   section.optional_section("training",
                            [&](DocumentSection& inner) { read_training(inner, scenario.training); });
+  section.optional_section("training_run", [&](DocumentSection& inner) {
+    read_training_run(inner, scenario.training_run.emplace());
+  });
 }
 
 /// Figures that are fine by themselves but not together.
@@ -96,6 +100,30 @@ Result<void> cross_check(const DocumentNode& root, const Scenario& scenario) {
   return {};
 }
 
+/// The override as a document of its own: a mapping for each step of its key.
+DocumentNode document_of(const ScenarioOverride& override) {
+  DocumentNode node;
+  node.kind = DocumentNode::Kind::kScalar;
+  node.scalar = override.value;
+  for (std::string_view key = override.key; !key.empty();) {
+    const std::size_t dot = key.rfind('.');
+    DocumentNode outer;
+    outer.kind = DocumentNode::Kind::kMapping;
+    outer.entries.push_back({std::string(key.substr(dot + 1)), 0, std::move(node)});
+    node = std::move(outer);
+    key = key.substr(0, dot == std::string_view::npos ? 0 : dot);
+  }
+  set_origin(node, std::make_shared<DocumentOrigin>(DocumentOrigin{.file = override.option, .prefix = ""}));
+  return node;
+}
+
+/// Whether `document` changes something within a part rather than naming another.
+bool is_within_part(const DocumentNode& document) {
+  const DocumentEntry& entry = document.entries.front();
+  return entry.value.kind == DocumentNode::Kind::kMapping &&
+         (entry.key == kModelPart.key || entry.key == kHardwarePart.key || entry.key == kSoftwarePart.key);
+}
+
 Result<Scenario> resolve(const DocumentNode& root, const ScenarioSources& sources, Scenario scenario) {
   PORTOLAN_CHECK_OK(read_document(root, [&](DocumentSection& section) { read_question(section, scenario); }));
   PORTOLAN_TRY(const DocumentNode model, load_part(root, kModelPart, sources));
@@ -115,8 +143,8 @@ Result<Scenario> resolve(const DocumentNode& root, const ScenarioSources& source
 }  // namespace
 
 JsonValue to_json(const Scenario& scenario, Notation notation) {
-  return NotatedObject(notation)
-      .set("name", scenario.name)
+  NotatedObject object(notation);
+  object.set("name", scenario.name)
       .set("sequence_length", scenario.sequence_length)
       .set("global_batch", scenario.global_batch)
       .set("num_gpus", scenario.num_gpus)
@@ -124,8 +152,11 @@ JsonValue to_json(const Scenario& scenario, Notation notation) {
       .set("objective", scenario.objective)
       .set("lossy_gradients", scenario.lossy_gradients)
       .set_json("strategy", to_json(scenario.constraints, notation))
-      .set_json("training", write_training(scenario.training))
-      .set_json("model", to_json(scenario.model))
+      .set_json("training", write_training(scenario.training));
+  if (scenario.training_run) {
+    object.set_json("training_run", to_json(*scenario.training_run, notation));
+  }
+  return object.set_json("model", to_json(scenario.model))
       .set_json("hardware", to_json(scenario.hardware, notation))
       .set_json("software", to_json(scenario.software, notation))
       .take();
@@ -135,17 +166,28 @@ Result<Scenario> scenario_from(const DocumentNode& root) { return resolve(root, 
 
 Result<Scenario> read_scenario_text(std::string_view text, const std::filesystem::path& file,
                                     const CatalogPaths& paths,
-                                    const std::optional<std::filesystem::path>& hardware_file) {
-  PORTOLAN_TRY(const DocumentNode root, parse_yaml(text, file.string()));
+                                    const std::optional<std::filesystem::path>& hardware_file,
+                                    const std::vector<ScenarioOverride>& overrides) {
+  PORTOLAN_TRY(DocumentNode root, parse_yaml(text, file.string()));
+  ScenarioSources sources{.paths = paths, .hardware_file = hardware_file};
+  for (const ScenarioOverride& override : overrides) {
+    DocumentNode document = document_of(override);
+    if (is_within_part(document)) {
+      sources.laid_over.push_back(std::move(document));
+    } else if (root.kind == DocumentNode::Kind::kMapping) {
+      merge_overrides(root, document);
+    }
+  }
   Scenario scenario;
   scenario.name = file.stem().string();
-  return resolve(root, {.paths = paths, .hardware_file = hardware_file}, std::move(scenario));
+  return resolve(root, sources, std::move(scenario));
 }
 
 Result<Scenario> read_scenario(const std::filesystem::path& path, const CatalogPaths& paths,
-                               const std::optional<std::filesystem::path>& hardware_file) {
+                               const std::optional<std::filesystem::path>& hardware_file,
+                               const std::vector<ScenarioOverride>& overrides) {
   PORTOLAN_TRY(const std::string text, read_regular_file(path));
-  return read_scenario_text(text, path, paths, hardware_file);
+  return read_scenario_text(text, path, paths, hardware_file, overrides);
 }
 
 std::string write_scenario(const Scenario& scenario) {

@@ -205,6 +205,15 @@ Scenario sample_scenario() {
                        .weight_decay = 0,
                        .seed = 18446744073709551615U,
                        .heldout_batches = 5};
+  scenario.training_run = TrainingRun{.tokens = 1'000'000'007,
+                                      .start = Date{20'000},
+                                      .deadline = Seconds(1e6 / 3),
+                                      .node_mtbf = Sourced<Seconds>{Seconds(1e8 / 7), "told", true},
+                                      .restart_time = Seconds(600.5),
+                                      .checkpoint_bandwidth = BytesPerSecond(1e11 / 3),
+                                      .checkpoint_interval = Seconds(3600),
+                                      .power_usage_effectiveness = 1.0 / 0.9,
+                                      .budget = 12345.5};
   return scenario;
 }
 
