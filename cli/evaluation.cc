@@ -151,6 +151,14 @@ TaskRunner make_task_runner(int num_workers) {
   };
 }
 
+SearchTools make_search_tools(const Scenario& scenario, const Cluster& cluster,
+                              EvaluationProgress on_progress) {
+  const int num_workers = num_allowed_cores();
+  return {.cluster = cluster,
+          .evaluator = make_evaluator(scenario, cluster, num_workers, std::move(on_progress)),
+          .runner = make_task_runner(num_workers)};
+}
+
 TaskPredictor make_task_predictor(Fidelity fidelity, int num_workers,
                                   std::function<void(std::size_t done, std::size_t total)> on_progress) {
   return [=](std::span<const PredictionTask> tasks) {

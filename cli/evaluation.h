@@ -6,6 +6,7 @@
 
 #include "plan/evaluator.h"
 #include "plan/plan_file.h"
+#include "plan/search.h"
 #include "plan/simulate.h"
 #include "study/validation.h"
 #include "topology/cluster.h"
@@ -20,8 +21,12 @@ using EvaluationProgress = std::function<void(Fidelity fidelity, std::size_t don
 Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int num_workers,
                          EvaluationProgress on_progress = {});
 
-/// Tasks in `num_workers` worker processes; one after another here, with one. `on_progress` as below.
+/// Tasks in `num_workers` worker processes; one after another here, with one.
 TaskRunner make_task_runner(int num_workers);
+
+/// Both on all cores that this process may use. As make_evaluator.
+SearchTools make_search_tools(const Scenario& scenario, const Cluster& cluster,
+                              EvaluationProgress on_progress = {});
 
 /// The same for steps of many scenarios, on `fidelity`.
 TaskPredictor make_task_predictor(Fidelity fidelity, int num_workers,

@@ -4,6 +4,7 @@
 
 #include "catalog/json/estimate_json.h"
 #include "catalog/json/json_value.h"
+#include "catalog/json/run_forecast_json.h"
 #include "plan/search_fields.h"
 #include "study/ablation.h"
 
@@ -26,6 +27,10 @@ Json estimate_array(const std::vector<Estimate>& estimates, std::size_t count,
     list.push_back(estimate_object(estimates[i], margins));
   }
   return list;
+}
+
+Json forecast_object(const std::optional<RunForecast>& forecast) {
+  return forecast ? Json::parse(write_json_line(to_json(*forecast))) : Json(nullptr);
 }
 
 Json interval_array(const std::optional<ValueInterval>& interval) {
@@ -70,7 +75,9 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
        output.wall_s > 0 ? Json(static_cast<double>(result.num_evaluated) / output.wall_s) : Json(nullptr)},
       {"best", estimate_object(result.ranking.front(), output.margins)},
       {"ranking", estimate_array(result.ranking, output.top, output.margins)},
-      {"pareto", estimate_array(result.pareto, result.pareto.size(), output.margins)}};
+      {"pareto", estimate_array(result.pareto, result.pareto.size(), output.margins)},
+      {"training_run", forecast_object(output.training_run)},
+      {"gpus_for_deadline", Json::parse(output.gpus_for_deadline)}};
   return object.dump(2);
 }
 
@@ -119,7 +126,8 @@ std::string simulation_json(const Simulation& simulation, const SimulationOutput
                        {"activities", simulation.num_activities},
                        {"wall_s", output.wall_s},
                        {"unvalidated", unvalidated},
-                       {"launch", launch_json(output.launch)}};
+                       {"launch", launch_json(output.launch)},
+                       {"training_run", forecast_object(output.training_run)}};
   return object.dump(2);
 }
 

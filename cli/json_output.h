@@ -1,11 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/launch_report.h"
 #include "plan/divergence.h"
 #include "plan/prediction_error.h"
+#include "plan/run_forecast.h"
 #include "plan/run_record.h"
 #include "plan/search.h"
 #include "plan/simulate.h"
@@ -24,6 +26,8 @@ struct SearchOutput {
   std::size_t top = 5;
   double wall_s = 0;
   PredictionMargins margins = {};
+  std::optional<RunForecast> training_run = {};
+  std::string gpus_for_deadline = "null";  ///< an object, as text
 };
 std::string search_json(const SearchResult& result, const SearchOutput& output);
 std::string verdict_json(const Verdict& verdict, const std::vector<std::string>& reasons,
@@ -34,6 +38,7 @@ struct SimulationOutput {
   std::vector<UnvalidatedFigure> unvalidated;
   PredictionMargins margins = {};
   const LaunchReading* launch = nullptr;  ///< of --megatron-args
+  std::optional<RunForecast> training_run = {};
 };
 std::string simulation_json(const Simulation& simulation, const SimulationOutput& output);
 std::string run_json(const RunRecord& record);

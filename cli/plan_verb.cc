@@ -7,12 +7,15 @@
 #include "base/file.h"
 #include "catalog/plan_json.h"
 #include "catalog/strategy_text.h"
+#include "cli/deadline_sizes.h"
 #include "cli/evaluation.h"
 #include "cli/json_output.h"
 #include "cli/session.h"
+#include "cli/training_run_options.h"
 #include "cli/verbs.h"
 #include "plan/search.h"
 #include "report/plan_report.h"
+#include "report/run_forecast_report.h"
 
 namespace portolan {
 
@@ -28,6 +31,8 @@ struct PlanArguments {
   std::int64_t top = 5;
   std::optional<std::string> out;
   bool space = false;
+  TrainingRunOptions training_run;
+  bool gpus_for_deadline = false;
 };
 
 Result<Objective> parse_objective(const std::string& text) {
@@ -77,7 +82,11 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   if (arguments.objective) {
     PORTOLAN_TRY(scenario.objective, parse_objective(*arguments.objective));
   }
+  PORTOLAN_CHECK_OK(set_training_run(scenario, arguments.training_run));
   PORTOLAN_CHECK_OK(check_objective(scenario));
+  if (arguments.gpus_for_deadline) {
+    PORTOLAN_CHECK_OK(check_has_deadline(scenario));
+  }
   if (arguments.top < 1 || arguments.top > kMostRows) {
     return bad_input(fmt::format("--top: {} (allowed: 1 to {})", arguments.top, kMostRows));
   }
@@ -88,19 +97,22 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
     PORTOLAN_CHECK_OK(Session::check_out(*arguments.out, arguments.scenario));
   }
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
-  const Evaluator evaluator = make_evaluator(
-      scenario, cluster, num_allowed_cores(), [&](Fidelity fidelity, std::size_t done, std::size_t total) {
+  const SearchTools tools =
+      make_search_tools(scenario, cluster, [&](Fidelity fidelity, std::size_t done, std::size_t total) {
         session.show_progress(fmt::format("simulating {} candidates, {}", total, fidelity_name(fidelity)),
                               static_cast<double>(done) / static_cast<double>(total));
       });
-  PORTOLAN_TRY(
-      SearchResult result,
-      search(scenario, merge_constraints(scenario.constraints, fixed),
-             {.cluster = cluster, .evaluator = evaluator, .runner = make_task_runner(num_allowed_cores())},
-             {}));
+  const StrategyConstraints constraints = merge_constraints(scenario.constraints, fixed);
+  PORTOLAN_TRY(SearchResult result, search(scenario, constraints, tools, {}));
   session.end_progress();
   PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
   const PredictionMargins margins = margins_of(errors, scenario);
+  PORTOLAN_TRY(const std::optional<RunForecast> forecast,
+               forecast_if_asked(scenario, result.ranking.front(), margins));
+  std::optional<DeadlineSize> size;
+  if (arguments.gpus_for_deadline) {
+    PORTOLAN_TRY(size, find_deadline_size(session, scenario, constraints, margins));
+  }
   Plan best = make_plan(scenario, result.ranking.front().strategy);
   result.ranking.front().program_hash = best.hash;
   const double wall_s = seconds_since(start);
@@ -108,8 +120,12 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
     PORTOLAN_CHECK_OK(write_file_atomically(*arguments.out, write_plan(best)));
   }
   if (session.json()) {
-    session.print_json(search_json(
-        result, {.top = static_cast<std::size_t>(arguments.top), .wall_s = wall_s, .margins = margins}));
+    session.print_json(
+        search_json(result, {.top = static_cast<std::size_t>(arguments.top),
+                             .wall_s = wall_s,
+                             .margins = margins,
+                             .training_run = forecast,
+                             .gpus_for_deadline = size ? deadline_size_json(*size, margins) : "null"}));
     return {};
   }
   const Estimate& winner = result.ranking.front();
@@ -125,6 +141,12 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   session.print(
       fmt::format("MFU {:.1f}%, HFU {:.1f}% (attention counted whole, not causal); planned in {:.1f} s\n",
                   winner.mfu_pct, winner.hfu_pct, wall_s));
+  if (forecast) {
+    session.print("\n" + run_forecast_text(*forecast, scenario, session.width()));
+  }
+  if (size) {
+    session.print(deadline_size_text(*size, scenario));
+  }
   if (arguments.out) {
     session.print(fmt::format("plan: {}\n", *arguments.out));
   }
@@ -137,7 +159,9 @@ void add_plan_verb(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<PlanArguments>();
   CLI::App* verb = app.add_subcommand(
       "plan", "Search strategies for a scenario, rank them, write the best as a plan file");
-  verb->footer("Example: portolan plan scenarios/gpt3-175b-512xa100.yaml --top 10 --out plan.json");
+  verb->footer(
+      "Example: portolan plan scenarios/gpt3-175b-512xa100.yaml --top 10 --out plan.json\n"
+      "Example: portolan plan gpt3-175b-512xa100 --tokens 300e9 --deadline 45d");
   verb->add_option("SCENARIO", arguments->scenario, "Scenario file, or the name of a shipped one")
       ->required();
   verb->add_option("--hardware", arguments->hardware,
@@ -151,6 +175,11 @@ void add_plan_verb(CLI::App& app, Session& session) {
   verb->add_flag(
       "--space", arguments->space,
       "Print what each field may be in the search, and how many strategies that makes; plan nothing");
+  add_training_run_options(*verb, arguments->training_run);
+  verb->add_flag(
+      "--gpus-for-deadline", arguments->gpus_for_deadline,
+      "Also look for the fewest GPUs, in whole nodes, that keep to the deadline in 90% of cases: plans "
+      "size after size");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return plan(session, *arguments); }); });
 }

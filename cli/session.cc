@@ -109,9 +109,7 @@ Result<PredictionErrors> Session::prediction_errors() const {
   return find_prediction_errors(paths);
 }
 
-Result<Scenario> Session::load_scenario(const std::string& scenario,
-                                        const std::optional<std::string>& hardware) const {
-  PORTOLAN_TRY(const CatalogPaths paths, catalog_paths());
+Result<fs::path> Session::find_scenario(const std::string& scenario) const {
   fs::path file = scenario;
   if (!fs::exists(file) && file.extension().empty() && file.parent_path().empty()) {
     file = shipped_scenarios_ / (scenario + ".yaml");
@@ -120,6 +118,13 @@ Result<Scenario> Session::load_scenario(const std::string& scenario,
                                    fmt::join(scenario_names(shipped_scenarios_), ", ")));
     }
   }
+  return file;
+}
+
+Result<Scenario> Session::load_scenario(const std::string& scenario,
+                                        const std::optional<std::string>& hardware) const {
+  PORTOLAN_TRY(const CatalogPaths paths, catalog_paths());
+  PORTOLAN_TRY(const fs::path file, find_scenario(scenario));
   std::optional<fs::path> hardware_file;
   if (hardware) {
     PORTOLAN_TRY(hardware_file, find_hardware(*hardware));

@@ -50,7 +50,9 @@ class Session {
   Result<std::filesystem::path> find_hardware(const std::string& hardware) const;
   /// What --software means, likewise.
   Result<std::filesystem::path> find_software(const std::string& software) const;
-  /// A scenario by file, or by its name among the shipped ones; `hardware`, likewise, replaces its hardware.
+  /// A scenario's file, given by its path or by its name among the shipped ones.
+  Result<std::filesystem::path> find_scenario(const std::string& scenario) const;
+  /// A scenario as find_scenario finds it; `hardware`, likewise, replaces its hardware.
   Result<Scenario> load_scenario(const std::string& scenario,
                                  const std::optional<std::string>& hardware) const;
   /// Whether `file` holds a plan (JSON) rather than a scenario (YAML).

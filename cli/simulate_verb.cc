@@ -12,11 +12,13 @@
 #include "cli/json_output.h"
 #include "cli/megatron_script.h"
 #include "cli/session.h"
+#include "cli/training_run_options.h"
 #include "cli/verbs.h"
 #include "plan/memory_timeline.h"
 #include "plan/search.h"
 #include "report/memory_csv.h"
 #include "report/plan_report.h"
+#include "report/run_forecast_report.h"
 #include "report/step_trace.h"
 #include "report/unvalidated_report.h"
 
@@ -34,6 +36,7 @@ struct SimulateArguments {
   std::string fidelity = "folded";
   std::optional<std::string> memory_timeline;
   std::optional<std::string> trace;
+  TrainingRunOptions training_run;
 
   bool need_timeline() const { return memory_timeline || trace; }
 };
@@ -95,24 +98,22 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
   const StrategyConstraints fixed = merge_constraints(scenario.constraints, named);
   const std::vector<Strategy> candidates = enumerate_strategies(scenario, fixed);
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
-  const Evaluator evaluator = make_evaluator(scenario, cluster, num_allowed_cores());
+  const SearchTools tools = make_search_tools(scenario, cluster);
   if (candidates.size() == 1) {
     // What is recomputed is chosen for the memory as the rung below sees it; folded sees it as all others do.
     const bool is_open = candidates.front().recompute.is_open() && fidelity != Fidelity::kClosedForm;
-    const Verdict verdict =
-        judge(scenario, candidates.front(), evaluator, is_open ? Fidelity::kFolded : Fidelity::kClosedForm);
+    const Verdict verdict = judge(scenario, candidates.front(), tools.evaluator,
+                                  is_open ? Fidelity::kFolded : Fidelity::kClosedForm);
     if (verdict.rejection) {
       return infeasible(verdict.rejection->message);
     }
     return make_plan(scenario, verdict.estimate->strategy);
   }
   // The step is predicted below, on the rung that was asked for: finalists in full would be for nothing.
-  PORTOLAN_TRY(
-      const SearchResult found,
-      search(scenario, fixed,
-             {.cluster = cluster, .evaluator = evaluator, .runner = make_task_runner(num_allowed_cores())},
-             {.breadth = arguments.strategy.empty() ? SpaceBreadth::kWhole : SpaceBreadth::kUsual,
-              .num_full = 0}));
+  PORTOLAN_TRY(const SearchResult found,
+               search(scenario, fixed, tools,
+                      {.breadth = arguments.strategy.empty() ? SpaceBreadth::kWhole : SpaceBreadth::kUsual,
+                       .num_full = 0}));
   return make_plan(scenario, found.ranking.front().strategy);
 }
 
@@ -158,7 +159,8 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   PORTOLAN_CHECK_OK(check_script_options(arguments));
   PORTOLAN_CHECK_OK(check_outputs(arguments, fidelity));
   std::optional<LaunchReading> reading;
-  PORTOLAN_TRY(const Plan plan, load_or_make_plan(session, arguments, fidelity, reading));
+  PORTOLAN_TRY(Plan plan, load_or_make_plan(session, arguments, fidelity, reading));
+  PORTOLAN_CHECK_OK(set_training_run(plan.scenario, arguments.training_run));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
   const auto start = std::chrono::steady_clock::now();
   PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, fidelity, arguments.need_timeline()));
@@ -168,6 +170,8 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   if (const auto rejection = find_memory_rejection(plan.scenario, simulation.estimate)) {
     return infeasible(fmt::format("{}: {}", plan.scenario.name, rejection->message));
   }
+  PORTOLAN_TRY(const std::optional<RunForecast> forecast,
+               forecast_if_asked(plan.scenario, simulation.estimate, margins));
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (arguments.need_timeline()) {
     PORTOLAN_CHECK_OK(write_outputs(arguments, plan, simulation.timeline));
@@ -175,8 +179,8 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   const std::vector<UnvalidatedFigure> unvalidated =
       unvalidated_figures(plan.scenario, plan.strategy, plan.program, cluster);
   if (session.json()) {
-    session.print_json(simulation_json(
-        simulation, {arguments.fidelity, wall_s, unvalidated, margins, reading ? &*reading : nullptr}));
+    session.print_json(simulation_json(simulation, {arguments.fidelity, wall_s, unvalidated, margins,
+                                                    reading ? &*reading : nullptr, forecast}));
     return {};
   }
   if (reading) {
@@ -191,6 +195,9 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   session.print(fmt::format("MFU {:.1f}%, HFU {:.1f}%, {:.0f} tokens/s\n\n", estimate.mfu_pct,
                             estimate.hfu_pct, estimate.tokens_per_s));
   session.print(memory_table(estimate, session.width()));
+  if (forecast) {
+    session.print("\n" + run_forecast_text(*forecast, plan.scenario, session.width()));
+  }
   if (!unvalidated.empty()) {
     session.print("\n" + unvalidated_list(unvalidated, session.width()));
   }
@@ -233,6 +240,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
   verb->add_option("--trace", arguments->trace,
                    "Write the step as a trace for Perfetto or chrome://tracing (JSON)")
       ->type_name("FILE");
+  add_training_run_options(*verb, arguments->training_run);
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return run_simulation(session, *arguments); }); });
 }

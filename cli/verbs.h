@@ -18,5 +18,6 @@ void add_run_verb(CLI::App& app, Session& session);
 void add_compare_verb(CLI::App& app, Session& session);
 void add_validate_verb(CLI::App& app, Session& session);
 void add_export_verb(CLI::App& app, Session& session);
+void add_sweep_verb(CLI::App& app, Session& session);
 
 }  // namespace portolan

@@ -66,13 +66,12 @@ Result<void> why(const Session& session, const WhyArguments& arguments) {
   PORTOLAN_TRY(const Scenario scenario, session.load_scenario(arguments.scenario, arguments.hardware));
   PORTOLAN_TRY(const StrategyConstraints fixed, parse_strategy(arguments.strategy));
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
-  const Evaluator evaluator = make_evaluator(scenario, cluster, num_allowed_cores());
+  const SearchTools tools = make_search_tools(scenario, cluster);
+  const Evaluator& evaluator = tools.evaluator;
   Strategy chosen;
   Verdict verdict = best_verdict(scenario, merge_constraints(scenario.constraints, fixed), evaluator, chosen);
   PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
-  Result<SearchResult> result = search(
-      scenario, scenario.constraints,
-      {.cluster = cluster, .evaluator = evaluator, .runner = make_task_runner(num_allowed_cores())}, {});
+  Result<SearchResult> result = search(scenario, scenario.constraints, tools, {});
   if (verdict.kind == Verdict::Kind::kRanked) {
     const bool in_full = !result || result->not_in_full.empty();
     verdict = judge(scenario, chosen, evaluator, in_full ? Fidelity::kFull : Fidelity::kFolded);

@@ -50,9 +50,10 @@ TEST(CommandLine, RefusesBadArguments) {
       {"validate --truth x.csv --fidelity perfect", 2,
        "\"perfect\" is not known (allowed: closed-form, folded, replicas, full, explicit)"},
       {"simulate nothing", 2,
-       "nothing: no such file, nor a shipped scenario (allowed: gpt3-175b-512xa100, megatron-1t-512xa100, "
+       "nothing: no such file, nor a shipped scenario (allowed: gpt3-175b-300b-tokens, gpt3-175b-512xa100, "
+       "megatron-1t-512xa100, "
        "small-gpt-this-machine)"},
-      {"plan nothing", 2, "nothing: no such file, nor a shipped scenario (allowed: gpt3-175b-512xa100, "},
+      {"plan nothing", 2, "nothing: no such file, nor a shipped scenario (allowed: gpt3-175b-300b-tokens, "},
       {"calibrate --device abacus --out /tmp/x.yaml", 2, "\"abacus\" (allowed: host)"},
       {"run nowhere.json", 2, "nowhere.json: no such file"},
       {"compare README.md", 2, "README.md"},
