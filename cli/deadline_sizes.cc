@@ -42,9 +42,11 @@ Result<DeadlineSize> find_deadline_size(const Session& session, const Scenario& 
                                         const PredictionMargins& margins) {
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
   const ScenarioPlanner planner = [&](const Scenario& sized, PlanningEffort effort) -> Result<Estimate> {
-    const SearchOptions options = effort == PlanningEffort::kScreening
-                                      ? SearchOptions{.simulates = false, .num_full = 0}
-                                      : SearchOptions{};
+    const SearchOptions options =
+        effort == PlanningEffort::kScreening ? SearchOptions{.simulates = false, .num_full = 0}
+        : effort == PlanningEffort::kSimulated
+            ? SearchOptions{.shortlist = {.fewest = 8, .most = 8, .tolerance = 0}, .num_full = 0}
+            : SearchOptions{};
     PORTOLAN_TRY(const SearchResult found,
                  search(sized, constraints, make_search_tools(sized, cluster), options));
     return found.ranking.front();

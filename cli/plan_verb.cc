@@ -10,6 +10,7 @@
 #include "cli/deadline_sizes.h"
 #include "cli/evaluation.h"
 #include "cli/json_output.h"
+#include "cli/objective.h"
 #include "cli/session.h"
 #include "cli/training_run_options.h"
 #include "cli/verbs.h"
@@ -34,31 +35,6 @@ struct PlanArguments {
   TrainingRunOptions training_run;
   bool gpus_for_deadline = false;
 };
-
-Result<Objective> parse_objective(const std::string& text) {
-  for (const auto& [name, objective] : {std::pair{"time", Objective::kTime},
-                                        {"memory", Objective::kMemory},
-                                        {"energy", Objective::kEnergy},
-                                        {"cost", Objective::kCost}}) {
-    if (text == name) {
-      return objective;
-    }
-  }
-  return bad_input(fmt::format("--objective: \"{}\" (allowed: time, memory, energy, cost)", text));
-}
-
-/// An objective whose figures the hardware file does not give would rank everything alike.
-Result<void> check_objective(const Scenario& scenario) {
-  if (scenario.objective == Objective::kEnergy && scenario.hardware.device.power_busy.value.value <= 0) {
-    return bad_input(
-        fmt::format("objective energy: hardware {} gives no device.power_busy", scenario.hardware.name));
-  }
-  if (scenario.objective == Objective::kCost && scenario.hardware.price_per_gpu_hour.value <= 0) {
-    return bad_input(
-        fmt::format("objective cost: hardware {} gives no price_per_gpu_hour", scenario.hardware.name));
-  }
-  return {};
-}
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

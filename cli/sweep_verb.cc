@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "catalog/strategy_text.h"
 #include "cli/evaluation.h"
+#include "cli/objective.h"
 #include "cli/session.h"
 #include "cli/sweep_json.h"
 #include "cli/training_run_options.h"
@@ -19,6 +20,8 @@
 namespace portolan {
 
 namespace {
+
+constexpr std::size_t kLongestLabel = 45;  ///< that a line of 80 has room for beside the bar
 
 struct SweepArguments {
   std::string scenario;
@@ -129,7 +132,9 @@ Result<void> fill(const Session& session, const SweepArguments& arguments, const
     if (!rows[i].empty()) {
       continue;
     }
-    session.show_progress(fmt::format("{} of {}: {}", i + 1, points.size(), points[i].name(question.varied)),
+    const std::string label =
+        fmt::format("{} of {}: {}", i + 1, points.size(), points[i].name(question.varied));
+    session.show_progress(label.substr(0, kLongestLabel),
                           static_cast<double>(i) / static_cast<double>(points.size()));
     PORTOLAN_TRY(const SweepAnswer planned, answer(points[i], errors));
     rows[i] = sweep_row(table, points[i], planned);
@@ -150,6 +155,9 @@ Result<void> sweep(const Session& session, const SweepArguments& arguments) {
   PORTOLAN_TRY(const SweepQuestion question, question_of(session, arguments));
   PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
   PORTOLAN_TRY(const std::vector<SweepPoint> points, read_sweep_points(question, errors));
+  for (const SweepPoint& point : points) {
+    PORTOLAN_CHECK_OK(check_objective(point.scenario));
+  }
   SweepTable table = empty_table(question.varied, points);
   PORTOLAN_TRY(auto rows, finished_rows(arguments, table, points));
   const auto num_kept = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.empty(); });

@@ -8,7 +8,8 @@ namespace portolan {
 
 namespace {
 
-constexpr double kScreeningSlack = 1.5;  ///< how far the closed form may be above what simulations see
+constexpr double kScreeningSlack = 1.5;   ///< how far the closed form may be above what simulations see
+constexpr double kSimulatedSlack = 1.05;  ///< how far the best of a few may be above the best of many
 
 /// GPUs below which the run cannot keep to its deadline.
 std::int64_t fewest_gpus(const Scenario& scenario) {
@@ -56,18 +57,22 @@ Result<DeadlineSize> gpus_for_deadline(const Scenario& scenario, const std::opti
     if (!screened || screened->forecast.time_s.p90 > kScreeningSlack * deadline) {
       continue;
     }
-    ++answer.num_planned;
-    PORTOLAN_TRY(std::optional<SizedRun> planned, run_with(sized, margin, planner, PlanningEffort::kFull));
-    if (!planned) {
+    PORTOLAN_TRY(std::optional<SizedRun> simulated,
+                 run_with(sized, margin, planner, PlanningEffort::kSimulated));
+    if (!simulated) {
       continue;
     }
-    if (planned->forecast.time_s.p90 <= deadline) {
-      answer.smallest = std::move(planned);
-      answer.soonest.reset();
-      break;
+    if (simulated->forecast.time_s.p90 <= kSimulatedSlack * deadline) {
+      ++answer.num_planned;
+      PORTOLAN_TRY(std::optional<SizedRun> planned, run_with(sized, margin, planner, PlanningEffort::kFull));
+      if (planned && planned->forecast.time_s.p90 <= deadline) {
+        answer.smallest = std::move(planned);
+        answer.soonest.reset();
+        break;
+      }
     }
-    if (!answer.soonest || planned->forecast.time_s.p90 < answer.soonest->forecast.time_s.p90) {
-      answer.soonest = std::move(planned);
+    if (!answer.soonest || simulated->forecast.time_s.p90 < answer.soonest->forecast.time_s.p90) {
+      answer.soonest = std::move(simulated);
     }
   }
   return answer;

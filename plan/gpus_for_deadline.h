@@ -12,7 +12,8 @@ namespace portolan {
 /// How carefully a scenario is planned.
 enum class PlanningEffort : std::uint8_t {
   kScreening,  ///< by the closed form alone
-  kFull,       ///< with simulations
+  kSimulated,  ///< its best few simulated on the lowest rung
+  kFull,       ///< as `plan` plans
 };
 /// The best strategy's estimate. kInfeasible: nothing fits.
 using ScenarioPlanner = std::function<Result<Estimate>(const Scenario&, PlanningEffort)>;
@@ -32,8 +33,9 @@ struct DeadlineSize {
 /// The fewest GPUs, in whole nodes up to the hardware's, with which the scenario's run keeps to its deadline
 /// in nine of ten cases. Sizes are planned anew one after the other from the smallest up, as time need not
 /// fall with them: many have no strategy at all. Left out are sizes too small even at half of the FLOPs at
-/// peak rate (attention may skip what is masked) and those that the closed form sees at more than 1.5 times
-/// the deadline. Precondition: training_run with a deadline. Errors: the planner's, but for kInfeasible.
+/// peak rate (attention may skip what is masked), those that the closed form sees at more than 1.5 times the
+/// deadline, and of the others those whose best few are simulated at more than 1.05 times. Precondition:
+/// training_run with a deadline. Errors: the planner's, but for kInfeasible.
 Result<DeadlineSize> gpus_for_deadline(const Scenario& scenario, const std::optional<ErrorMargin>& margin,
                                        const ScenarioPlanner& planner,
                                        const std::function<void(std::int64_t num_gpus)>& on_size = {});

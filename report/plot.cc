@@ -13,6 +13,7 @@ namespace portolan {
 namespace {
 
 constexpr std::size_t kMostTicks = 12;  ///< values of x that are marked one by one
+constexpr std::size_t kLongTitle = 20;  ///< in the legend, from which on each has a line of its own
 constexpr double kGroupWidth = 0.8;     ///< of a group of bars, of the distance between two
 
 /// A text in gnuplot's single quotes, in which nothing is special but the quote; on one line.
@@ -31,6 +32,13 @@ std::string axes(const Plot& plot) {
   text += plot.log_x ? "set logscale x 2\n" : "";
   text += plot.log_y ? "set logscale y\n" : "set yrange [0:*]\n";
   return text;
+}
+
+std::string legend(const Plot& plot) {
+  const bool is_long = std::any_of(plot.series.begin(), plot.series.end(),
+                                   [](const PlotSeries& series) { return series.title.size() > kLongTitle; });
+  return fmt::format("set key noenhanced outside below center {} spacing 1.2\n",
+                     is_long ? "vertical maxcols 1" : "horizontal");
 }
 
 std::string ticks(const Plot& plot) {
@@ -76,9 +84,8 @@ std::string block(const Plot& plot, std::size_t number) {
 std::string gnuplot_script(const Plot& plot) {
   std::string text =
       "set terminal svg noenhanced size 820,500 font 'Helvetica,14' background '#ffffff'\n"
-      "set encoding utf8\nset pointintervalbox 0\n"
-      "set key noenhanced outside below spacing 1.2\nset grid\nset tics nomirror\nset border 3\n";
-  text += axes(plot) + ticks(plot);
+      "set encoding utf8\nset grid\nset tics nomirror\nset border 3\n";
+  text += axes(plot) + legend(plot) + ticks(plot);
   std::string drawn;
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
     const PlotSeries& series = plot.series[i];
@@ -93,8 +100,9 @@ std::string gnuplot_script(const Plot& plot) {
     const bool has_interval = std::any_of(series.points.begin(), series.points.end(),
                                           [](const PlotPoint& p) { return p.interval.has_value(); });
     if (has_interval) {
-      drawn += fmt::format(", \\\n  $s{} using 1:2:3:4 with yerrorbars {} lw 1 pt 0 notitle", i,
-                           is_bar ? "lc rgb '#000000'" : fmt::format("lt {}", i + 1));
+      drawn += fmt::format(
+          ", \\\n  $s{} using 1:3:(0):($4-$3) with vectors heads size screen 0.006,90 {} lw 1 notitle", i,
+          is_bar ? "lc rgb '#000000'" : fmt::format("lt {}", i + 1));
     }
   }
   return text + drawn + "\n";

@@ -147,7 +147,8 @@ TEST(Sweep, WrongOptionsAreOneLine) {
   for (const char* rest :
        {" --vary num_gpus", " --vary num_gpus=8 --vary num_gpus=16", " --vary num_gpus=8 --restart",
         " --vary num_gpus=8 --y cost", " --vary strategy.tp=1,2 --strategy tp=1",
-        " --vary hardware=p4d,dgx-h100 --hardware p4d", " --vary num_gpus=8 --out /no/such/folder/x.csv"}) {
+        " --vary hardware=p4d,dgx-h100 --hardware p4d", " --vary objective=time,cost",
+        " --vary num_gpus=8 --out /no/such/folder/x.csv"}) {
     const CommandResult result = portolan_command("sweep " + file + rest);
     EXPECT_EQ(result.exit_code, 2) << rest;
     EXPECT_EQ(num_lines(result.err), 1) << rest << ": " << result.err;
