@@ -85,13 +85,13 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   const PredictionMargins margins = margins_of(errors, scenario);
   PORTOLAN_TRY(const std::optional<RunForecast> forecast,
                forecast_if_asked(scenario, result.ranking.front(), margins));
+  Plan best = make_plan(scenario, result.ranking.front().strategy);
+  result.ranking.front().program_hash = best.hash;
+  const double wall_s = seconds_since(start);
   std::optional<DeadlineSize> size;
   if (arguments.gpus_for_deadline) {
     PORTOLAN_TRY(size, find_deadline_size(session, scenario, constraints, margins));
   }
-  Plan best = make_plan(scenario, result.ranking.front().strategy);
-  result.ranking.front().program_hash = best.hash;
-  const double wall_s = seconds_since(start);
   if (arguments.out) {
     PORTOLAN_CHECK_OK(write_file_atomically(*arguments.out, write_plan(best)));
   }

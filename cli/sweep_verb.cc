@@ -159,6 +159,7 @@ Result<void> sweep(const Session& session, const SweepArguments& arguments) {
     PORTOLAN_CHECK_OK(check_objective(point.scenario));
   }
   SweepTable table = empty_table(question.varied, points);
+  PORTOLAN_CHECK_OK(check_axes(table, arguments.axes));
   PORTOLAN_TRY(auto rows, finished_rows(arguments, table, points));
   const auto num_kept = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.empty(); });
   PORTOLAN_CHECK_OK(fill(session, arguments, question, points, errors, rows, table));

@@ -26,8 +26,8 @@ struct CheckpointedWork {
 /// Work between two checkpoints that makes the expected time least. 0 where checkpoints take no time.
 /// Precondition: mtbf > 0.
 /// Source: Daly 2006, "A higher order estimate of the optimum checkpoint interval for restart dumps", Future
-/// Generation Computer Systems 22(3), equation 37; its first term is Young 1974, Communications of the ACM
-/// 17(9).
+/// Generation Computer Systems 22(3), the perturbation solution; its first term is Young 1974, Communications
+/// of the ACM 17(9).
 Seconds optimum_checkpoint_interval(Seconds checkpoint, Seconds mtbf);
 
 /// Where the time is expected to go.
@@ -42,7 +42,7 @@ struct ExpectedTime {
   bool operator==(const ExpectedTime&) const = default;
 };
 /// Exact for exponential times between failures: a piece of length L (work and checkpoint) takes
-/// M exp(R/M) (exp(L/M) - 1). Source: Daly 2006, equation 13.
+/// M exp(R/M) (exp(L/M) - 1). Source: Daly 2006, complete cost function.
 ExpectedTime expected_time(const CheckpointedWork& work, const Interruptions& interruptions);
 
 /// What failures add to the time without them, a random number.

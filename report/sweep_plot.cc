@@ -136,7 +136,20 @@ double span_of(const Plot& plot, Value&& value) {
 
 }  // namespace
 
+Result<void> check_axes(const SweepTable& table, const SweepAxes& axes) {
+  PORTOLAN_CHECK_OK(find_x(table, axes.x));
+  if (axes.y && !find_column(table, *axes.y)) {
+    std::string columns;
+    for (std::size_t c = table.num_keys; c < table.columns.size(); ++c) {
+      columns += (columns.empty() ? "" : ", ") + table.columns[c];
+    }
+    return bad_input(fmt::format("--y: \"{}\" is no column of this sweep (allowed: {})", *axes.y, columns));
+  }
+  return {};
+}
+
 Result<Plot> sweep_plot(const SweepTable& table, const SweepAxes& axes) {
+  PORTOLAN_CHECK_OK(check_axes(table, axes));
   PORTOLAN_TRY(const std::size_t x, find_x(table, axes.x));
   const std::string y = axes.y.value_or(default_y(table));
   const PlottedColumn column = plotted_column(y);

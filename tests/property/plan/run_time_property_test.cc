@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "tests/property/thinned.h"
 #include "plan/run_time.h"
 
 namespace portolan {
@@ -81,7 +83,7 @@ std::vector<Case> cases() {
       }
     }
   }
-  return all;
+  return thinned(std::move(all));
 }
 
 // But for the noise of 4,000 draws and for what a gamma distribution makes of one or two failures.

@@ -88,7 +88,7 @@ Recompute nth_recompute(std::size_t n) {
 /// One of the things that most strategies do without.
 void add_nth_feature(const Scenario& scenario, std::size_t n, Strategy& s) {
   constexpr const char* kCompressions[] = {"bf16", "fp8", "int8", "int4", "topk:0.01", "powersgd:4"};
-  switch (n % 13) {
+  switch (n % 11) {
     case 0:
       s.precision = Precision::kFp8;
       break;
@@ -101,7 +101,7 @@ void add_nth_feature(const Scenario& scenario, std::size_t n, Strategy& s) {
     case 3:
     case 4:
       s.gradient_aggregation.algorithm =
-          n % 13 == 3 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kHierarchical;
+          n % 11 == 3 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kHierarchical;
       break;
     case 5:  // a layer fewer at the end, which may have none
       s.layers_per_stage = layers_of_stages(scenario, s);
@@ -112,7 +112,7 @@ void add_nth_feature(const Scenario& scenario, std::size_t n, Strategy& s) {
     case 7:
       s.zero_group = 2;
       s.gradient_aggregation.algorithm =
-          n % 13 == 6 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kRing;
+          n % 11 == 6 ? CollectiveAlgorithm::kTree : CollectiveAlgorithm::kRing;
       s.gradient_aggregation.overlap = n % 2 == 0;
       break;
     case 8:

@@ -178,6 +178,9 @@ TEST(CommandLine, RunSaysWhatOfAStrategyItCannotExecute) {
   expect_run_refused(shared + "zero=0,offload=optimizer",
                      "run cannot execute offload=optimizer yet (allowed: none)");
   expect_run_refused(shared + "zero=0,overlap=true", "run cannot execute overlap=true yet (allowed: false)");
+  scenario = scratch.write("lossy.yaml", model + "}\n" + rest + "lossy_gradients: true\n");
+  expect_run_refused(shared + "zero=0,compression=powersgd:2",
+                     "run cannot execute compression=powersgd:2 yet (allowed: none)");
   scenario = scratch.write("window.yaml", model + ", sliding_window: 8}\n" + rest);
   expect_run_refused(
       shared + "zero=0",

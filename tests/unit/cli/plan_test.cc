@@ -23,6 +23,32 @@ TEST(Plan, OneTrillionParametersWithinAQuarterOfThePublishedStep) {
   EXPECT_NEAR(step_s / 94.42, 1, 0.25);
 }
 
+// A plan that loses part of its gradients says so to people and to machines, and waits less for their sums.
+TEST(Plan, CompressedGradientsAreMarked) {
+  const ScratchFolder scratch;
+  const std::string file =
+      scratch.write("lossy.yaml",
+                    "model: gpt2-124m\nhardware: dgx-a100-80g-hdr\nsoftware: generic\nsequence_length: 1024\n"
+                    "global_batch: 16\nnum_gpus: 16\nlossy_gradients: true\n");
+  const auto simulated = [&](const std::string& more) {
+    const CommandResult result = portolan_command(
+        "simulate " + file + " --strategy tp=1,pp=1,microbatch=1,zero=0,overlap=false,recompute=none" + more);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result;
+  };
+  const nlohmann::json plain = simulated(" --json").json()["estimate"];
+  const nlohmann::json narrow = simulated(",compression=int4 --json").json()["estimate"];
+  EXPECT_EQ(plain["lossy"], false);
+  EXPECT_EQ(narrow["lossy"], true);
+  EXPECT_EQ(narrow["strategy"]["compression"], "int4");
+  EXPECT_LT(narrow["breakdown_s"]["exposed_data"].get<double>(),
+            plain["breakdown_s"]["exposed_data"].get<double>());
+  EXPECT_EQ(plain["breakdown_s"]["other"], 0.0);
+  EXPECT_GT(narrow["breakdown_s"]["other"].get<double>(), 0.0);
+  const CommandResult table = simulated(",compression=topk:0.01");
+  EXPECT_NE(table.out.find("topk:0.01 (lossy)"), std::string::npos) << table.out;
+}
+
 std::set<std::string> unvalidated_figures_of(const CommandResult& result) {
   std::set<std::string> names;
   const nlohmann::json answer = result.json();

@@ -43,7 +43,7 @@ TEST(ExpectedTime, OfOnePieceByHand) {
   EXPECT_NEAR(time.lost.value, 100 * (std::exp(1) - 1) - 100, 1e-9);
 }
 
-// Daly 2006, equation 13.
+// Daly 2006, complete cost function.
 TEST(ExpectedTime, IsThePublishedFormula) {
   for (const double mtbf : {10.0, 500.0, 1e5, 1e9}) {
     for (const double restart : {0.0, 3.0, 40.0}) {

@@ -71,7 +71,12 @@ TEST(SweepPlot, SaysWhatCannotBeDrawn) {
   EXPECT_EQ(sweep_plot(four_rows(), {.title = "t", .x = "precision", .y = {}}).error().message,
             "--x: \"precision\" is not varied (allowed: num_gpus, hardware.device.memory)");
   EXPECT_EQ(sweep_plot(four_rows(), {.title = "t", .x = {}, .y = "nothing"}).error().message,
-            "--y: \"nothing\" has no numbers to draw (allowed: another column of the table)");
+            "--y: \"nothing\" is no column of this sweep (allowed: feasible, reason, strategy_name, "
+            "step_time_s, step_time_low_s, step_time_high_s, tokens_per_s, mfu_pct, peak_memory_bytes)");
+  EXPECT_EQ(sweep_plot(four_rows(), {.title = "t", .x = {}, .y = "reason"}).error().message,
+            "--y: \"reason\" has no numbers to draw (allowed: another column of the table)");
+  EXPECT_TRUE(check_axes(table_of({}), {.title = "t", .x = "num_gpus", .y = "mfu_pct"}));
+  EXPECT_FALSE(check_axes(table_of({}), {.title = "t", .x = "mfu_pct", .y = {}}));
 }
 
 }  // namespace
