@@ -62,6 +62,11 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
       pruned[std::string(reject_reason_name(static_cast<RejectReason>(i)))] = result.num_rejected[i];
     }
   }
+  Json ranking = estimate_array(result.ranking, output.top, output.margins);
+  for (std::size_t i = 0; i < ranking.size(); ++i) {
+    ranking[i]["probability_best"] = output.odds[i].best;
+    ranking[i]["probability_out_of_memory"] = output.odds[i].out_of_memory;
+  }
   const Json object = {
       {"candidates",
        {{"enumerated", result.num_enumerated},
@@ -74,7 +79,7 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
       {"evaluations_per_s",
        output.wall_s > 0 ? Json(static_cast<double>(result.num_evaluated) / output.wall_s) : Json(nullptr)},
       {"best", estimate_object(result.ranking.front(), output.margins)},
-      {"ranking", estimate_array(result.ranking, output.top, output.margins)},
+      {"ranking", ranking},
       {"pareto", estimate_array(result.pareto, result.pareto.size(), output.margins)},
       {"training_run", forecast_object(output.training_run)},
       {"gpus_for_deadline", Json::parse(output.gpus_for_deadline)}};

@@ -6,6 +6,7 @@
 
 #include "cli/launch_report.h"
 #include "plan/divergence.h"
+#include "plan/finalist_odds.h"
 #include "plan/prediction_error.h"
 #include "plan/run_forecast.h"
 #include "plan/run_record.h"
@@ -26,6 +27,7 @@ struct SearchOutput {
   std::size_t top = 5;
   double wall_s = 0;
   PredictionMargins margins = {};
+  std::vector<FinalistOdds> odds = {};  ///< of the ranking
   std::optional<RunForecast> training_run = {};
   std::string gpus_for_deadline = "null";  ///< an object, as text
 };

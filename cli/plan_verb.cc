@@ -85,6 +85,7 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   const PredictionMargins margins = margins_of(errors, scenario);
   PORTOLAN_TRY(const std::optional<RunForecast> forecast,
                forecast_if_asked(scenario, result.ranking.front(), margins));
+  const std::vector<FinalistOdds> odds = finalist_odds(scenario, result.ranking, margins);
   Plan best = make_plan(scenario, result.ranking.front().strategy);
   result.ranking.front().program_hash = best.hash;
   const double wall_s = seconds_since(start);
@@ -100,6 +101,7 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
         search_json(result, {.top = static_cast<std::size_t>(arguments.top),
                              .wall_s = wall_s,
                              .margins = margins,
+                             .odds = odds,
                              .training_run = forecast,
                              .gpus_for_deadline = size ? deadline_size_json(*size, margins) : "null"}));
     return {};
@@ -114,6 +116,7 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
       fmt::format("\nthe winner, {} (program {}):\n", short_name(winner.strategy), best.hash.substr(0, 12)));
   session.print(breakdown_table(winner, session.width()));
   session.print(interval_line(winner, margins));
+  session.print(odds_line(odds));
   session.print(
       fmt::format("MFU {:.1f}%, HFU {:.1f}% (attention counted whole, not causal); planned in {:.1f} s\n",
                   winner.mfu_pct, winner.hfu_pct, wall_s));

@@ -178,6 +178,14 @@ std::string interval_line(const Estimate& estimate, const PredictionMargins& mar
                      format_seconds(Seconds(interval.high)), interval_basis_name(margins.step_time->basis));
 }
 
+std::string odds_line(const std::vector<FinalistOdds>& odds) {
+  if (odds.empty()) {
+    return "";
+  }
+  return fmt::format("best of the {} ranked in {:.0f}% of cases, out of memory in {:.0f}%\n", odds.size(),
+                     100 * odds.front().best, 100 * odds.front().out_of_memory);
+}
+
 std::string memory_table(const Estimate& estimate, std::size_t width) {
   std::vector<Column> columns{{.header = "stage"},     {.header = "reserved"},  {.header = "parameters"},
                               {.header = "gradients"}, {.header = "optimizer"}, {.header = "activations"}};

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "plan/estimate.h"
+#include "plan/finalist_odds.h"
 #include "plan/prediction_error.h"
 #include "plan/search.h"
 
@@ -23,6 +24,9 @@ std::string breakdown_table(const Estimate& estimate, std::size_t width);
 
 /// Where nine of ten measured steps are expected, and why there: a line, or nothing without a margin.
 std::string interval_line(const Estimate& estimate, const PredictionMargins& margins);
+
+/// How likely the first of a ranking is the best and does not fit: a line, or nothing of no ranking.
+std::string odds_line(const std::vector<FinalistOdds>& odds);
 
 /// What is live at each stage's peak.
 std::string memory_table(const Estimate& estimate, std::size_t width);

@@ -37,7 +37,7 @@ System random_system(std::mt19937_64& random) {
 
 /// Max-min fair rates of the users whose bit is set, by progressive filling; 0 of the others.
 std::vector<double> fair_rates(const std::vector<RateLimit>& limits, const System& system, unsigned active) {
-  constexpr double kRounding = 1e-9;
+  constexpr double kSlack = 1e-9;
   std::vector<double> rates(kNumUsers, 0);
   unsigned rising = active;
   while (rising != 0) {
@@ -64,11 +64,11 @@ std::vector<double> fair_rates(const std::vector<RateLimit>& limits, const Syste
     for (std::size_t user = 0; user < kNumUsers; ++user) {
       if ((rising >> user & 1U) != 0) {
         rates[user] += step;
-        full |= rates[user] >= system.most[user].value - kRounding ? 1U << user : 0U;
+        full |= rates[user] >= system.most[user].value - kSlack ? 1U << user : 0U;
       }
     }
     for (const RateLimit& limit : limits) {
-      if (room(limit).first <= kRounding) {
+      if (room(limit).first <= kSlack) {
         for (const RateLimit::Share& share : limit.shares) {
           full |= 1U << share.user;
         }

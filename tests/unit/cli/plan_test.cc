@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "tests/unit/cli/command.h"
 
@@ -132,6 +135,29 @@ TEST(Plan, RungsAgreeOnTheCommandLine) {
   const double folded = step_of("folded");
   EXPECT_NEAR(step_of("full") / folded, 1, 1e-4);
   EXPECT_NEAR(step_of("closed-form") / folded, 1, 0.03);
+}
+
+// docs/search.md holds the whole space of GPT-3 175B, as the search runs over it.
+TEST(Plan, TheSpaceIsTheOneThatIsDocumented) {
+  const CommandResult result = portolan_command("plan gpt3-175b-512xa100 --space");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto words_of = [](const std::string& text) {  // lines break where the terminal is narrow
+    std::istringstream stream(text);
+    return std::vector<std::string>(std::istream_iterator<std::string>(stream), {});
+  };
+  const std::vector<std::string> documented =
+      words_of(content_of(std::string(PORTOLAN_SOURCE_DIR) + "/docs/search.md"));
+  std::vector<std::string> printed = words_of(result.out);
+  const auto is_rule = [](const std::string& word) {
+    return word.find_first_not_of('-') == std::string::npos;
+  };
+  std::erase_if(printed, is_rule);
+  std::vector<std::string> plain = documented;
+  std::erase_if(plain, is_rule);
+  EXPECT_NE(std::search(plain.begin(), plain.end(), printed.begin(), printed.end()), plain.end())
+      << result.out;
+  const auto json = portolan_command("plan gpt3-175b-512xa100 --space --json").json();
+  EXPECT_EQ(json["fields"]["zero"], nlohmann::json({"0", "1"}));
 }
 
 class SmallPlan : public testing::Test {
