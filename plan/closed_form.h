@@ -48,9 +48,9 @@ class ClosedForm {
   /// each stage by rematerialize() (plan/rematerialization.h) among all sets of kernel groups; never slower
   /// than none, selective, full or blocks of layers. Where no sets fit, groups of layers (uniform:N); where
   /// they do not either, what comes closest. `strategy.recompute` matters only by how much memory it leaves
-  /// spare. Precondition: as evaluate(), and activations stay on the device.
-  /// docs/decisions/0028-rematerialization-by-dynamic-programming.md.
-  Recompute optimal_recompute(const Strategy& strategy);
+  /// spare. `tolerance`: of each stage's recomputed time. Precondition: as evaluate(), and activations stay
+  /// on the device. docs/decisions/0028-rematerialization-by-dynamic-programming.md.
+  Recompute optimal_recompute(const Strategy& strategy, double tolerance = kExactRematerialization);
 
   /// What strategies have in common that differ only in zero_group, in states of the optimizer on the host
   /// and in how gradients are summed.
@@ -232,7 +232,7 @@ class ClosedForm {
   /// Whether nothing that could be recomputed makes some stage fit in so much.
   bool is_hopeless(const Strategy& strategy, Bytes there);
   /// Whether all stages fit.
-  bool solve_stages(const Strategy& strategy, Recompute& recompute);
+  bool solve_stages(const Strategy& strategy, double tolerance, Recompute& recompute);
 
   const Scenario& scenario_;
   const Cluster& cluster_;

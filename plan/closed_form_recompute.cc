@@ -148,7 +148,7 @@ RematerializationProblem ClosedForm::stage_problem(const Strategy& s, const Chun
   return problem;
 }
 
-bool ClosedForm::solve_stages(const Strategy& s, Recompute& recompute) {
+bool ClosedForm::solve_stages(const Strategy& s, double tolerance, Recompute& recompute) {
   const Bytes spare = s.recompute.optimal ? s.recompute.optimal->spare : Bytes(0);
   Strategy none = s;
   none.recompute = {};
@@ -160,7 +160,7 @@ bool ClosedForm::solve_stages(const Strategy& s, Recompute& recompute) {
   for (std::int32_t stage = 0; stage < s.pipeline_parallel; ++stage) {
     RematerializationProblem problem = stage_problem(none, chunks, sums, stage);
     problem.budget = problem.budget - spare;
-    const std::optional<Rematerialization> found = rematerialize(problem);
+    const std::optional<Rematerialization> found = rematerialize(problem, tolerance);
     if (!found) {
       all_fit = false;
       continue;
@@ -208,7 +208,7 @@ bool ClosedForm::is_hopeless(const Strategy& s, Bytes there) {
   return false;
 }
 
-Recompute ClosedForm::optimal_recompute(const Strategy& s) {
+Recompute ClosedForm::optimal_recompute(const Strategy& s, double tolerance) {
   const RecomputeOptimal asked = s.recompute.optimal.value_or(RecomputeOptimal{});
   const Bytes there = scenario_.hardware.device.memory.value - asked.spare;
   Recompute best = recompute_everywhere(recompute_none());
@@ -238,7 +238,7 @@ Recompute ClosedForm::optimal_recompute(const Strategy& s) {
     return chosen();
   }
   Recompute solved;
-  const bool all_fit = solve_stages(s, solved);
+  const bool all_fit = solve_stages(s, tolerance, solved);
   compare(solved);
   compare(recompute_everywhere(recompute_selective()));
   const std::vector<std::int32_t> layers = layers_of_stages(scenario_, s);

@@ -10,8 +10,7 @@ namespace portolan {
 
 std::string_view reject_reason_name(RejectReason reason) {
   constexpr std::array<std::string_view, kNumRejectReasons> kNames = {
-      "not_available", "degrees", "heads",     "layers", "batch",
-      "lossy",         "memory",  "dominated", "bound"};
+      "not_available", "degrees", "heads", "layers", "batch", "lossy", "memory", "dominated", "bound"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

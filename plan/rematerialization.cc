@@ -69,9 +69,9 @@ LayerChoices in_order(const RematerializationProblem& problem, const LayerChoice
 
 }  // namespace
 
-std::optional<Rematerialization> rematerialize(const RematerializationProblem& problem) {
+std::optional<Rematerialization> rematerialize(const RematerializationProblem& problem, double tolerance) {
   assert(!problem.moments.empty());
-  const std::optional<LayerChoices> fastest = fastest_choices(problem);
+  const std::optional<LayerChoices> fastest = fastest_choices(problem, tolerance);
   if (!fastest) {
     return std::nullopt;
   }

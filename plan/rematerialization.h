@@ -66,8 +66,11 @@ struct Rematerialization {
   Bytes memory;       ///< rematerialized_memory()
 };
 
-/// The least recomputed time within the budget; nothing where no choices fit. Exact in bytes, and in time to
-/// a part in 10^9: equally fast choices are not compared further.
+/// What counts as faster, as a share of the recomputed time: rounding.
+inline constexpr double kExactRematerialization = 1e-9;
+
+/// The least recomputed time within the budget, to `tolerance`, a share of that time; nothing where no
+/// choices fit. Exact in bytes, and as it stands in time: equally fast choices are not compared further.
 ///
 /// Dynamic programming over the stack, layer by layer. A state is what the layers so far save, have put off,
 /// hold at most, and recompute; of two states with the same layers to come one that is no better in any of
@@ -82,7 +85,8 @@ struct Rematerialization {
 /// of the last two where choices put off different amounts: some tens to some thousands, as only mixtures of
 /// few choices come close to the bound. Source of the bound: the linear relaxation of the multiple-choice
 /// knapsack problem (Sinha and Zoltners 1979, Operations Research 27(3)).
-std::optional<Rematerialization> rematerialize(const RematerializationProblem& problem);
+std::optional<Rematerialization> rematerialize(const RematerializationProblem& problem,
+                                               double tolerance = kExactRematerialization);
 
 /// Choices that no other one matches or beats in everything, by their places in `choices`, in that order; of
 /// equal ones the first.

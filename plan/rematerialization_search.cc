@@ -14,8 +14,6 @@ namespace portolan {
 namespace {
 
 constexpr double kForever = std::numeric_limits<double>::infinity();
-/// What counts as faster, as a share of the time.
-constexpr double kLeastGain = 1e-9;
 /// States for each layer in the first pass, and so many times more in each further one.
 constexpr std::size_t kFewStates = 8;
 constexpr std::size_t kMoreStates = 8;
@@ -47,8 +45,9 @@ struct State {
 
 class StackSearch {
  public:
-  explicit StackSearch(const RematerializationProblem& problem)
+  StackSearch(const RematerializationProblem& problem, double tolerance)
       : problem_(problem),
+        tolerance_(tolerance),
         layers_(layers_of(problem)),
         num_running_(problem.running.size()),
         with_backward_(problem.kinds, weighted(layers_, num_running_, true)),
@@ -127,7 +126,7 @@ class StackSearch {
   }
 
   double worth_looking_at() const {
-    return best_ ? best_time_ - std::abs(best_time_) * kLeastGain : kForever;
+    return best_ ? best_time_ - std::abs(best_time_) * tolerance_ : kForever;
   }
 
   /// Those of each layer that none faster than the best takes: at the price of a byte that the bound of all
@@ -254,6 +253,7 @@ class StackSearch {
   }
 
   const RematerializationProblem& problem_;
+  double tolerance_;  ///< what counts as faster, as a share of the time
   std::vector<StageLayer> layers_;
   std::size_t num_running_;
   RecomputeHull with_backward_;    ///< of the budget without what the highest layer holds beside its saved
@@ -268,8 +268,8 @@ class StackSearch {
 
 }  // namespace
 
-std::optional<LayerChoices> fastest_choices(const RematerializationProblem& problem) {
-  StackSearch search(problem);
+std::optional<LayerChoices> fastest_choices(const RematerializationProblem& problem, double tolerance) {
+  StackSearch search(problem, tolerance);
   for (std::size_t most = kFewStates; !search.pass(most); most *= kMoreStates) {
   }
   return search.best();

@@ -95,7 +95,7 @@ Strategy SpaceExplorer::strategy(const SpacePlace& place) {
   SearchSpace::put(sharding, sharding.aggregations.front(), s);
   if (s.recompute.is_open()) {
     s.recompute.optimal->spare += spare_;
-    s.recompute = closed_form_.optimal_recompute(s);
+    s.recompute = closed_form_.optimal_recompute(s, kSearchTolerance);
   }
   SearchSpace::put(sharding, sharding.aggregations[place.aggregation], s);
   return s;
@@ -270,7 +270,7 @@ void SpaceExplorer::explore(const SearchSpace::Sharding& sharding, Strategy s, c
       Strategy plain = s;
       plain.gradient_aggregation = sharding.aggregations.front();
       plain.recompute.optimal->spare += spare_;
-      s.recompute = closed_form_.optimal_recompute(plain);
+      s.recompute = closed_form_.optimal_recompute(plain, kSearchTolerance);
       chosen = true;
     }
     const Bytes least = open ? Bytes(0) : closed_form_.least_memory(s, body);

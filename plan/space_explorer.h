@@ -16,6 +16,10 @@
 
 namespace portolan {
 
+/// How much more than the least a stage recomputes where a search leaves it to a solver, at most: a
+/// thousandth of a step where a fifth of it is recomputed.
+inline constexpr double kSearchTolerance = 0.005;
+
 /// A pipeline of a branch: all its strategies whose recomputation is left to a solver, or all others.
 struct SpaceNode {
   double bound = 0;  ///< of the objective
