@@ -47,7 +47,25 @@ TEST(ShippedFiles, AllRead) {
   EXPECT_GE(
       read_folder(kScenarios / "hardware", [](const fs::path& file) { return read_hardware(file, kPaths); }),
       18);
-  EXPECT_GE(read_folder(kScenarios / "software", read_software), 12);
+  EXPECT_GE(read_folder(kScenarios / "software", read_software), 15);
+}
+
+TEST(ShippedFiles, BaselinesAskOneQuestion) {
+  const Scenario portolan = read_scenario(kScenarios / "baselines/portolan.yaml", kPaths).value();
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(kScenarios / "baselines")) {
+    const auto baseline = read_scenario(entry.path(), kPaths);
+    ASSERT_TRUE(baseline) << baseline.error().message;
+    EXPECT_EQ(baseline->name, entry.path().stem());
+    EXPECT_EQ(baseline->model, portolan.model) << baseline->name;
+    EXPECT_EQ(baseline->hardware, portolan.hardware) << baseline->name;
+    EXPECT_EQ(baseline->global_batch, portolan.global_batch) << baseline->name;
+    EXPECT_EQ(baseline->num_gpus, portolan.num_gpus) << baseline->name;
+    EXPECT_EQ(baseline->precision, portolan.precision) << baseline->name;
+    EXPECT_EQ(baseline->lossy_gradients, baseline->name == "portolan-lossy");
+    ++count;
+  }
+  EXPECT_EQ(count, 18);
 }
 
 std::vector<Hardware> shipped_hardware() {
