@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
   portolan::add_validate_verb(app, session);
   portolan::add_export_verb(app, session);
   portolan::add_sweep_verb(app, session);
+  portolan::add_reproduce_verb(app, session);
   const auto is_verb = [&](const std::string& word) {
     const auto verbs = app.get_subcommands([&](CLI::App* verb) { return verb->get_name() == word; });
     return !verbs.empty();
@@ -64,7 +65,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr,
                "portolan: \"{}\" is no verb (allowed: plan, why, simulate, calibrate, import, run, compare, "
                "validate, "
-               "export, sweep)\n",
+               "export, sweep, reproduce)\n",
                argv[1]);
     return 2;
   }

@@ -19,5 +19,6 @@ void add_compare_verb(CLI::App& app, Session& session);
 void add_validate_verb(CLI::App& app, Session& session);
 void add_export_verb(CLI::App& app, Session& session);
 void add_sweep_verb(CLI::App& app, Session& session);
+void add_reproduce_verb(CLI::App& app, Session& session);
 
 }  // namespace portolan

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 
+#include "base/text_table.h"
 #include "catalog/document/node.h"
 #include "catalog/json/json_value.h"
 #include "catalog/measured/csv_table.h"
@@ -80,24 +81,6 @@ void add_run(const RunForecast& run, Fields& fields) {
   }
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) {
-    return text;
-  }
-  std::string quoted = "\"";
-  for (const char c : text) {
-    quoted += c == '"' ? "\"\"" : std::string(1, c);
-  }
-  return quoted + "\"";
-}
-
-void append_line(const std::vector<std::string>& fields, std::string& text) {
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    text += (i > 0 ? "," : "") + csv_field(fields[i]);
-  }
-  text += "\n";
-}
-
 }  // namespace
 
 SweepTable empty_table(const std::vector<VariedKey>& varied, const std::vector<SweepPoint>& points) {
@@ -135,12 +118,7 @@ std::vector<std::string> sweep_row(const SweepTable& table, const SweepPoint& po
 }
 
 std::string write_sweep_table(const SweepTable& table) {
-  std::string text;
-  append_line(table.columns, text);
-  for (const std::vector<std::string>& row : table.rows) {
-    append_line(row, text);
-  }
-  return text;
+  return write_csv({.columns = table.columns, .rows = table.rows});
 }
 
 Result<std::vector<std::vector<std::string>>> read_finished_rows(const SweepTable& table,
