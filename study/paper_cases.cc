@@ -16,8 +16,8 @@ constexpr std::array<std::string_view, 3> kFabricFrameworks = {"megatron-2022", 
                                                                "fairscale-fsdp"};
 constexpr std::array<std::string_view, 4> kFabrics = {"50 Gbit/s", "100 Gbit/s", "200 Gbit/s", "400 Gbit/s"};
 constexpr std::string_view kShippedFabric = "200 Gbit/s";  ///< of dgx-a100-80g-hdr: as it is
-/// Shares of an 80 GiB device, the third of them the paper's: 42 % less.
-constexpr std::array<std::string_view, 5> kBudgets = {"70 GiB", "60 GiB", "46.4 GiB", "32 GiB", "20 GiB"};
+/// Of a device of 80 GiB; the second of them is the paper's, 42 % less.
+constexpr std::array<std::string_view, 4> kBudgets = {"60 GiB", "46 GiB", "32 GiB", "20 GiB"};
 
 /// Narayanan et al. 2021, arXiv 2104.04473, takeaway 2, stages; Rajbhandari et al. 2020, arXiv 1910.02054,
 /// section 10, model parallelism within a node.

@@ -101,6 +101,9 @@ Result<std::vector<PaperRun>> run_paper(const PaperQuestion& question, const Cat
                                         const PredictionErrors& errors, const PaperPlanner& planner,
                                         const std::function<void(const PaperCase&, double share)>& on_row) {
   const std::vector<PaperCase> rows = paper_cases(question);
+  for (const PaperCase& row : rows) {
+    PORTOLAN_CHECK_OK(paper_scenario(row, paths, {}));
+  }
   std::vector<PaperRun> runs;
   runs.reserve(rows.size());
   Answers answers(planner);
