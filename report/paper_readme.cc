@@ -147,7 +147,9 @@ std::string paper_readme(const PaperQuestion& question, const std::vector<PaperR
                       write_markdown(shown_runs(runs, PaperPart::kFabrics, question.central, "80 GB")));
   for (const std::string& model : question.models) {
     text += section(model + ", A100 40 GB",
-                    write_markdown(shown_runs(runs, PaperPart::kBaselines, model, "40 GB")));
+                    "Documented defaults, and Megatron-LM 2022 at its best.\n\n" +
+                        write_markdown(shown_runs(runs, PaperPart::kBaselines, model, "40 GB")) + "\n" +
+                        write_markdown(shown_gains(of_model(gains, model, "40 GB"))));
   }
   return text;
 }

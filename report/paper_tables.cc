@@ -155,13 +155,14 @@ std::string reduction_text(const Reduction& reduction) {
 
 TextTable shown_gains(const std::vector<PaperGain>& gains) {
   TextTable table{
-      .columns = {"against", "settings", "Portolan's plan", "time, % less", "memory, % less", "38 % / 42 %"},
+      .columns = {"against", "settings", "Portolan within", "time, % less", "memory, % less", "38 % / 42 %"},
       .rows = {}};
   for (const PaperGain& gain : gains) {
     const auto reached = [](bool is) { return is ? "reached" : "not"; };
     table.rows.push_back(
         {planner_title(gain.theirs->row), settings_text(gain.theirs->row),
-         short_name(gain.ours->best->strategy), reduction_text(gain.time), reduction_text(gain.memory),
+         gain.ours->row.variant.empty() ? gain.ours->row.device : gain.ours->row.variant,
+         reduction_text(gain.time), reduction_text(gain.memory),
          fmt::format("{} / {}", reached(gain.reaches_time()), reached(gain.reaches_memory()))});
   }
   return table;

@@ -30,8 +30,8 @@ Result<PaperRun> run_paper_case(const PaperCase& row, const CatalogPaths& paths,
                                 const PredictionErrors& errors, const std::optional<Strategy>& tier_base,
                                 const PaperPlanner& planner);
 
-/// All rows, in order, each read before the first is planned; `on_row(done)` before each. Rows of kTiers rest on what kBaselines found for
-/// Megatron-LM of 2022 with its defaults; where nothing did they say so.
+/// All rows, in order, each read before the first is planned; `on_row(done)` before each. Rows of kTiers rest
+/// on what kBaselines found for Megatron-LM of 2022 with its defaults; where nothing did they say so.
 Result<std::vector<PaperRun>> run_paper(const PaperQuestion& question, const CatalogPaths& paths,
                                         const PredictionErrors& errors, const PaperPlanner& planner,
                                         const std::function<void(const PaperCase&, double share)>& on_row);
