@@ -44,12 +44,13 @@ std::size_t index_of(std::vector<std::string>& names, const std::string& name) {
   return static_cast<std::size_t>(found - names.begin());
 }
 
-/// Of the legend and the axis, where all are of one study: "Megatron 2021", "ZeRO-3".
+/// For a legend or an axis with room for little: "Megatron '21", "ZeRO-3".
 std::string short_title(const PaperCase& row) {
   std::string title = planner_title(row);
-  for (const char* word : {"-LM", "DeepSpeed ", "FairScale ", " gradients"}) {
+  for (const auto& [word, instead] : {std::pair("-LM 20", " '"), std::pair("DeepSpeed ", ""),
+                                      std::pair("FairScale ", ""), std::pair("OSS + ", "")}) {
     if (const std::size_t at = title.find(word); at != std::string::npos) {
-      title.erase(at, std::string_view(word).size());
+      title.replace(at, std::string_view(word).size(), instead);
     }
   }
   return title;
@@ -62,6 +63,9 @@ Plot baselines_plot(const std::vector<PaperRun>& runs, const std::string& model)
             .kind = PlotKind::kBars,
             .series = {{"documented defaults", {}}, {"best legal settings", {}}, {"Portolan", {}}}};
   for (const PaperRun* run : rows_of(runs, PaperPart::kBaselines, model)) {
+    if (run->row.planner == "portolan-lossy") {
+      continue;
+    }
     const auto x = static_cast<double>(index_of(plot.categories, short_title(run->row)));
     plot.series[static_cast<std::size_t>(run->row.settings)].points.push_back(step_point(*run, x));
   }
@@ -106,10 +110,10 @@ Plot reductions_plot(const PaperQuestion& question, const std::vector<PaperGain>
 double peak_gib(const PaperRun& run) { return static_cast<double>(run.best->peak_memory.value) / kGib; }
 
 Plot budgets_plot(const std::vector<PaperRun>& runs, const std::string& model) {
-  Plot plot{.title = model + ": steps against memory",
+  Plot plot{.title = model + ": steps against memory, best legal settings",
             .x_label = "peak of memory, GiB",
             .y_label = "step, s",
-            .series = {{"Portolan, by memory that it may take", {}}}};
+            .series = {{"Portolan", {}}}};
   std::vector<PlotPoint>& frontier = plot.series.front().points;
   for (const PaperRun* run : rows_of(runs, PaperPart::kBudgets, model)) {
     frontier.push_back({.x = peak_gib(*run), .y = run->best->step_time.value});
@@ -119,9 +123,8 @@ Plot budgets_plot(const std::vector<PaperRun>& runs, const std::string& model) {
     const PlotPoint point{.x = peak_gib(*run), .y = run->best->step_time.value};
     if (run->row.planner == "portolan") {
       frontier.push_back(point);
-    } else if (!run->row.is_portolan()) {
-      others.push_back(
-          {fmt::format("{}, {}", planner_title(run->row), paper_settings_name(run->row.settings)), {point}});
+    } else if (run->row.settings == PaperSettings::kBest) {
+      others.push_back({short_title(run->row), {point}});
     }
   }
   std::sort(frontier.begin(), frontier.end(), [](const auto& a, const auto& b) { return a.x < b.x; });
@@ -150,7 +153,7 @@ Plot fabrics_plot(const std::vector<PaperRun>& runs, const std::string& model) {
   std::vector<std::string> titles;
   for (const PaperRun* run : rows_of(runs, PaperPart::kFabrics, model)) {
     const std::string title =
-        planner_title(run->row) +
+        short_title(run->row) +
         (run->row.is_portolan() ? "" : fmt::format(", {}", paper_settings_name(run->row.settings)));
     const std::size_t series = index_of(titles, title);
     if (series == plot.series.size()) {

@@ -72,7 +72,7 @@ TEST_F(PaperReport, PageHasEveryRow) {
   const auto figures = paper_figures(question_, runs_, gains_);
   ASSERT_EQ(figures.size(), 3) << "no tiers, no fabrics";
   EXPECT_EQ(figures[0].plot.categories,
-            (std::vector<std::string>{"Megatron 2021", "Megatron 2022", "Portolan"}));
+            (std::vector<std::string>{"Megatron '21", "Megatron '22", "Portolan"}));
   const std::string page = paper_readme(question_, runs_, gains_, {}, figures);
   EXPECT_NE(page.find("| FairScale OSS + SDDP | defaults | does not fit |"), std::string::npos) << page;
   EXPECT_NE(page.find("| Megatron-LM 2021 | defaults | "), std::string::npos);
