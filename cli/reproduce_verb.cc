@@ -116,7 +116,7 @@ Result<Reproduced> reproduce_paper(const Session& session, const ReproduceArgume
       }));
   session.end_progress();
   made.gains = paper_gains(made.runs);
-  made.summary = paper_summary(question, made.gains);
+  made.summary = paper_summary(made.gains);
   PORTOLAN_CHECK_OK(write_files(question, made));
   made.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return made;

@@ -14,6 +14,6 @@ std::string paper_readme(const PaperQuestion& question, const std::vector<PaperR
                          const std::vector<PaperFigure>& figures);
 
 /// For terminals: where the claim is reached, and what is a tie.
-std::string paper_summary(const PaperQuestion& question, const std::vector<PaperGain>& gains);
+std::string paper_summary(const std::vector<PaperGain>& gains);
 
 }  // namespace portolan

@@ -40,7 +40,7 @@ class PaperReport : public testing::Test {
 };
 
 TEST_F(PaperReport, SaysWhereTheClaimIsReached) {
-  const std::string text = paper_summary(question_, gains_);
+  const std::string text = paper_summary(gains_);
   const std::string defaults = text.substr(0, text.find("best legal"));
   EXPECT_NE(defaults.find(
                 "38 % less time: 1 of 1 (Megatron-LM 2021 of m); with the whole interval above it: 1 of 1"),
