@@ -8,8 +8,9 @@
 
 namespace portolan {
 
-/// Where named files are looked for: `hardware/`, `devices/`, `models/`, `software/`, `baselines/` and `errors/`
-/// beneath each folder, the first folder first. Those of --catalog come before the shipped `scenarios/`.
+/// Where named files are looked for: `hardware/`, `devices/`, `models/`, `software/`, `baselines/` and
+/// `errors/` beneath each folder, the first folder first. Those of --catalog come before the shipped
+/// `scenarios/`.
 struct CatalogPaths {
   std::vector<std::filesystem::path> folders;
 };
