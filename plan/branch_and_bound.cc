@@ -19,11 +19,8 @@ namespace {
 constexpr std::size_t kBranchesATask = 64;
 constexpr std::size_t kGroupsARound = 16;
 
-/// Nodes whose layers cost the same: one task, as their costs are worked out once.
-struct Group {
-  double bound = 0;
-  std::vector<SpaceNode> nodes;  ///< the most promising first
-};
+/// Nodes whose layers cost the same, the most promising first: one task, as their costs are worked out once.
+using Group = std::vector<SpaceNode>;
 
 // What tasks answer.
 
@@ -56,12 +53,13 @@ std::vector<Group> groups_of(const SearchSpace& space, std::vector<SpaceNode> no
                   s.sequence_parallel);
     const auto [place, is_new] = places.emplace(key, groups.size());
     if (is_new) {
-      groups.push_back({.bound = node.bound, .nodes = {}});
+      groups.emplace_back();
     }
-    groups[place->second].nodes.push_back(node);
+    groups[place->second].push_back(node);
   }
   std::stable_sort(groups.begin(), groups.end(), [](const Group& one, const Group& other) {
-    return std::pair(one.nodes.front().open, one.bound) < std::pair(other.nodes.front().open, other.bound);
+    const auto key = [](const Group& group) { return std::pair(group.front().open, group.front().bound); };
+    return key(one) < key(other);
   });
   return groups;
 }
@@ -135,9 +133,9 @@ Result<BoundedSearch> branch_and_bound(const Scenario& scenario, const Cluster& 
   const std::vector<Group> groups = groups_of(space, std::move(nodes));
   for (std::size_t next = 0; next < groups.size();) {
     const double limit = std::min(quick.limit(), best.limit());
-    std::vector<std::vector<SpaceNode>> round;
+    std::vector<Group> round;
     for (; next < groups.size() && round.size() < kGroupsARound; ++next) {
-      std::vector<SpaceNode> promising = groups[next].nodes;
+      Group promising = groups[next];
       const auto above = std::find_if(promising.begin(), promising.end(),
                                       [&](const SpaceNode& node) { return node.bound > limit; });
       for (auto node = above; node != promising.end(); ++node) {
