@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/random.h"
-#include "tests/property/thinned.h"
 #include "plan/run_time.h"
+#include "tests/property/thinned.h"
 
 namespace portolan {
 namespace {
