@@ -176,9 +176,10 @@ ClosedForm::Outcome ClosedForm::outcome(const Strategy& strategy) {
   const StageSums sums = stage_sums(strategy, machine_of_it);
   outcome.step_time = pipeline(strategy, machine_of_it, sums).step_time;
   for (std::int32_t stage = 0; stage < strategy.pipeline_parallel; ++stage) {
-    const Bytes reserved = stage_memory(strategy, sums, stage).reserved;
-    if (reserved > outcome.peak_memory) {
-      outcome.peak_memory = reserved;
+    const StageMemory memory = stage_memory(strategy, sums, stage);
+    outcome.host_memory = std::max(outcome.host_memory, memory.host);
+    if (memory.reserved > outcome.peak_memory) {
+      outcome.peak_memory = memory.reserved;
       outcome.fullest_stage = stage;
     }
   }

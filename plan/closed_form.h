@@ -41,6 +41,7 @@ class ClosedForm {
     Seconds step_time;
     Bytes peak_memory;  ///< reserved, of the fullest stage
     std::int32_t fullest_stage = 0;
+    Bytes host_memory;  ///< what a rank keeps there, of the stage that keeps most
   };
   Outcome outcome(const Strategy& strategy);
 
@@ -59,8 +60,10 @@ class ClosedForm {
   Body body(const Strategy& strategy);
   /// No more than outcome() says of `strategy`, one of those with this body.
   Bytes least_memory(const Strategy& strategy, const Body& body);
-  /// No more than outcome() says of `strategy`, one of those with this body but for what it recomputes, were
-  /// this chosen by optimal_recompute. Precondition: nothing is recomputed in `body`.
+  /// No more than outcome() says of `strategy`, one of those with this body.
+  Seconds least_time(const Strategy& strategy, const Body& body);
+  /// Likewise, but for what `strategy` recomputes, were this chosen by optimal_recompute. Precondition:
+  /// nothing is recomputed in `body`.
   Seconds least_time_that_fits(const Strategy& strategy, const Body& body);
 
  private:
@@ -190,8 +193,8 @@ class ClosedForm {
   void add_bucket_blocks(const Strategy& strategy, const std::vector<BlockRun>& blocks,
                          StageParameters& parameters) const;
   Chunks chunks_of(const Strategy& strategy) const;
-  /// Whether passes wait for what ranks share and for copies.
-  enum class Waits : std::uint8_t { kCounted, kLeftOut };
+  /// What passes wait for beside what is in their blocks: what ranks share, and copies.
+  enum class Waits : std::uint8_t { kNone, kShared, kAll };
   ChunkSum chunk_sum(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
                      std::int32_t k, Waits waits);
   /// The chunk's gradients that are matrices.
@@ -201,7 +204,7 @@ class ClosedForm {
   ChunkPass add_chunk(const Strategy& strategy, const MachineCosts& machine, const ChunkSum& chunk,
                       std::int32_t k, StageSum& stage) const;
   bool is_like_before(const Strategy& strategy, const Chunks& chunks, std::int32_t stage) const;
-  StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine, Waits waits = Waits::kCounted);
+  StageSums stage_sums(const Strategy& strategy, const MachineCosts& machine, Waits waits = Waits::kAll);
   Pipeline pipeline(const Strategy& strategy, const MachineCosts& machine, const StageSums& sums);
   PipelinePosition position_of(const Strategy& strategy, std::int32_t stage) const;
   /// Of chunk `chunk`, when the first backward begins in the last one.
@@ -233,6 +236,10 @@ class ClosedForm {
   bool is_hopeless(const Strategy& strategy, Bytes there);
   /// Whether all stages fit.
   bool solve_stages(const Strategy& strategy, double tolerance, Recompute& recompute);
+  /// When each stage is done with its passes at the earliest.
+  std::vector<Seconds> least_ends(const Strategy& strategy, const StageSums& sums) const;
+  /// Of the stage's step at least, after its passes: sums, update, gather and states on the host.
+  Seconds least_after(const OnceAStepContext& context, const StageParameters& stage);
 
   const Scenario& scenario_;
   const Cluster& cluster_;
@@ -259,14 +266,15 @@ class ClosedForm::Body {
 
  private:
   friend class ClosedForm;
-  struct Stage {
-    std::int32_t index = 0;
-    Bytes activations;
+  struct Run {
+    std::int32_t fullest = 0;  ///< of its stages
+    Bytes activations;         ///< there
+    Seconds end;               ///< of the passes of the stage that ends last
   };
 
   StageSums sums_;
-  std::vector<Stage> fullest_;  ///< of each run of stages that are alike
-  std::vector<Seconds> ends_;   ///< of each stage's step
+  std::vector<Run> runs_;      ///< of stages that are alike
+  std::vector<Seconds> ends_;  ///< of each stage's passes
   Seconds step_time_, busy_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "plan/closed_form.h"
 #include "plan/legality.h"
+#include "plan/once_a_step_cost.h"
 #include "plan/rematerialization_bound.h"
 #include "plan/rematerialization_memory.h"
 #include "plan/schedule.h"
@@ -10,6 +11,9 @@
 namespace portolan {
 
 namespace {
+
+/// What the order of additions may change of a time.
+constexpr double kRounding = 1e-12;
 
 /// What a stage recomputes at least of a microbatch. Its layers save no more than the budget, each in as many
 /// microbatches as there are when most is held: the running chunk's in the one in backward too. Where that is
@@ -36,13 +40,11 @@ Seconds least_recompute(const RematerializationProblem& problem) {
 
 }  // namespace
 
-ClosedForm::Body ClosedForm::body(const Strategy& s) {
-  first_blocks_ = nullptr;
-  Body body;
-  body.sums_ = stage_sums(s, machine(s), Waits::kLeftOut);
+std::vector<Seconds> ClosedForm::least_ends(const Strategy& s, const StageSums& sums) const {
+  const std::vector<ChunkPass>& chunks = sums.passes.chunks;
   const auto p = static_cast<std::size_t>(s.pipeline_parallel);
-  const std::vector<ChunkPass>& chunks = body.sums_.passes.chunks;
   const double m = num_microbatches(scenario_, s);
+  std::vector<Seconds> ends;
   Seconds forwards, backwards;  // of all stages before this one, of their first chunk
   for (std::size_t i = 0; i < p; ++i) {
     Seconds passes, weights;
@@ -51,21 +53,39 @@ ClosedForm::Body ClosedForm::body(const Strategy& s) {
       weights += chunks[k].weight;
     }
     // Weight gradients may be what a stage does last, after the backwards of those before it.
-    const Seconds ends = forwards + passes * m + std::max(backwards, weights * m);
-    body.ends_.push_back(ends);
-    body.step_time_ = std::max(body.step_time_, ends);
+    ends.push_back(forwards + passes * m + std::max(backwards, weights * m));
     forwards += chunks[i].forward;
     backwards += chunks[i].backward;
   }
+  return ends;
+}
+
+ClosedForm::Body ClosedForm::body(const Strategy& s) {
+  first_blocks_ = nullptr;
+  // For sums beside backward, of those that have some, and for states on the host: as they meet the blocks.
+  Strategy beside = s;
+  beside.gradient_aggregation.overlap = true;
+  beside.offload = offloads_activations(s.offload) ? Offload::kActivationsAndOptimizer : Offload::kOptimizer;
+  Body body;
+  body.sums_ = stage_sums(beside, machine(s), Waits::kNone);
+  const auto p = static_cast<std::size_t>(s.pipeline_parallel);
+  const double m = num_microbatches(scenario_, s);
+  body.ends_ = least_ends(s, body.sums_);
+  body.step_time_ = *std::max_element(body.ends_.begin(), body.ends_.end());
   const BlockTime& first = body.sums_.of(0).time;
   body.busy_ = (first.forward + first.backward + first.weight + first.recompute) * m;
   for (std::size_t i = 0; i < p; ++i) {
     const auto index = static_cast<std::int32_t>(i);
     const Bytes held = activations(s, position_of(s, index), body.sums_);
     if (i == 0 || body.sums_.kinds[i] != body.sums_.kinds[i - 1]) {
-      body.fullest_.push_back({index, held});
-    } else if (held > body.fullest_.back().activations) {
-      body.fullest_.back() = {index, held};
+      body.runs_.push_back({.fullest = index, .activations = held, .end = body.ends_[i]});
+      continue;
+    }
+    Body::Run& run = body.runs_.back();
+    run.end = std::max(run.end, body.ends_[i]);
+    if (held > run.activations) {
+      run.fullest = index;
+      run.activations = held;
     }
   }
   return body;
@@ -74,24 +94,55 @@ ClosedForm::Body ClosedForm::body(const Strategy& s) {
 Bytes ClosedForm::least_memory(const Strategy& s, const Body& body) {
   first_blocks_ = nullptr;
   Bytes most;
-  for (const Body::Stage& stage : body.fullest_) {
-    most = std::max(most, stage_memory(s, body.sums_, stage.index, stage.activations).reserved);
+  for (const Body::Run& run : body.runs_) {
+    most = std::max(most, stage_memory(s, body.sums_, run.fullest, run.activations).reserved);
   }
   return most;
 }
 
+/// Gathers beside forward may cost nothing, and lossy sums are not looked at.
+Seconds ClosedForm::least_after(const OnceAStepContext& context, const StageParameters& stage) {
+  const OnceAStepCost cost = once_a_step_cost(context, stage, Seconds(0));
+  const bool exact = context.strategy.gradient_aggregation.compression.is_none();
+  const bool waits = !gathers_beside_forward(scenario_, context.strategy);
+  // What other stages are waited for may hide copies of states.
+  const bool streams = offloads_optimizer(context.strategy.offload) && exact && stage.tied == 0;
+  return (exact ? cost.sync : Seconds(0)) + cost.update + (waits ? cost.gather : Seconds(0)) +
+         (streams ? cost.offload : Seconds(0));
+}
+
+Seconds ClosedForm::least_time(const Strategy& s, const Body& body) {
+  const OnceAStepContext context{scenario_, s, cluster_, machine(s), kernel_cost(s)};
+  Seconds least;
+  for (const Body::Run& run : body.runs_) {
+    const StageParameters& parameters = body.sums_.of(static_cast<std::size_t>(run.fullest)).parameters;
+    least = std::max(least, run.end + least_after(context, parameters));
+  }
+  return least * (1 - kRounding);
+}
+
+/// Longer passes hide more of what they wait for and of sums beside the last backward, but no more than they
+/// are longer.
 Seconds ClosedForm::least_time_that_fits(const Strategy& s, const Body& body) {
   first_blocks_ = nullptr;
   Strategy none = s;
   none.recompute = {};
   const Chunks chunks = chunks_of(none);
-  const double m = num_microbatches(scenario_, s);
-  Seconds least = body.step_time_;
-  for (const Body::Stage& stage : body.fullest_) {
-    const RematerializationProblem problem = stage_problem(none, chunks, body.sums_, stage.index);
-    least = std::max(least, body.ends_[static_cast<std::size_t>(stage.index)] + least_recompute(problem) * m);
+  const MachineCosts& machine_of_it = machine(none);
+  const OnceAStepContext context{scenario_, none, cluster_, machine_of_it, kernel_cost(none)};
+  const double m = num_microbatches(scenario_, s) - (sums_beside_backward(s) ? 1 : 0);
+  Seconds least;
+  for (const Body::Run& run : body.runs_) {
+    const auto fullest = static_cast<std::size_t>(run.fullest);
+    const Seconds after = least_after(context, body.sums_.of(fullest).parameters);
+    const RematerializationProblem problem = stage_problem(none, chunks, body.sums_, run.fullest);
+    least = std::max({least, run.end + after, body.ends_[fullest] + least_recompute(problem) * m + after});
   }
-  return least;
+  if (divides_gradients(s)) {
+    const std::vector<Seconds> ends = least_ends(none, stage_sums(none, machine_of_it, Waits::kShared));
+    least = std::max(least, *std::max_element(ends.begin(), ends.end()));
+  }
+  return least * (1 - kRounding);
 }
 
 }  // namespace portolan

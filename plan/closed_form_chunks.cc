@@ -121,13 +121,13 @@ ClosedForm::ChunkSum ClosedForm::chunk_sum(const Strategy& s, const MachineCosts
   if (divides_gradients(s)) {
     chunk.transients = sharded_transients(s, blocks);
   }
-  if (divides_gradients(s) && waits == Waits::kCounted) {
+  if (divides_gradients(s) && waits != Waits::kNone) {
     const ShardedWaits shared = sharded_waits(s, machine, blocks);
     chunk.accumulation = shared.accumulation;
     time.exposed_forward[Axis::kData] += shared.forward;
     time.exposed_backward[Axis::kData] += shared.backward;
   }
-  if (offloads_activations(s.offload) && waits == Waits::kCounted) {
+  if (offloads_activations(s.offload) && waits == Waits::kAll) {
     chunk.copies = waits_for_copies(machine, blocks, keeps_last_layer(s, k));
   }
   if (offloads_optimizer(s.offload)) {

@@ -170,12 +170,15 @@ double SpaceExplorer::value_bound(Seconds step_time, Seconds computes) const {
 }
 
 SpaceExplorer::Value SpaceExplorer::evaluate(const Strategy& s) {
-  const bool plain = scenario_.objective == Objective::kTime || scenario_.objective == Objective::kMemory;
-  if (plain && s.offload == Offload::kNone) {
+  const Hardware& hardware = scenario_.hardware;
+  if (scenario_.objective == Objective::kTime || scenario_.objective == Objective::kMemory) {
     const ClosedForm::Outcome outcome = closed_form_.outcome(s);
-    return {scenario_.objective == Objective::kTime ? outcome.step_time.value
-                                                    : static_cast<double>(outcome.peak_memory.value),
-            outcome.peak_memory, outcome.peak_memory <= there_};
+    if (outcome.host_memory * hardware.gpus_per_node <= hardware.host_memory.value ||
+        hardware.host_memory.value == Bytes(0)) {
+      return {scenario_.objective == Objective::kTime ? outcome.step_time.value
+                                                      : static_cast<double>(outcome.peak_memory.value),
+              outcome.peak_memory, outcome.peak_memory <= there_};
+    }
   }
   const Estimate estimate = closed_form_.evaluate(s);
   return {objective_value(scenario_.objective, estimate), estimate.peak_memory,
@@ -274,6 +277,10 @@ void SpaceExplorer::explore(const SearchSpace::Sharding& sharding, Strategy s, c
       chosen = true;
     }
     const Bytes least = open ? Bytes(0) : closed_form_.least_memory(s, body);
+    if (!open && least <= there_ && value_bound(closed_form_.least_time(s, body), body.busy()) > limit) {
+      ++outcome.rejected(RejectReason::kBound);
+      continue;
+    }
     Value value;
     if (least <= there_) {
       value = evaluate(s);

@@ -190,6 +190,69 @@ TEST(BranchAndBound, EqualsBruteForceForEveryObjective) {
   }
 }
 
+/// Each of a space's strategies, one after another.
+void expect_no_bound_above(const Scenario& scenario, const StrategyConstraints& constraints) {
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  ClosedForm closed_form(scenario, cluster);
+  const SearchSpace space(scenario, constraints, SpaceBreadth::kWhole);
+  for (std::size_t b = 0; b < space.num_branches(); ++b) {
+    const SearchSpace::Branch branch = space.branch(b);
+    for (const SearchSpace::Pipeline& pipeline : branch.pipelines) {
+      for (const RecomputeChoice& recompute : pipeline.recomputes) {
+        const Strategy whole = space.strategy(branch, pipeline, recompute);
+        const bool open = whole.recompute.is_open();
+        for (const SearchSpace::Sharding& sharding : branch.shardings) {
+          Strategy common = whole;
+          common.zero_stage = sharding.zero_stage;
+          common.offload = offloads_activations(sharding.offload) ? Offload::kActivations : Offload::kNone;
+          common.recompute = open ? Recompute{} : whole.recompute;
+          if (find_rejection(scenario, common)) {
+            continue;
+          }
+          const ClosedForm::Body body = closed_form.body(common);
+          for (const GradientAggregation& sums : sharding.aggregations) {
+            Strategy own = whole;
+            SearchSpace::put(sharding, sums, own);
+            if (find_rejection(scenario, own)) {
+              continue;
+            }
+            SCOPED_TRACE(short_name(own));
+            const Strategy asked = own;
+            if (open) {
+              own.recompute = closed_form.optimal_recompute(asked, kSearchTolerance);
+            }
+            const ClosedForm::Outcome outcome = closed_form.outcome(own);
+            ASSERT_LE(body.step_time(), outcome.step_time * (1 + 1e-12));
+            if (!open) {
+              ASSERT_LE(closed_form.least_time(own, body), outcome.step_time);
+              ASSERT_LE(closed_form.least_memory(own, body), outcome.peak_memory);
+            } else if (outcome.peak_memory <= scenario.hardware.device.memory.value) {
+              ASSERT_LE(closed_form.least_time_that_fits(asked, body), outcome.step_time);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(BranchAndBound, NoBoundIsAboveWhatItBounds) {
+  std::size_t place = 0;
+  for (Scenario scenario : thinned(small_scenarios())) {
+    scenario = searched(scenario);
+    const std::vector<Bytes> budgets = memories(scenario);
+    scenario.hardware.device.memory.value = budgets[++place % budgets.size()];
+    scenario.lossy_gradients = place % 3 == 0;
+    StrategyConstraints fixed;
+    fixed.microbatch_size = 1;
+    if (scenario.num_gpus > 4) {
+      fixed.tensor_parallel = place % 2 == 0 ? 2 : 1;
+    }
+    SCOPED_TRACE(place);
+    expect_no_bound_above(scenario, fixed);
+  }
+}
+
 TEST(BranchAndBound, LeavesMostOfALargeSpaceOut) {
   const Scenario scenario = searched(tiny_scenario(8));
   const Cluster cluster = Cluster::build(scenario.hardware).value();
