@@ -15,9 +15,10 @@ namespace portolan {
 
 namespace {
 
-/// Branches whose bounds are one task; groups that are explored before what is short enough is said anew.
+/// Branches whose bounds are one task.
 constexpr std::size_t kBranchesATask = 64;
-constexpr std::size_t kGroupsARound = 16;
+/// Groups that are explored before what is short enough is said anew: few at first, as they say most.
+constexpr std::size_t kFirstRound = 2, kLargestRound = 16;
 
 /// Nodes whose layers cost the same, the most promising first: one task, as their costs are worked out once.
 using Group = std::vector<SpaceNode>;
@@ -131,10 +132,11 @@ Result<BoundedSearch> branch_and_bound(const Scenario& scenario, const Cluster& 
   }
   BestPlaces best(wanted);
   const std::vector<Group> groups = groups_of(space, std::move(nodes));
-  for (std::size_t next = 0; next < groups.size();) {
+  for (std::size_t next = 0, size = kFirstRound; next < groups.size();
+       size = std::min(size * 2, kLargestRound)) {
     const double limit = std::min(quick.limit(), best.limit());
     std::vector<Group> round;
-    for (; next < groups.size() && round.size() < kGroupsARound; ++next) {
+    for (; next < groups.size() && round.size() < size; ++next) {
       Group promising = groups[next];
       const auto above = std::find_if(promising.begin(), promising.end(),
                                       [&](const SpaceNode& node) { return node.bound > limit; });
@@ -147,6 +149,9 @@ Result<BoundedSearch> branch_and_bound(const Scenario& scenario, const Cluster& 
       if (!promising.empty()) {
         round.push_back(std::move(promising));
       }
+    }
+    if (round.empty()) {
+      continue;
     }
     PORTOLAN_TRY(const std::vector<std::string> answers,
                  runner(static_cast<int>(round.size()), [&](int task) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 #include <vector>
@@ -170,11 +171,13 @@ class ClosedForm {
   static LayersMemory layers_memory(const std::vector<LayerRun>& runs, StagePlace place);
   /// With layers' saved activations on the host but for the last layer's, where `keeps_last`.
   static LayersMemory offloaded_memory(const std::vector<LayerRun>& runs, StagePlace place, bool keeps_last);
+  /// What passes wait for beside what is in their blocks: what ranks share, and copies.
+  enum class Waits : std::uint8_t { kNone, kShared, kAll };
   /// Of a stage's forwards that follow one another, and of its backwards.
   double share_in_runs(const Strategy& strategy, std::int32_t stage) const;
   bool keeps_last_layer(const Strategy& strategy, std::int32_t virtual_stage) const;
   OffloadWaits waits_for_copies(const MachineCosts& machine, const std::vector<BlockRun>& blocks,
-                                bool keeps_last) const;
+                                bool keeps_last, Waits waits) const;
   /// What passes of a chunk of the stage wait for, and the stage's further microbatches.
   void add_copies(const Strategy& strategy, std::int32_t stage, const OffloadWaits& waits, BlockTime& time,
                   PassWaits& further) const;
@@ -193,8 +196,6 @@ class ClosedForm {
   void add_bucket_blocks(const Strategy& strategy, const std::vector<BlockRun>& blocks,
                          StageParameters& parameters) const;
   Chunks chunks_of(const Strategy& strategy) const;
-  /// What passes wait for beside what is in their blocks: what ranks share, and copies.
-  enum class Waits : std::uint8_t { kNone, kShared, kAll };
   ChunkSum chunk_sum(const Strategy& strategy, const MachineCosts& machine, const LayerRange& layers,
                      std::int32_t k, Waits waits);
   /// The chunk's gradients that are matrices.
@@ -261,6 +262,8 @@ class ClosedForm::Body {
   /// No step of these strategies is shorter: of each stage, the first forwards of those before it, its own
   /// passes, the last backwards of those before it, with communication within blocks and without any other.
   Seconds step_time() const { return step_time_; }
+  /// Nor of those that recompute what it does: no shorter than the copies of any stage one way.
+  Seconds own_step_time() const { return std::max(step_time_, copies_); }
   /// And no first stage computes for less.
   Seconds busy() const { return busy_; }
 
@@ -275,7 +278,7 @@ class ClosedForm::Body {
   StageSums sums_;
   std::vector<Run> runs_;      ///< of stages that are alike
   std::vector<Seconds> ends_;  ///< of each stage's passes
-  Seconds step_time_, busy_;
+  Seconds step_time_, copies_, busy_;
 };
 
 /// Fills in what follows from step time, breakdown and memory: rates, utilisation, energy, cost.

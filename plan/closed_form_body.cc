@@ -72,6 +72,9 @@ ClosedForm::Body ClosedForm::body(const Strategy& s) {
   const double m = num_microbatches(scenario_, s);
   body.ends_ = least_ends(s, body.sums_);
   body.step_time_ = *std::max_element(body.ends_.begin(), body.ends_.end());
+  for (const StageSum& stage : body.sums_.unlike) {
+    body.copies_ = std::max(body.copies_, stage.copies * m);
+  }
   const BlockTime& first = body.sums_.of(0).time;
   body.busy_ = (first.forward + first.backward + first.weight + first.recompute) * m;
   for (std::size_t i = 0; i < p; ++i) {
@@ -111,36 +114,40 @@ Seconds ClosedForm::least_after(const OnceAStepContext& context, const StagePara
          (streams ? cost.offload : Seconds(0));
 }
 
+/// Passes that are longer than those of the body wait less for what is shared, but no less than they are
+/// longer.
 Seconds ClosedForm::least_time(const Strategy& s, const Body& body) {
-  const OnceAStepContext context{scenario_, s, cluster_, machine(s), kernel_cost(s)};
-  Seconds least;
+  first_blocks_ = nullptr;
+  Strategy own = s;
+  own.recompute = s.recompute.is_open() ? Recompute{} : s.recompute;
+  const MachineCosts& machine_of_it = machine(own);
+  const OnceAStepContext context{scenario_, own, cluster_, machine_of_it, kernel_cost(own)};
+  Seconds least = s.recompute.is_open() ? Seconds(0) : body.copies_;
   for (const Body::Run& run : body.runs_) {
     const StageParameters& parameters = body.sums_.of(static_cast<std::size_t>(run.fullest)).parameters;
     least = std::max(least, run.end + least_after(context, parameters));
   }
+  if (s.recompute.is_open() && divides_gradients(s)) {
+    const std::vector<Seconds> ends = least_ends(own, stage_sums(own, machine_of_it, Waits::kShared));
+    least = std::max(least, *std::max_element(ends.begin(), ends.end()));
+  }
   return least * (1 - kRounding);
 }
 
-/// Longer passes hide more of what they wait for and of sums beside the last backward, but no more than they
-/// are longer.
+/// Likewise the last backward hides no more of the sums beside it than it is longer.
 Seconds ClosedForm::least_time_that_fits(const Strategy& s, const Body& body) {
   first_blocks_ = nullptr;
   Strategy none = s;
   none.recompute = {};
   const Chunks chunks = chunks_of(none);
-  const MachineCosts& machine_of_it = machine(none);
-  const OnceAStepContext context{scenario_, none, cluster_, machine_of_it, kernel_cost(none)};
+  const OnceAStepContext context{scenario_, none, cluster_, machine(none), kernel_cost(none)};
   const double m = num_microbatches(scenario_, s) - (sums_beside_backward(s) ? 1 : 0);
   Seconds least;
   for (const Body::Run& run : body.runs_) {
     const auto fullest = static_cast<std::size_t>(run.fullest);
     const Seconds after = least_after(context, body.sums_.of(fullest).parameters);
     const RematerializationProblem problem = stage_problem(none, chunks, body.sums_, run.fullest);
-    least = std::max({least, run.end + after, body.ends_[fullest] + least_recompute(problem) * m + after});
-  }
-  if (divides_gradients(s)) {
-    const std::vector<Seconds> ends = least_ends(none, stage_sums(none, machine_of_it, Waits::kShared));
-    least = std::max(least, *std::max_element(ends.begin(), ends.end()));
+    least = std::max(least, body.ends_[fullest] + least_recompute(problem) * m + after);
   }
   return least * (1 - kRounding);
 }

@@ -127,8 +127,8 @@ ClosedForm::ChunkSum ClosedForm::chunk_sum(const Strategy& s, const MachineCosts
     time.exposed_forward[Axis::kData] += shared.forward;
     time.exposed_backward[Axis::kData] += shared.backward;
   }
-  if (offloads_activations(s.offload) && waits == Waits::kAll) {
-    chunk.copies = waits_for_copies(machine, blocks, keeps_last_layer(s, k));
+  if (offloads_activations(s.offload)) {
+    chunk.copies = waits_for_copies(machine, blocks, keeps_last_layer(s, k), waits);
   }
   if (offloads_optimizer(s.offload)) {
     add_streamed(s, blocks, parameters);

@@ -33,7 +33,7 @@ bool ClosedForm::keeps_last_layer(const Strategy& s, std::int32_t virtual_stage)
 }
 
 OffloadWaits ClosedForm::waits_for_copies(const MachineCosts& machine, const std::vector<BlockRun>& runs,
-                                          bool keeps_last) const {
+                                          bool keeps_last, Waits waits) const {
   std::vector<OffloadedBlocks> blocks;
   std::size_t behind_layers = 0;
   for (const BlockRun& run : runs) {
@@ -51,7 +51,14 @@ OffloadWaits ClosedForm::waits_for_copies(const MachineCosts& machine, const std
     --blocks[behind_layers - 1].count;
     blocks.insert(blocks.begin() + static_cast<std::ptrdiff_t>(behind_layers), last);
   }
-  return offload_waits(blocks);
+  if (waits == Waits::kAll) {
+    return offload_waits(blocks);
+  }
+  OffloadWaits none;
+  for (const OffloadedBlocks& block : blocks) {
+    none.copies += block.copy * block.count;
+  }
+  return none;
 }
 
 void ClosedForm::add_copies(const Strategy& s, std::int32_t stage, const OffloadWaits& waits, BlockTime& time,

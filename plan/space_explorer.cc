@@ -240,6 +240,12 @@ void SpaceExplorer::explore(const SearchSpace::Branch& branch, SpacePlace place,
       kind.put(own);
       of_kind.own = own.recompute.layers_per_group > 1 ? closed_form_.body(own) : of_kind.bounding;
     }
+    const bool open = s.recompute.is_open();
+    if (!open &&
+        value_bound(of_kind.own->own_step_time(), of_kind.own->busy()) > std::min(limit_, best.limit())) {
+      outcome.rejected(RejectReason::kBound) += family.num_endings;
+      continue;
+    }
     std::optional<RankedPlace> found;
     for (const std::size_t i : family.shardings) {
       place.sharding = to32(i);
@@ -265,7 +271,8 @@ void SpaceExplorer::explore(const SearchSpace::Sharding& sharding, Strategy s, c
       continue;
     }
     if (open && !chosen) {  // once for all sums, on which memory does not depend
-      if (value_bound(closed_form_.least_time_that_fits(s, body), body.busy()) > limit) {
+      if (value_bound(closed_form_.least_time(s, body), body.busy()) > limit ||
+          value_bound(closed_form_.least_time_that_fits(s, body), body.busy()) > limit) {
         outcome.rejected(RejectReason::kBound) +=
             std::ssize(sharding.aggregations) - static_cast<std::int64_t>(i);
         return;

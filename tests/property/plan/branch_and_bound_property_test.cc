@@ -223,8 +223,9 @@ void expect_no_bound_above(const Scenario& scenario, const StrategyConstraints& 
             }
             const ClosedForm::Outcome outcome = closed_form.outcome(own);
             ASSERT_LE(body.step_time(), outcome.step_time * (1 + 1e-12));
+            ASSERT_LE(closed_form.least_time(asked, body), outcome.step_time);
             if (!open) {
-              ASSERT_LE(closed_form.least_time(own, body), outcome.step_time);
+              ASSERT_LE(body.own_step_time(), outcome.step_time * (1 + 1e-12));
               ASSERT_LE(closed_form.least_memory(own, body), outcome.peak_memory);
             } else if (outcome.peak_memory <= scenario.hardware.device.memory.value) {
               ASSERT_LE(closed_form.least_time_that_fits(asked, body), outcome.step_time);
