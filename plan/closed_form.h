@@ -61,6 +61,9 @@ class ClosedForm {
   Body body(const Strategy& strategy);
   /// No more than outcome() says of `strategy`, one of those with this body.
   Bytes least_memory(const Strategy& strategy, const Body& body);
+  /// Likewise, of one whose layers are recomputed in groups, which take long to lower; in `body` they are
+  /// recomputed one by one.
+  Bytes least_memory_of_groups(const Strategy& strategy, const Body& body);
   /// No more than outcome() says of `strategy`, one of those with this body.
   Seconds least_time(const Strategy& strategy, const Body& body);
   /// Likewise, but for what `strategy` recomputes, were this chosen by optimal_recompute. Precondition:

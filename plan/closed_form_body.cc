@@ -1,5 +1,6 @@
 // What the closed form knows before it is known who shares what: bounds for a search.
 #include <algorithm>
+#include <limits>
 
 #include "plan/closed_form.h"
 #include "plan/legality.h"
@@ -99,6 +100,29 @@ Bytes ClosedForm::least_memory(const Strategy& s, const Body& body) {
   Bytes most;
   for (const Body::Run& run : body.runs_) {
     most = std::max(most, stage_memory(s, body.sums_, run.fullest, run.activations).reserved);
+  }
+  return most;
+}
+
+/// As the last layer of a group runs backward, the others are computed again and keep what they save.
+Bytes ClosedForm::least_memory_of_groups(const Strategy& s, const Body& body) {
+  first_blocks_ = nullptr;
+  Bytes saved(std::numeric_limits<std::int64_t>::max());
+  for (const LayerKind kind : {LayerKind::kDense, LayerKind::kExperts}) {
+    if (num_layers_of(scenario_.model, kind) > 0) {
+      saved = std::min(saved, blocks(s, recompute_none(), kind).layer_shape.saved);
+    }
+  }
+  const std::vector<LayerRange> chunks = chunks_of(s).layers;
+  Bytes most;
+  for (const Body::Run& run : body.runs_) {
+    std::int32_t together = 0;
+    for (auto k = static_cast<std::size_t>(run.fullest); k < chunks.size();
+         k += static_cast<std::size_t>(s.pipeline_parallel)) {
+      together = std::max(together, std::min(chunks[k].count, s.recompute.layers_per_group));
+    }
+    const Bytes held = saved * std::max(together - 1, 0);
+    most = std::max(most, stage_memory(s, body.sums_, run.fullest, held).reserved);
   }
   return most;
 }

@@ -34,6 +34,14 @@ void NodeOutcome::add(const NodeOutcome& other) {
   }
 }
 
+void NodeOutcome::note_too_large(Bytes memory, const SpacePlace& place, std::int64_t count) {
+  rejected(RejectReason::kMemory) += count;
+  if (memory < least_too_large) {
+    least_too_large = memory;
+    closest = place;
+  }
+}
+
 SpaceExplorer::SpaceExplorer(const Scenario& scenario, const Cluster& cluster, const SearchSpace& space,
                              const Shortlist& wanted, Bytes spare)
     : scenario_(scenario),
@@ -238,7 +246,16 @@ void SpaceExplorer::explore(const SearchSpace::Branch& branch, SpacePlace place,
     if (!of_kind.own) {
       Strategy own = s;
       kind.put(own);
-      of_kind.own = own.recompute.layers_per_group > 1 ? closed_form_.body(own) : of_kind.bounding;
+      const bool grouped = own.recompute.layers_per_group > 1;
+      Strategy smallest = own;  // states divided over all ranks
+      smallest.offload = family.offload;
+      if (grouped && closed_form_.least_memory_of_groups(smallest, of_kind.bounding) > there_) {
+        place.sharding = to32(family.shardings.front());
+        outcome.note_too_large(Bytes(std::numeric_limits<std::int64_t>::max() - 1), place,
+                               family.num_endings);
+        continue;
+      }
+      of_kind.own = grouped ? closed_form_.body(own) : of_kind.bounding;
     }
     const bool open = s.recompute.is_open();
     if (!open &&
@@ -296,11 +313,7 @@ void SpaceExplorer::explore(const SearchSpace::Sharding& sharding, Strategy s, c
       value.memory = least;
     }
     if (!value.fits) {
-      ++outcome.rejected(RejectReason::kMemory);
-      if (value.memory < outcome.least_too_large) {
-        outcome.least_too_large = value.memory;
-        outcome.closest = place;
-      }
+      outcome.note_too_large(value.memory, place, 1);
       continue;
     }
     ++outcome.num_fitting;

@@ -44,6 +44,8 @@ struct NodeOutcome {
 
   std::int64_t& rejected(RejectReason reason) { return num_rejected[static_cast<std::size_t>(reason)]; }
   void add(const NodeOutcome& other);
+  /// `count` strategies that do not fit: the one at `place` needs so much, the others no less.
+  void note_too_large(Bytes memory, const SpacePlace& place, std::int64_t count);
 };
 
 /// Looks at parts of a search space by the closed form, and leaves out what a bound or its size rules out.

@@ -227,6 +227,12 @@ void expect_no_bound_above(const Scenario& scenario, const StrategyConstraints& 
             if (!open) {
               ASSERT_LE(body.own_step_time(), outcome.step_time * (1 + 1e-12));
               ASSERT_LE(closed_form.least_memory(own, body), outcome.peak_memory);
+              if (own.recompute.layers_per_group > 1) {
+                Strategy single = common;
+                single.recompute.layers_per_group = 1;
+                ASSERT_LE(closed_form.least_memory_of_groups(own, closed_form.body(single)),
+                          outcome.peak_memory);
+              }
             } else if (outcome.peak_memory <= scenario.hardware.device.memory.value) {
               ASSERT_LE(closed_form.least_time_that_fits(asked, body), outcome.step_time);
             }
