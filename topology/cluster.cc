@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "topology/bisection.h"
+#include "topology/cluster_condition.h"
 #include "topology/cluster_layout.h"
+#include "topology/detour.h"
 #include "topology/link_name.h"
 #include "topology/route.h"
 
@@ -44,6 +46,12 @@ struct Cluster::Machine {
   ClusterLayout layout;
   TierBandwidth bandwidths;
   std::array<LinkFigures, kNumLinkKinds> figures;
+  /// Where something is wrong: what, and the same cluster without it.
+  struct Impaired {
+    ClusterCondition condition;
+    Cluster healthy;
+  };
+  std::unique_ptr<const Impaired> impaired;
 
   explicit Machine(Hardware description)
       : hardware(std::move(description)), layout(hardware), bandwidths(bandwidths_of(hardware)) {
@@ -62,6 +70,13 @@ struct Cluster::Machine {
     return figures[static_cast<std::size_t>(layout.kind_of_link(link))];
   }
   Route over(LinkIndex link) const { return {.links = {link}, .latency = of(link).latency}; }
+  bool has_impaired_links() const { return impaired && impaired->condition.has_impaired_links(); }
+  bool has_dead_links() const { return impaired && impaired->condition.has_dead_links(); }
+  Route between(DeviceIndex source, DeviceIndex destination) const {
+    // build() has found that a way lives.
+    return has_dead_links() ? *living_route(layout, impaired->condition, source, destination)
+                            : rail_route(layout, source, destination);
+  }
 
  private:
   void set(LinkKind kind, BytesPerSecond bandwidth, const LinkSpec& spec) {
@@ -73,7 +88,19 @@ Result<Cluster> Cluster::build(Hardware hardware) {
   if (const auto problem = find_problem(hardware)) {
     return bad_input(fmt::format("{}: {}", problem->key, problem->message));
   }
-  return Cluster(std::make_unique<Machine>(std::move(hardware)));
+  auto machine = std::make_unique<Machine>(std::move(hardware));
+  if (!machine->hardware.condition.empty()) {
+    PORTOLAN_TRY(ClusterCondition condition,
+                 ClusterCondition::resolve(machine->layout, machine->hardware.condition));
+    if (!condition.empty()) {
+      Hardware as_meant = machine->hardware;
+      as_meant.condition.clear();
+      PORTOLAN_TRY(Cluster healthy, build(std::move(as_meant)));
+      machine->impaired = std::make_unique<const Machine::Impaired>(
+          Machine::Impaired{.condition = std::move(condition), .healthy = std::move(healthy)});
+    }
+  }
+  return Cluster(std::move(machine));
 }
 
 Cluster::Cluster(std::unique_ptr<Machine> machine) : machine_(std::move(machine)) {}
@@ -85,8 +112,39 @@ const Hardware& Cluster::hardware() const { return machine_->hardware; }
 std::int64_t Cluster::num_devices() const { return machine_->layout.num_gpus(); }
 std::int64_t Cluster::num_links() const { return machine_->layout.num_links(); }
 std::string Cluster::link_name(LinkIndex link) const { return name_of_link(machine_->layout, link); }
-BytesPerSecond Cluster::bandwidth(LinkIndex link) const { return machine_->of(link).bandwidth; }
+BytesPerSecond Cluster::bandwidth(LinkIndex link) const {
+  const BytesPerSecond whole = machine_->of(link).bandwidth;
+  return machine_->has_impaired_links() ? whole * machine_->impaired->condition.link_share(link) : whole;
+}
 Seconds Cluster::latency(LinkIndex link) const { return machine_->of(link).latency; }
+
+bool Cluster::is_healthy() const { return machine_->impaired == nullptr; }
+const Cluster& Cluster::healthy() const { return machine_->impaired ? machine_->impaired->healthy : *this; }
+
+bool Cluster::is_usable(std::int64_t node) const {
+  assert(node >= 0 && node < machine_->layout.num_nodes);
+  return !machine_->impaired || !machine_->impaired->condition.is_failed(node);
+}
+
+double Cluster::speed(DeviceIndex device) const {
+  assert(device >= 0 && device < num_devices());
+  return machine_->impaired ? machine_->impaired->condition.gpu_share(device) : 1;
+}
+
+bool Cluster::is_disturbed(LinkIndex link) const {
+  if (!machine_->has_impaired_links()) {
+    return false;
+  }
+  const ClusterCondition& condition = machine_->impaired->condition;
+  if (!condition.has_dead_links()) {
+    return condition.link_share(link) < 1;
+  }
+  // Payloads of a node without dead cards cross its own links as ever.
+  const LinkOwner owner = owner_of(link);
+  const LinkKind kind = kind_of_link(link);
+  const bool within_node = kind == LinkKind::kNvLink || kind == LinkKind::kPcie;
+  return condition.link_share(link) < 1 || !within_node || condition.has_dead_card(owner.index);
+}
 
 std::int64_t Cluster::node_of(DeviceIndex device) const {
   assert(device >= 0 && device < num_devices());
@@ -103,7 +161,7 @@ VertexKind Cluster::kind_of(VertexIndex vertex) const {
 Route Cluster::route(DeviceIndex source, DeviceIndex destination) const {
   assert(source >= 0 && source < num_devices());
   assert(destination >= 0 && destination < num_devices());
-  Route route = rail_route(machine_->layout, source, destination);
+  Route route = machine_->between(source, destination);
   for (const LinkIndex link : route.links) {
     route.latency += latency(link);
   }
@@ -113,7 +171,7 @@ Route Cluster::route(DeviceIndex source, DeviceIndex destination) const {
 LinkList Cluster::links_between(DeviceIndex source, DeviceIndex destination) const {
   assert(source >= 0 && source < num_devices());
   assert(destination >= 0 && destination < num_devices());
-  return rail_route(machine_->layout, source, destination).links;
+  return machine_->between(source, destination).links;
 }
 
 bool Cluster::is_core_trunk(LinkIndex link) const { return machine_->layout.is_core_trunk(link); }
@@ -129,6 +187,9 @@ bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int6
   const ClusterLayout& layout = machine_->layout;
   if (first + shift < 0 || last + shift >= num_devices() || shift % layout.gpus_per_node != 0) {
     return false;
+  }
+  if (machine_->has_impaired_links()) {
+    return shift == 0;
   }
   if (layout.node_of_gpu(first) == layout.node_of_gpu(last)) {
     return true;
@@ -171,7 +232,9 @@ Cluster::LinkOwner Cluster::owner_of(LinkIndex link) const {
   }
 }
 
-std::optional<std::int32_t> Cluster::rail_width() const { return machine_->layout.rail_width(); }
+std::optional<std::int32_t> Cluster::rail_width() const {
+  return machine_->has_impaired_links() ? std::nullopt : machine_->layout.rail_width();
+}
 
 std::optional<std::int32_t> Cluster::place_in_node(LinkIndex link) const {
   const auto rail = machine_->layout.rail_of_link(link);
@@ -184,7 +247,9 @@ LinkIndex Cluster::moved_within_nodes(LinkIndex link, std::int32_t places) const
                                 layout.rail_of_link(link)->links_apart * (places / *layout.rail_width()));
 }
 
-std::optional<std::int32_t> Cluster::alike_nodes() const { return machine_->layout.alike_nodes(); }
+std::optional<std::int32_t> Cluster::alike_nodes() const {
+  return machine_->has_impaired_links() ? std::nullopt : machine_->layout.alike_nodes();
+}
 
 std::int32_t Cluster::node_in_pod(LinkIndex link) const {
   return static_cast<std::int32_t>(machine_->layout.node_of_link(link).node);

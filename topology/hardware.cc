@@ -7,6 +7,9 @@
 #include <string_view>
 #include <utility>
 
+#include "topology/cluster_condition.h"
+#include "topology/detour.h"
+
 namespace portolan {
 
 void set_fitted(std::vector<FlashAttention>& versions, FlashAttention fitted) {
@@ -268,6 +271,20 @@ void check_collective_points(const std::vector<CollectivePoint>& points, Problem
   }
 }
 
+/// Precondition: nothing else is a problem.
+void check_condition(const Hardware& hardware, ProblemFinder& finder) {
+  const ClusterLayout layout(hardware);
+  const auto condition = ClusterCondition::resolve(layout, hardware.condition);
+  if (!condition) {
+    finder.require(false, "condition", condition.error().message);
+    return;
+  }
+  finder.require(std::ssize(condition->failed_nodes()) < hardware.num_nodes, "condition",
+                 "every node has failed (must leave at least 1)");
+  const auto unreachable = find_unreachable(layout, *condition);
+  finder.require(!unreachable, "condition", unreachable.value_or(""));
+}
+
 }  // namespace
 
 std::optional<HardwareProblem> find_problem(const Hardware& hardware) {
@@ -296,6 +313,9 @@ std::optional<HardwareProblem> find_problem(const Hardware& hardware) {
   finder.not_negative("inter_node_step", hardware.inter_node_step.value.value, " s");
   check_collective_points(hardware.collective_points, finder);
   finder.not_negative("price_per_gpu_hour", hardware.price_per_gpu_hour.value, "");
+  if (!hardware.condition.empty() && !finder.has_problem()) {
+    check_condition(hardware, finder);
+  }
   return finder.take();
 }
 
