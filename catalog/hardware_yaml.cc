@@ -4,6 +4,7 @@
 #include "catalog/document/load.h"
 #include "catalog/document/section.h"
 #include "catalog/document/yaml_parser.h"
+#include "catalog/impairment_text.h"
 #include "catalog/json/notated.h"
 #include "catalog/named_file.h"
 
@@ -53,6 +54,22 @@ JsonValue write_collective_point(const CollectivePoint& point, Notation notation
       .set("size", point.size)
       .set("time", point.time)
       .take();
+}
+
+void read_impairment(const DocumentValue& item, Condition& condition) {
+  std::string text;
+  if (!item.read(text)) {
+    return;
+  }
+  if (Result<Impairment> impairment = parse_impairment(text)) {
+    condition.push_back(*std::move(impairment));
+  } else {
+    item.refuse(impairment.error());
+  }
+}
+
+JsonValue write_impairment(const Impairment& impairment, Notation) {
+  return JsonValue(impairment_text(impairment));
 }
 
 /// What describes the network stands alone or, where it has a source of its own, as a figure.
@@ -126,6 +143,8 @@ void read_cluster(DocumentSection& section, Hardware& hardware) {
     read_collective_point(item, hardware.collective_points);
   });
   section.optional("price_per_gpu_hour", hardware.price_per_gpu_hour);  // default 0: unknown
+  section.optional_list("condition",
+                        [&](const DocumentValue& item) { read_impairment(item, hardware.condition); });
 }
 
 }  // namespace
@@ -151,6 +170,7 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
       .set_json("collective_points",
                 write_list(hardware.collective_points, &write_collective_point, notation))
       .set("price_per_gpu_hour", hardware.price_per_gpu_hour)
+      .set_json("condition", write_list(hardware.condition, &write_impairment, notation))
       .take();
 }
 

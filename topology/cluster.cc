@@ -119,6 +119,7 @@ BytesPerSecond Cluster::bandwidth(LinkIndex link) const {
 Seconds Cluster::latency(LinkIndex link) const { return machine_->of(link).latency; }
 
 bool Cluster::is_healthy() const { return machine_->impaired == nullptr; }
+bool Cluster::has_impaired_links() const { return machine_->has_impaired_links(); }
 const Cluster& Cluster::healthy() const { return machine_->impaired ? machine_->impaired->healthy : *this; }
 
 bool Cluster::is_usable(std::int64_t node) const {

@@ -95,6 +95,7 @@ class Cluster {
   /// The cluster as if nothing were wrong: itself, where nothing is. As long as this one lives.
   const Cluster& healthy() const;
   bool is_healthy() const;
+  bool has_impaired_links() const;
   /// Whether ranks can be on the node: it has not failed.
   bool is_usable(std::int64_t node) const;
   /// How fast the GPU computes, as a share of the device's speed.

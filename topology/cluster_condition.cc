@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
-#include <utility>
 #include <vector>
 
 #include "topology/link_name.h"
@@ -54,24 +52,25 @@ Error no_such(std::string_view what, const std::string& example, const ClusterLa
 
 Result<ClusterCondition> ClusterCondition::resolve(const ClusterLayout& layout, const Condition& condition) {
   ClusterCondition resolved;
-  std::set<std::pair<ImpairmentKind, std::string>> known;
   for (const Impairment& impairment : condition) {
-    Result<void> added;
-    if (!known.emplace(impairment.kind, impairment.place).second) {
-      added = bad_input("is there twice (must be there once)");
-    } else if (!(impairment.share > 0 && impairment.share <= 1)) {
-      added = bad_input(fmt::format("a share of {} is left (must be above 0, at most 1)", impairment.share));
-    } else {
-      added = resolved.add(layout, impairment);
-    }
-    if (!added) {
-      return bad_input(fmt::format("{}: {}", impairment_text(impairment), added.error().message));
-    }
+    PORTOLAN_CHECK_OK(resolved.add(layout, impairment));
   }
   return resolved;
 }
 
 Result<void> ClusterCondition::add(const ClusterLayout& layout, const Impairment& impairment) {
+  Result<void> added;
+  if (!said_.emplace(impairment.kind, impairment.place).second) {
+    added = bad_input("is there twice (must be there once)");
+  } else if (!(impairment.share > 0 && impairment.share <= 1)) {
+    added = bad_input(fmt::format("a share of {} is left (must be above 0, at most 1)", impairment.share));
+  } else {
+    added = add_known(layout, impairment);
+  }
+  return added ? added : bad_input(fmt::format("{}: {}", impairment_text(impairment), added.error().message));
+}
+
+Result<void> ClusterCondition::add_known(const ClusterLayout& layout, const Impairment& impairment) {
   switch (impairment.kind) {
     case ImpairmentKind::kSlowGpu: {
       const auto gpu = find_gpu(layout, impairment.place);

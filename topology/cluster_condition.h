@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "base/result.h"
 #include "topology/cluster_layout.h"
@@ -14,9 +16,12 @@ namespace portolan {
 /// What is wrong with a cluster by dense index. Shares are 0 of what is dead, 1 of what is as it should be.
 class ClusterCondition {
  public:
-  /// Errors (kBadInput), without a place in front: a part that the cluster does not have, a share out of
-  /// range, something said twice, a link without which GPUs cannot be reached whatever else lives.
+  /// Adds one after another. Errors: the first one's.
   static Result<ClusterCondition> resolve(const ClusterLayout& layout, const Condition& condition);
+
+  /// Errors (kBadInput), with the impairment in front: a part that the cluster does not have, a share out of
+  /// range, something said twice, a link without which GPUs cannot be reached whatever else lives.
+  Result<void> add(const ClusterLayout& layout, const Impairment& impairment);
 
   double link_share(LinkIndex link) const;
   double gpu_share(std::int64_t gpu) const;
@@ -37,7 +42,7 @@ class ClusterCondition {
   bool has_dead_card(std::int64_t node) const { return nodes_of_dead_cards_.contains(node); }
 
  private:
-  Result<void> add(const ClusterLayout& layout, const Impairment& impairment);
+  Result<void> add_known(const ClusterLayout& layout, const Impairment& impairment);
   Result<void> add_links(const ClusterLayout& layout, const Impairment& impairment);
   Result<void> kill(const ClusterLayout& layout, LinkIndex link);
   void slow(LinkIndex link, double share);
@@ -47,6 +52,7 @@ class ClusterCondition {
   std::unordered_set<std::int64_t> failed_nodes_;
   std::unordered_set<std::int64_t> nodes_of_dead_cards_;
   bool has_dead_links_ = false;
+  std::set<std::pair<ImpairmentKind, std::string>> said_;
 };
 
 }  // namespace portolan

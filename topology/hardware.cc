@@ -28,6 +28,8 @@ namespace {
 /// 32 bits.
 constexpr std::int64_t kMaxGpus = 1'000'000;
 constexpr std::int64_t kMaxTrunks = 1'000'000;
+/// Every two nodes that they touch are looked at.
+constexpr std::size_t kMostImpairments = 1'000;
 
 std::string_view name_of(Precision precision) {
   switch (precision) {
@@ -274,14 +276,21 @@ void check_collective_points(const std::vector<CollectivePoint>& points, Problem
 /// Precondition: nothing else is a problem.
 void check_condition(const Hardware& hardware, ProblemFinder& finder) {
   const ClusterLayout layout(hardware);
-  const auto condition = ClusterCondition::resolve(layout, hardware.condition);
-  if (!condition) {
-    finder.require(false, "condition", condition.error().message);
+  finder.require(hardware.condition.size() <= kMostImpairments, "condition",
+                 fmt::format("{} things that are wrong are not allowed (must be at most {})",
+                             hardware.condition.size(), kMostImpairments));
+  ClusterCondition condition;
+  for (std::size_t i = 0; i < hardware.condition.size() && !finder.has_problem(); ++i) {
+    if (const auto added = condition.add(layout, hardware.condition[i]); !added) {
+      finder.require(false, fmt::format("condition[{}]", i), added.error().message);
+    }
+  }
+  if (finder.has_problem()) {
     return;
   }
-  finder.require(std::ssize(condition->failed_nodes()) < hardware.num_nodes, "condition",
+  finder.require(std::ssize(condition.failed_nodes()) < hardware.num_nodes, "condition",
                  "every node has failed (must leave at least 1)");
-  const auto unreachable = find_unreachable(layout, *condition);
+  const auto unreachable = find_unreachable(layout, condition);
   finder.require(!unreachable, "condition", unreachable.value_or(""));
 }
 

@@ -38,7 +38,7 @@ LinkIndex link_named(const Cluster& cluster, std::string_view name) {
 std::string problem_of(Hardware hardware, const Impairment& impairment) {
   hardware.condition = {impairment};
   const auto problem = find_problem(hardware);
-  EXPECT_TRUE(!problem || problem->key == "condition");
+  EXPECT_TRUE(!problem || problem->key.starts_with("condition"));
   return problem ? problem->message : "";
 }
 
@@ -187,7 +187,17 @@ TEST(Condition, RefusesWhatTheClusterDoesNotHave) {
   }
   Hardware twice = sample_hardware();
   twice.condition = {{kSlowGpu, "node3.gpu5", 0.5}, {kSlowGpu, "node3.gpu5", 0.6}};
+  EXPECT_EQ(find_problem(twice)->key, "condition[1]");
   EXPECT_EQ(find_problem(twice)->message, "slow-gpu node3.gpu5 0.6: is there twice (must be there once)");
+}
+
+TEST(Condition, RefusesMoreThanAnybodyWrites) {
+  Hardware hardware = sample_hardware();
+  for (int i = 0; i < 1001; ++i) {
+    hardware.condition.push_back({kSlowGpu, "node0.gpu" + std::to_string(i), 0.5});
+  }
+  EXPECT_EQ(find_problem(hardware)->message,
+            "1001 things that are wrong are not allowed (must be at most 1000)");
 }
 
 TEST(Condition, RefusesWhatNothingIsLeftOf) {
