@@ -67,12 +67,17 @@ Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& clus
   return std::move(simulation.estimate);
 }
 
+/// Rungs on which one replica stands for all see a cluster as if nothing were wrong with it.
+const Cluster& as_seen_by(Fidelity fidelity, const Cluster& cluster) {
+  return fidelity < Fidelity::kFull ? cluster.healthy() : cluster;
+}
+
 Result<Estimate> predict_task(const PredictionTask& task, Fidelity fidelity) {
   PORTOLAN_TRY(const Cluster cluster, Cluster::build(task.scenario.hardware));
   if (fidelity == Fidelity::kClosedForm) {
     return ClosedForm(task.scenario, cluster).evaluate(task.strategy);
   }
-  return simulate_strategy(task.scenario, cluster, task.strategy, fidelity);
+  return simulate_strategy(task.scenario, as_seen_by(fidelity, cluster), task.strategy, fidelity);
 }
 
 /// Predicts `tasks` in worker processes and gives their results, or the pool's own error for each. With
@@ -138,7 +143,7 @@ Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int n
     return predict_in_workers(
         num_workers, tasks,
         [&](const PredictionTask& task) {
-          return simulate_strategy(task.scenario, cluster, task.strategy, fidelity);
+          return simulate_strategy(task.scenario, as_seen_by(fidelity, cluster), task.strategy, fidelity);
         },
         progress);
   };
@@ -172,6 +177,21 @@ Plan make_plan(const Scenario& scenario, const Strategy& strategy) {
   Plan plan{.scenario = scenario, .strategy = strategy, .program = lower(scenario, strategy), .hash = {}};
   plan.hash = program_hash(plan.program);
   return plan;
+}
+
+Result<DegradedStep> predict_degraded(const Plan& plan, const Cluster& cluster, Fidelity fidelity,
+                                      bool with_timeline, std::span<const ClusterEvent> events) {
+  const SimulationRequest request{.scenario = plan.scenario,
+                                  .strategy = plan.strategy,
+                                  .program = plan.program,
+                                  .cluster = cluster,
+                                  .fidelity = fidelity,
+                                  .with_timeline = with_timeline,
+                                  .max_transfers = kMaxTransfersAskedFor,
+                                  .events = events};
+  PORTOLAN_TRY(DegradedStep degraded, simulate_degraded(request, simulate));
+  degraded.step.estimate.program_hash = plan.hash;
+  return degraded;
 }
 
 Result<Simulation> predict(const Plan& plan, const Cluster& cluster, Fidelity fidelity, bool with_timeline) {

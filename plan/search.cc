@@ -7,6 +7,7 @@
 
 #include "plan/closed_form.h"
 #include "plan/open_recompute.h"
+#include "plan/simulate.h"
 
 namespace portolan {
 
@@ -140,10 +141,35 @@ Error nothing_fits(const Scenario& scenario, const BoundedSearch& bounded) {
                                 bounded.num_enumerated, nearest));
 }
 
+/// Finalists in full on a cluster with which something is wrong; the others are counted as left out.
+Result<std::vector<Estimate>> rank_impaired(const Scenario& scenario, std::vector<Estimate> healthy,
+                                            const SearchOptions& options, const Evaluator& evaluator,
+                                            SearchResult& result) {
+  const std::vector<Estimate> finalists(
+      healthy.begin(),
+      healthy.begin() + static_cast<std::ptrdiff_t>(std::min(healthy.size(), kMostImpaired)));
+  TooLarge too_large;
+  PORTOLAN_TRY(Refined full, refine(scenario, finalists, static_cast<std::size_t>(options.num_full), true,
+                                    Fidelity::kFull, evaluator, too_large));
+  if (full.list.empty()) {
+    return infeasible(fmt::format("{}: none of {} finalists fits in full; closest: {}", scenario.name,
+                                  full.num_asked, too_large.closest->message));
+  }
+  const auto left_out = static_cast<std::int64_t>(healthy.size() - full.num_asked);
+  result.num_simulated += static_cast<std::int64_t>(full.num_asked);
+  result.num_rejected[static_cast<std::size_t>(RejectReason::kMemory)] += too_large.num;
+  result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] += left_out;
+  result.num_feasible -= too_large.num;
+  result.none_better = left_out == 0 || objective_value(scenario.objective, healthy[full.num_asked]) >=
+                                            objective_value(scenario.objective, full.list.front());
+  return std::move(full.list);
+}
+
 }  // namespace
 
 Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints,
                             const SearchTools& tools, const SearchOptions& options) {
+  PORTOLAN_CHECK_OK(check_nodes(tools.cluster, scenario.num_gpus));
   const SearchSpace space(scenario, constraints, options.breadth);
   SearchResult result;
   std::vector<Estimate> list;
@@ -180,7 +206,9 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
       }
     }
   }
-  if (options.num_full > 0) {
+  if (options.num_full > 0 && !tools.cluster.is_healthy()) {
+    PORTOLAN_TRY(list, rank_impaired(scenario, std::move(list), options, tools.evaluator, result));
+  } else if (options.num_full > 0) {
     TooLarge too_large;
     const std::size_t num_full = std::min(static_cast<std::size_t>(options.num_full), list.size());
     Result<Refined> full =
