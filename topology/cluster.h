@@ -12,6 +12,7 @@
 #include "base/quantity.h"
 #include "base/result.h"
 #include "topology/hardware.h"
+#include "topology/node_list.h"
 
 namespace portolan {
 
@@ -84,8 +85,10 @@ struct Route {
 /// cluster as it is.
 class Cluster {
  public:
-  /// Errors (kBadInput): what find_problem(hardware) finds.
-  static Result<Cluster> build(Hardware hardware);
+  /// nodes: those that a job has. Devices and their nodes are then numbered along them, links and their
+  /// owners as the hardware has them; nodes 0, 1, ... are as good as none. Errors (kBadInput): what
+  /// find_problem(hardware) finds; what find_node_problem does.
+  static Result<Cluster> build(Hardware hardware, NodeList nodes = {});
 
   Cluster(Cluster&&) noexcept;
   Cluster& operator=(Cluster&&) noexcept;
@@ -105,6 +108,11 @@ class Cluster {
   bool is_disturbed(LinkIndex link) const;
   std::int64_t num_devices() const;
   std::int64_t node_of(DeviceIndex device) const;
+  /// Which of the hardware's nodes that one is.
+  std::int64_t machine_node(std::int64_t node) const;
+  /// Whether nodes lie as they are numbered, and no link is impaired. Else nothing is known to be alike when
+  /// it is moved from node to node: what is_alike_when_moved, moved and alike_nodes tell is nothing.
+  bool is_regular() const;
   /// Link indices are below. Precondition of what takes one: it is.
   std::int64_t num_links() const;
   /// "node3.gpu5->nvswitch": unique.
