@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "plan/closed_form.h"
+#include "plan/job_cluster.h"
 #include "plan/lower.h"
 #include "sim/simulator.h"
 #include "sim/worker_pool.h"
@@ -57,10 +58,14 @@ class EstimateMessage {
 Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy,
                                    Fidelity fidelity) {
   const Program program = lower(scenario, strategy);
+  std::optional<Cluster> placed;  // a strategy that places nodes itself sees them in its own order
+  if (!strategy.node_order.empty()) {
+    PORTOLAN_TRY(placed, job_cluster(scenario, strategy));
+  }
   const SimulationRequest request{.scenario = scenario,
                                   .strategy = strategy,
                                   .program = program,
-                                  .cluster = cluster,
+                                  .cluster = placed ? *placed : cluster,
                                   .fidelity = fidelity,
                                   .max_transfers = kMaxTransfers};
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
@@ -73,7 +78,7 @@ const Cluster& as_seen_by(Fidelity fidelity, const Cluster& cluster) {
 }
 
 Result<Estimate> predict_task(const PredictionTask& task, Fidelity fidelity) {
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(task.scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(task.scenario));
   if (fidelity == Fidelity::kClosedForm) {
     return ClosedForm(task.scenario, cluster).evaluate(task.strategy);
   }

@@ -14,6 +14,7 @@
 #include "cli/session.h"
 #include "cli/training_run_options.h"
 #include "cli/verbs.h"
+#include "plan/job_cluster.h"
 #include "plan/memory_timeline.h"
 #include "plan/search.h"
 #include "report/memory_csv.h"
@@ -33,7 +34,7 @@ struct SimulateArguments {
   std::optional<std::string> megatron_args;
   std::optional<std::string> software;
   std::vector<std::string> variables;
-  std::string fidelity = "folded";
+  std::optional<std::string> fidelity;
   std::optional<std::string> memory_timeline;
   std::optional<std::string> trace;
   TrainingRunOptions training_run;
@@ -97,7 +98,7 @@ Result<Plan> load_or_make_plan(const Session& session, const SimulateArguments& 
   PORTOLAN_TRY(const StrategyConstraints named, parse_strategy(arguments.strategy));
   const StrategyConstraints fixed = merge_constraints(scenario.constraints, named);
   const std::vector<Strategy> candidates = enumerate_strategies(scenario, fixed);
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(scenario));
   const SearchTools tools = make_search_tools(scenario, cluster);
   if (candidates.size() == 1) {
     // What is recomputed is chosen for the memory as the rung below sees it; folded sees it as all others do.
@@ -140,14 +141,15 @@ Result<void> check_outputs(const SimulateArguments& arguments, Fidelity fidelity
 }
 
 /// What was asked for of the timeline.
-Result<void> write_outputs(const SimulateArguments& arguments, const Plan& plan, const Timeline& timeline) {
+Result<void> write_outputs(const SimulateArguments& arguments, const Plan& plan, Fidelity fidelity,
+                           const Timeline& timeline) {
   const std::vector<SlotMemory> rows = memory_timeline(plan.scenario, plan.strategy, plan.program, timeline);
   if (arguments.memory_timeline) {
     PORTOLAN_CHECK_OK(write_file_atomically(*arguments.memory_timeline, memory_csv(rows, plan.program)));
   }
   if (arguments.trace) {
     const std::string title =
-        fmt::format("{}: {}, {}", plan.scenario.name, short_name(plan.strategy), arguments.fidelity);
+        fmt::format("{}: {}, {}", plan.scenario.name, short_name(plan.strategy), fidelity_name(fidelity));
     PORTOLAN_CHECK_OK(
         write_file_atomically(*arguments.trace, step_trace(plan.program, timeline, rows, title)));
   }
@@ -155,13 +157,15 @@ Result<void> write_outputs(const SimulateArguments& arguments, const Plan& plan,
 }
 
 Result<void> run_simulation(const Session& session, const SimulateArguments& arguments) {
-  PORTOLAN_TRY(const Fidelity fidelity, parse_fidelity(arguments.fidelity));
+  PORTOLAN_TRY(Fidelity fidelity,
+               parse_fidelity(arguments.fidelity.value_or(std::string(fidelity_name(Fidelity::kFolded)))));
   PORTOLAN_CHECK_OK(check_script_options(arguments));
   PORTOLAN_CHECK_OK(check_outputs(arguments, fidelity));
   std::optional<LaunchReading> reading;
   PORTOLAN_TRY(Plan plan, load_or_make_plan(session, arguments, fidelity, reading));
   PORTOLAN_CHECK_OK(set_training_run(plan.scenario, arguments.training_run));
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(plan.scenario, plan.strategy));
+  PORTOLAN_TRY(fidelity, choose_fidelity(arguments.fidelity, cluster));
   const auto start = std::chrono::steady_clock::now();
   PORTOLAN_TRY(Simulation simulation, predict(plan, cluster, fidelity, arguments.need_timeline()));
   PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
@@ -174,13 +178,13 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
                forecast_if_asked(plan.scenario, simulation.estimate, margins));
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (arguments.need_timeline()) {
-    PORTOLAN_CHECK_OK(write_outputs(arguments, plan, simulation.timeline));
+    PORTOLAN_CHECK_OK(write_outputs(arguments, plan, fidelity, simulation.timeline));
   }
   const std::vector<UnvalidatedFigure> unvalidated =
       unvalidated_figures(plan.scenario, plan.strategy, plan.program, cluster);
   if (session.json()) {
-    session.print_json(simulation_json(simulation, {arguments.fidelity, wall_s, unvalidated, margins,
-                                                    reading ? &*reading : nullptr, forecast}));
+    session.print_json(simulation_json(simulation, {std::string(fidelity_name(fidelity)), wall_s, unvalidated,
+                                                    margins, reading ? &*reading : nullptr, forecast}));
     return {};
   }
   if (reading) {
@@ -188,7 +192,7 @@ Result<void> run_simulation(const Session& session, const SimulateArguments& arg
   }
   const Estimate& estimate = simulation.estimate;
   session.print(fmt::format("{}: {}, {} (program {}, {} activities, {:.0f} ms)\n", plan.scenario.name,
-                            short_name(plan.strategy), arguments.fidelity, plan.hash.substr(0, 12),
+                            short_name(plan.strategy), fidelity_name(fidelity), plan.hash.substr(0, 12),
                             simulation.num_activities, 1000 * wall_s));
   session.print(breakdown_table(estimate, session.width()));
   session.print(interval_line(estimate, margins));
