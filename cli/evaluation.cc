@@ -55,6 +55,11 @@ class EstimateMessage {
   }
 };
 
+/// Rungs on which one replica stands for all see a cluster as if nothing were wrong with it.
+const Cluster& as_seen_by(Fidelity fidelity, const Cluster& cluster) {
+  return fidelity < Fidelity::kFull ? cluster.healthy() : cluster;
+}
+
 Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy,
                                    Fidelity fidelity) {
   const Program program = lower(scenario, strategy);
@@ -65,16 +70,11 @@ Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& clus
   const SimulationRequest request{.scenario = scenario,
                                   .strategy = strategy,
                                   .program = program,
-                                  .cluster = placed ? *placed : cluster,
+                                  .cluster = as_seen_by(fidelity, placed ? *placed : cluster),
                                   .fidelity = fidelity,
                                   .max_transfers = kMaxTransfers};
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
   return std::move(simulation.estimate);
-}
-
-/// Rungs on which one replica stands for all see a cluster as if nothing were wrong with it.
-const Cluster& as_seen_by(Fidelity fidelity, const Cluster& cluster) {
-  return fidelity < Fidelity::kFull ? cluster.healthy() : cluster;
 }
 
 Result<Estimate> predict_task(const PredictionTask& task, Fidelity fidelity) {
@@ -82,7 +82,7 @@ Result<Estimate> predict_task(const PredictionTask& task, Fidelity fidelity) {
   if (fidelity == Fidelity::kClosedForm) {
     return ClosedForm(task.scenario, cluster).evaluate(task.strategy);
   }
-  return simulate_strategy(task.scenario, as_seen_by(fidelity, cluster), task.strategy, fidelity);
+  return simulate_strategy(task.scenario, cluster, task.strategy, fidelity);
 }
 
 /// Predicts `tasks` in worker processes and gives their results, or the pool's own error for each. With
@@ -148,7 +148,7 @@ Evaluator make_evaluator(const Scenario& scenario, const Cluster& cluster, int n
     return predict_in_workers(
         num_workers, tasks,
         [&](const PredictionTask& task) {
-          return simulate_strategy(task.scenario, as_seen_by(fidelity, cluster), task.strategy, fidelity);
+          return simulate_strategy(task.scenario, cluster, task.strategy, fidelity);
         },
         progress);
   };

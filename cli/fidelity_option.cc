@@ -43,7 +43,7 @@ Result<Fidelity> parse_fidelity(const std::string& text) {
 
 Result<Fidelity> choose_fidelity(const std::optional<std::string>& asked, const Cluster& cluster) {
   if (!asked) {
-    return cluster.is_regular() ? Fidelity::kFolded : Fidelity::kFull;
+    return cluster.is_regular() && cluster.is_healthy() ? Fidelity::kFolded : Fidelity::kFull;
   }
   PORTOLAN_TRY(const Fidelity fidelity, parse_fidelity(*asked));
   if (!cluster.is_regular() && fidelity < Fidelity::kReplicas) {

@@ -86,7 +86,7 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   const StrategyConstraints constraints = merge_constraints(scenario.constraints, fixed);
   PORTOLAN_TRY(SearchResult result, search(scenario, constraints, tools, {}));
   std::optional<PlacedFinalists> placed;
-  if (!cluster.is_regular()) {
+  if (!cluster.is_regular() || !cluster.is_healthy()) {
     PORTOLAN_TRY(placed, place_finalists(scenario, result.ranking, kFinalistsPlaced, tools.evaluator));
     result.ranking = with_placed(std::move(result.ranking), *placed);
   }

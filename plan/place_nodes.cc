@@ -84,6 +84,21 @@ NodeList drawn_order(NodeList nodes, RandomStream& random) {
   return nodes;
 }
 
+/// Those without a slow GPU, where they are enough; else all.
+NodeList without_slow(const NodeList& nodes, std::int64_t num_used, const Cluster& machine) {
+  const std::int64_t per_node = machine.hardware().gpus_per_node;
+  NodeList fast;
+  std::copy_if(nodes.begin(), nodes.end(), std::back_inserter(fast), [&](std::int32_t node) {
+    for (std::int64_t gpu = node * per_node; gpu < (node + 1) * per_node; ++gpu) {
+      if (machine.speed(static_cast<DeviceIndex>(gpu)) < 1) {
+        return false;
+      }
+    }
+    return true;
+  });
+  return std::ssize(fast) >= num_used ? fast : nodes;
+}
+
 }  // namespace
 
 Result<std::vector<NodeOrder>> place_nodes(const Scenario& scenario, const Program& program,
@@ -100,7 +115,10 @@ Result<std::vector<NodeOrder>> place_nodes(const Scenario& scenario, const Progr
     return order;
   };
   std::vector<NodeOrder> orders = {of_ranks({nodes, default_load})};
-  const SwitchTree tree = switch_tree(scenario.hardware, nodes);
+  // A slow GPU holds up all that wait for it: no link is worth that.
+  const NodeList pool = without_slow(nodes, num_used, machine);
+  const bool is_own_fast = std::equal(nodes.begin(), nodes.begin() + num_used, pool.begin());
+  const SwitchTree tree = switch_tree(scenario.hardware, pool);
   if (traffic.empty() || tree.tiers.empty()) {
     return orders;
   }
@@ -109,14 +127,14 @@ Result<std::vector<NodeOrder>> place_nodes(const Scenario& scenario, const Progr
   RandomStream random(kDrawSeed);
   std::int64_t left = options.most_trials;
   for (int start = 0; start < kMostStarts && left > 0; ++start) {
-    NodeList from = start == 0 ? nodes : start == 1 ? in_order(nodes, places) : drawn_order(nodes, random);
+    NodeList from = start == 0 ? pool : start == 1 ? in_order(pool, places) : drawn_order(pool, random);
     std::int64_t trials = std::min(left, options.most_trials / kSharesOfTrials + 1);
     left -= trials;
     NodeOrder order = of_ranks(improved(LinkContention(traffic, machine, std::move(from)), trials));
     left += trials;
     const bool is_new = std::none_of(orders.begin(), orders.end(),
                                      [&](const NodeOrder& known) { return known.nodes == order.nodes; });
-    if (is_new && order.load.is_less_than(orders.front().load)) {
+    if (is_new && (order.load.is_less_than(orders.front().load) || !is_own_fast)) {
       orders.push_back(std::move(order));
     }
   }

@@ -25,8 +25,8 @@ struct PlaceNodesOptions {
 /// Orders of the job's nodes for the ranks of `program`: the default one, which is the job's own, first; then
 /// those that the links like better, best first, none twice. These are found by changing places of two nodes,
 /// or of one and a spare one, as long as that lowers the load: from the default order, from what Scotch maps
-/// the traffic between nodes to, and from orders drawn by a fixed seed. Errors: those of
-/// nodes_of_job and map_onto_tree.
+/// the traffic between nodes to, and from orders drawn by a fixed seed. Nodes with slow GPUs are left to the
+/// default order, where there are enough others. Errors: those of nodes_of_job and map_onto_tree.
 Result<std::vector<NodeOrder>> place_nodes(const Scenario& scenario, const Program& program,
                                            const PlaceNodesOptions& options = {});
 

@@ -61,7 +61,8 @@ Result<PlacedFinalists> place_finalists(const Scenario& scenario, const std::vec
   }
   PlacedFinalists finalists{.list = {}, .fidelity = Fidelity::kFull};
   Result<std::vector<Estimate>> estimates = all_estimates(evaluator(strategies, finalists.fidelity));
-  if (!estimates && estimates.error().kind == ErrorKind::kInfeasible) {
+  // One rail says nothing of what is wrong with another.
+  if (!estimates && estimates.error().kind == ErrorKind::kInfeasible && scenario.hardware.condition.empty()) {
     finalists.fidelity = Fidelity::kReplicas;
     estimates = all_estimates(evaluator(strategies, finalists.fidelity));
   }

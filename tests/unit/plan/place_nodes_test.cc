@@ -48,6 +48,20 @@ TEST(PlaceNodes, TakesASpareNodeThatLiesBetter) {
   EXPECT_EQ(used, (NodeList{0, 1, 2, 3}));
 }
 
+// Where one is to spare, none with a slow GPU is used.
+TEST(PlaceNodes, DoesWithoutANodeThatIsSlow) {
+  Scenario scenario = oversubscribed_scenario();
+  scenario.job_nodes = {0, 1, 2, 3, 4};
+  scenario.hardware.condition = {{.kind = ImpairmentKind::kSlowGpu, .place = "node2.gpu1", .share = 0.5}};
+  const Program program = lower(scenario, sample_strategy(scenario, {.data = 16}));
+  const std::vector<NodeOrder> orders = place_nodes(scenario, program).value();
+  ASSERT_GE(orders.size(), 2u);
+  EXPECT_EQ(orders[0].nodes, (NodeList{0, 1, 2, 3}));
+  NodeList used = orders[1].nodes;
+  std::sort(used.begin(), used.end());
+  EXPECT_EQ(used, (NodeList{0, 1, 3, 4}));
+}
+
 TEST(PlaceNodes, LeavesAloneWhatCannotGain) {
   Scenario scenario = oversubscribed_scenario();
   scenario.hardware.nodes_per_pod = 8;  // all alike
