@@ -148,9 +148,9 @@ Result<Scenario> resolve(const DocumentNode& root, const ScenarioSources& source
   PORTOLAN_TRY(const DocumentNode software, load_part(root, kSoftwarePart, sources));
   PORTOLAN_TRY(scenario.software, software_from(software));
   if (scenario.num_gpus == 0) {
-    scenario.num_gpus = scenario.job_nodes.empty()
-                            ? scenario.hardware.num_gpus()
-                            : std::ssize(scenario.job_nodes) * scenario.hardware.gpus_per_node;
+    const auto num_listed = std::ssize(scenario.job_nodes);
+    const Result<NodeList> usable = num_listed > 0 ? scenario.job_nodes : nodes_of_job(scenario);
+    scenario.num_gpus = usable ? std::ssize(*usable) * scenario.hardware.gpus_per_node : 0;
   }
   PORTOLAN_CHECK_OK(cross_check(root, scenario));
   return scenario;

@@ -40,6 +40,10 @@ Result<NodeList> nodes_of_job(const Scenario& scenario) {
       usable.push_back(node);
     }
   }
+  if (usable.empty()) {
+    return bad_input(
+        fmt::format("condition: all nodes of {} have failed (allowed: some do not)", scenario.hardware.name));
+  }
   if (const std::int64_t needed = nodes_filled(scenario.num_gpus, scenario.hardware);
       std::ssize(usable) < needed) {
     return bad_input(fmt::format("num_gpus: {} GPUs need {} nodes of {}, of which {} have not failed",

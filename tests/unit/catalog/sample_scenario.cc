@@ -196,7 +196,7 @@ Scenario sample_scenario() {
   scenario.sequence_length = 64;
   scenario.global_batch = 16;
   scenario.num_gpus = 8;
-  scenario.job_nodes = {3, 0, 1, 2};
+  scenario.job_nodes = {3, 0, 1};
   scenario.precision = Precision::kFp32;
   scenario.objective = Objective::kEnergy;
   scenario.lossy_gradients = true;
