@@ -25,9 +25,9 @@ struct PlacedFinalists {
 };
 
 /// The first `num` of a ranking, each with orders of nodes that place_nodes finds, the most promising of
-/// which are simulated in full; where that is too large for `evaluator` (kInfeasible) and nothing is wrong with
-/// the hardware, one rail of each replica. Errors: those of place_nodes and of `evaluator`. Preconditions: a
-/// ranking that is not empty, num >= 1.
+/// which are simulated in full; where that is too large for `evaluator` (kInfeasible) and nothing is wrong
+/// with the hardware, one rail of each replica. Errors: those of place_nodes and of `evaluator`.
+/// Preconditions: a ranking that is not empty, num >= 1.
 Result<PlacedFinalists> place_finalists(const Scenario& scenario, const std::vector<Estimate>& ranking,
                                         std::size_t num, const Evaluator& evaluator);
 
