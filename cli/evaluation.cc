@@ -17,6 +17,8 @@ namespace {
 
 /// Of one candidate of a search: about a second in full.
 constexpr std::int64_t kMaxTransfers = 200'000;
+/// The same where something is wrong with the cluster, and nothing but full can rank: tens of seconds.
+constexpr std::int64_t kMaxTransfersImpaired = 2'000'000;
 /// Of one step that is asked for by name: minutes, and more than a GB.
 constexpr std::int64_t kMaxTransfersAskedFor = 8'000'000;
 
@@ -57,12 +59,13 @@ class EstimateMessage {
 Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy,
                                    Fidelity fidelity) {
   const Program program = lower(scenario, strategy);
-  const SimulationRequest request{.scenario = scenario,
-                                  .strategy = strategy,
-                                  .program = program,
-                                  .cluster = cluster,
-                                  .fidelity = fidelity,
-                                  .max_transfers = kMaxTransfers};
+  const SimulationRequest request{
+      .scenario = scenario,
+      .strategy = strategy,
+      .program = program,
+      .cluster = cluster,
+      .fidelity = fidelity,
+      .max_transfers = cluster.is_healthy() ? kMaxTransfers : kMaxTransfersImpaired};
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
   return std::move(simulation.estimate);
 }
