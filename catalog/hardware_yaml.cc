@@ -160,7 +160,7 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
   if (hardware.pcie) {
     object.set_json("pcie", write_link(*hardware.pcie, notation));
   }
-  return object.set("host_memory", hardware.host_memory)
+  object.set("host_memory", hardware.host_memory)
       .set_json("nic", write_link(hardware.nic, notation))
       .set_json("trunk", write_link(hardware.trunk, notation))
       .set_json("core_trunk", write_link(hardware.core_trunk, notation))
@@ -169,9 +169,11 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
       .set("inter_node_step", hardware.inter_node_step)
       .set_json("collective_points",
                 write_list(hardware.collective_points, &write_collective_point, notation))
-      .set("price_per_gpu_hour", hardware.price_per_gpu_hour)
-      .set_json("condition", write_list(hardware.condition, &write_impairment, notation))
-      .take();
+      .set("price_per_gpu_hour", hardware.price_per_gpu_hour);
+  if (!hardware.condition.empty()) {
+    object.set_json("condition", write_list(hardware.condition, &write_impairment, notation));
+  }
+  return object.take();
 }
 
 Result<Hardware> hardware_from(const DocumentNode& root) {

@@ -15,6 +15,15 @@ namespace {
 
 constexpr std::string_view kExample = "such as \"slow-gpu node3.gpu5 0.7\" or \"failed-nic node3.nic2\"";
 
+/// As much of it as a message needs, on one line.
+std::string in_quotes(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text.substr(0, 80)) {
+    quoted += std::isprint(static_cast<unsigned char>(c)) != 0 ? c : '?';
+  }
+  return quoted + (text.size() > 80 ? "...\"" : "\"");
+}
+
 std::vector<std::string_view> words_of(std::string_view text) {
   const auto is_blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
   std::vector<std::string_view> words;
@@ -63,7 +72,7 @@ Result<Impairment> impairment_of(std::span<const std::string_view> words) {
   if (has_share(*kind)) {
     const Result<double> share = parse_share(words[2]);
     if (!share) {
-      return bad_input(fmt::format("of which \"{}\" {}", words[2], share.error().message));
+      return bad_input(fmt::format("of which {} {}", in_quotes(words[2]), share.error().message));
     }
     impairment.share = *share;
   }
@@ -80,14 +89,6 @@ Result<Seconds> time_of(std::string_view name, std::span<const std::string_view>
                                  name == "at" ? "0 s and above" : "above 0 s"));
   }
   return time;
-}
-
-std::string in_quotes(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text.substr(0, 80)) {
-    quoted += std::isprint(static_cast<unsigned char>(c)) != 0 ? c : '?';
-  }
-  return quoted + (text.size() > 80 ? "...\"" : "\"");
 }
 
 template <typename T>

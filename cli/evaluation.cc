@@ -18,6 +18,8 @@ namespace {
 
 /// Of one candidate of a search: about a second in full.
 constexpr std::int64_t kMaxTransfers = 200'000;
+/// The same where something is wrong with the cluster, and nothing but full can rank: tens of seconds.
+constexpr std::int64_t kMaxTransfersImpaired = 2'000'000;
 /// Of one step that is asked for by name: minutes, and more than a GB.
 constexpr std::int64_t kMaxTransfersAskedFor = 8'000'000;
 
@@ -67,12 +69,13 @@ Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& clus
   if (!strategy.node_order.empty()) {
     PORTOLAN_TRY(placed, job_cluster(scenario, strategy));
   }
+  const Cluster& seen = as_seen_by(fidelity, placed ? *placed : cluster);
   const SimulationRequest request{.scenario = scenario,
                                   .strategy = strategy,
                                   .program = program,
-                                  .cluster = as_seen_by(fidelity, placed ? *placed : cluster),
+                                  .cluster = seen,
                                   .fidelity = fidelity,
-                                  .max_transfers = kMaxTransfers};
+                                  .max_transfers = seen.is_healthy() ? kMaxTransfers : kMaxTransfersImpaired};
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
   return std::move(simulation.estimate);
 }

@@ -26,33 +26,12 @@ void add_fidelity_option(CLI::App& verb, std::string& into) {
       ->type_name("RUNG");
 }
 
-void add_fidelity_option(CLI::App& verb, std::optional<std::string>& into) {
-  verb.add_option("--fidelity", into,
-                  fmt::format("{} (default: folded; full where the job's nodes lie irregularly)",
-                              fmt::join(all_fidelities(), ", ")))
-      ->type_name("RUNG");
-}
-
 Result<Fidelity> parse_fidelity(const std::string& text) {
   if (const std::optional<Fidelity> fidelity = find_fidelity(text)) {
     return *fidelity;
   }
   return bad_input(
       fmt::format("--fidelity: \"{}\" is not known (allowed: {})", text, fmt::join(all_fidelities(), ", ")));
-}
-
-Result<Fidelity> choose_fidelity(const std::optional<std::string>& asked, const Cluster& cluster) {
-  if (!asked) {
-    return cluster.is_regular() && cluster.is_healthy() ? Fidelity::kFolded : Fidelity::kFull;
-  }
-  PORTOLAN_TRY(const Fidelity fidelity, parse_fidelity(*asked));
-  if (!cluster.is_regular() && fidelity < Fidelity::kReplicas) {
-    return bad_input(fmt::format(
-        "--fidelity: {} takes replicas to be alike, which on these nodes they are not (allowed: {}, {}, {})",
-        *asked, fidelity_name(Fidelity::kReplicas), fidelity_name(Fidelity::kFull),
-        fidelity_name(Fidelity::kExplicit)));
-  }
-  return fidelity;
 }
 
 }  // namespace portolan

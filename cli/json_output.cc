@@ -94,6 +94,7 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
         {"feasible", result.num_feasible},
         {"simulated", result.num_simulated}}},
       {"not_in_full", result.not_in_full.empty() ? Json(nullptr) : Json(result.not_in_full)},
+      {"none_better", result.none_better ? Json(*result.none_better) : Json(nullptr)},
       {"wall_s", output.wall_s},
       {"evaluations_per_s",
        output.wall_s > 0 ? Json(static_cast<double>(result.num_evaluated) / output.wall_s) : Json(nullptr)},
@@ -152,7 +153,8 @@ std::string simulation_json(const Simulation& simulation, const SimulationOutput
                        {"wall_s", output.wall_s},
                        {"unvalidated", unvalidated},
                        {"launch", launch_json(output.launch)},
-                       {"training_run", forecast_object(output.training_run)}};
+                       {"training_run", forecast_object(output.training_run)},
+                       {"degraded", Json::parse(output.degraded)}};
   return object.dump(2);
 }
 

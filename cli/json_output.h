@@ -43,6 +43,7 @@ struct SimulationOutput {
   PredictionMargins margins = {};
   const LaunchReading* launch = nullptr;  ///< of --megatron-args
   std::optional<RunForecast> training_run = {};
+  std::string degraded = "null";  ///< an object, as text
 };
 std::string simulation_json(const Simulation& simulation, const SimulationOutput& output);
 std::string run_json(const RunRecord& record);

@@ -17,6 +17,7 @@
 #include "plan/job_cluster.h"
 #include "plan/placed_finalists.h"
 #include "plan/search.h"
+#include "report/degraded_report.h"
 #include "report/placement_report.h"
 #include "report/plan_report.h"
 #include "report/run_forecast_report.h"
@@ -121,6 +122,7 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   session.print(fmt::format("{}: {} on {} GPUs of {}, global batch {} x {} tokens, {}\n", scenario.name,
                             scenario.model.name, scenario.num_gpus, scenario.hardware.name,
                             scenario.global_batch, scenario.sequence_length, scenario.software.name));
+  session.print(condition_text(scenario.hardware.condition));
   session.print(search_summary(result) + "\n");
   session.print(ranking_table(result.ranking, static_cast<std::size_t>(arguments.top), session.width()));
   session.print(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -32,7 +33,7 @@ struct SearchOptions {
   std::int32_t num_full = 8;  ///< best of those, simulated in full where all of them are small enough
 };
 
-inline constexpr std::size_t kMostImpaired = 32;
+inline constexpr std::ptrdiff_t kMostImpaired = 32;
 
 struct SearchResult {
   std::int64_t num_enumerated = 0;
@@ -44,8 +45,8 @@ struct SearchResult {
   std::vector<Estimate> pareto;   ///< of ranking: no other is better in both time and memory
   /// Why the finalists were not simulated in full, and stand as `folded` saw them; empty: they were.
   std::string not_in_full;
-  /// Where something is wrong with the cluster, `ranking` has only what was simulated with it: whether none
-  /// of the others can be better than the first, because each is no better than on the healthy cluster.
+  /// Where something is wrong with the cluster: whether none of the candidates that were not simulated can be
+  /// better than the first, as none of them is even on the healthy cluster, by the closed form.
   std::optional<bool> none_better;
 };
 
@@ -53,8 +54,8 @@ struct SearchResult {
 /// best too, where the allocator's share leaves none that fits), `full` for the finalists, unless the
 /// evaluator finds one of them too large for it (kInfeasible). Ties go to the candidate enumerated first.
 ///
-/// Where something is wrong with the cluster, closed form and `folded` take it as if nothing were; finalists
-/// follow in full with it until the next one could not be the best, or kMostImpaired of them.
+/// Where something is wrong with the cluster, the closed form takes it as if nothing were. Its best are then
+/// simulated in full as the cluster is, until the next one could not be the best, or kMostImpaired of them.
 /// Errors: kInfeasible when no candidate is left, with the nearest miss; when a failed node is among those
 /// that ranks would be on; when finalists on such a cluster are too large for full.
 Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints,

@@ -159,14 +159,9 @@ bool Cluster::is_disturbed(LinkIndex link) const {
     return false;
   }
   const ClusterCondition& condition = machine_->impaired->condition;
-  if (!condition.has_dead_links()) {
-    return condition.link_share(link) < 1;
-  }
-  // Payloads of a node without dead cards cross its own links as ever.
-  const LinkOwner owner = owner_of(link);
   const LinkKind kind = kind_of_link(link);
   const bool within_node = kind == LinkKind::kNvLink || kind == LinkKind::kPcie;
-  return condition.link_share(link) < 1 || !within_node || condition.has_dead_card(owner.index);
+  return condition.link_share(link) < 1 || (condition.has_dead_links() && !within_node);
 }
 
 std::int64_t Cluster::node_of(DeviceIndex device) const {

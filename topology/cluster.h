@@ -103,8 +103,9 @@ class Cluster {
   bool is_usable(std::int64_t node) const;
   /// How fast the GPU computes, as a share of the device's speed.
   double speed(DeviceIndex device) const;
-  /// Whether payloads over the link may find another than on the healthy cluster: it is impaired, or detours
-  /// may cross it. Not false where they do.
+  /// Whether payloads over the link find another than on the healthy cluster: it is impaired or, between
+  /// nodes, detours may cross it. What detours put on links within nodes, a card's payloads, counts for
+  /// little there.
   bool is_disturbed(LinkIndex link) const;
   std::int64_t num_devices() const;
   std::int64_t node_of(DeviceIndex device) const;

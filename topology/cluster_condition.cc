@@ -137,12 +137,9 @@ void ClusterCondition::slow(LinkIndex link, double share) {
 }
 
 Result<void> ClusterCondition::kill(const ClusterLayout& layout, LinkIndex link) {
-  const auto [kind, number] = layout.numbered(link);
+  const LinkKind kind = layout.kind_of_link(link);
   if (kind == LinkKind::kNvLink || kind == LinkKind::kPcie) {
     return bad_input("a GPU has no other link there (allowed: slow-link, failed-node)");
-  }
-  if (kind == LinkKind::kNic) {
-    nodes_of_dead_cards_.insert(number / layout.nics_per_node);
   }
   link_shares_[link] = 0;
   has_dead_links_ = true;

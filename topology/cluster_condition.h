@@ -38,8 +38,6 @@ class ClusterCondition {
   const std::unordered_map<LinkIndex, double>& impaired_links() const { return link_shares_; }
   const std::unordered_map<std::int64_t, double>& slow_gpus() const { return gpu_shares_; }
   const std::unordered_set<std::int64_t>& failed_nodes() const { return failed_nodes_; }
-  /// A card of the node carries nothing one way or both.
-  bool has_dead_card(std::int64_t node) const { return nodes_of_dead_cards_.contains(node); }
 
  private:
   Result<void> add_known(const ClusterLayout& layout, const Impairment& impairment);
@@ -50,7 +48,6 @@ class ClusterCondition {
   std::unordered_map<LinkIndex, double> link_shares_;
   std::unordered_map<std::int64_t, double> gpu_shares_;
   std::unordered_set<std::int64_t> failed_nodes_;
-  std::unordered_set<std::int64_t> nodes_of_dead_cards_;
   bool has_dead_links_ = false;
   std::set<std::pair<ImpairmentKind, std::string>> said_;
 };
