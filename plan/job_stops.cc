@@ -45,8 +45,10 @@ std::vector<std::optional<Seconds>> job_stops(const Cluster& cluster, std::span<
     std::optional<Seconds>& stop = stops.emplace_back();
     if (event.what.kind == ImpairmentKind::kFailedNode) {
       const auto node = find_node(ClusterLayout(cluster.hardware()), event.what.place);
-      if (event.at < times.makespan && *node * cluster.hardware().gpus_per_node < num_ranks) {
-        stop = event.at;
+      for (std::int64_t i = 0; i * cluster.hardware().gpus_per_node < num_ranks; ++i) {
+        if (event.at < times.makespan && cluster.machine_node(i) == *node) {
+          stop = event.at;
+        }
       }
     } else if (is_fatal(event)) {
       std::unordered_set<std::string> names;

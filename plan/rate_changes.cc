@@ -25,7 +25,7 @@ class UnitSpeeds {
     for (std::size_t u = 0; u < unfolded.units.size(); ++u) {
       devices_.push_back(devices_of(program, unfolded.units[u]));
       for (const DeviceIndex device : devices_.back()) {
-        unit_of_[device] = u;
+        unit_of_[on_machine(device)] = u;
       }
     }
     speeds_.assign(devices_.size(), 1.0);
@@ -45,10 +45,16 @@ class UnitSpeeds {
   }
 
  private:
+  /// The hardware's number of a rank's GPU, by which events name it.
+  DeviceIndex on_machine(DeviceIndex device) const {
+    const std::int64_t per_node = cluster_.hardware().gpus_per_node;
+    return static_cast<DeviceIndex>(cluster_.machine_node(cluster_.node_of(device)) * per_node +
+                                    device % per_node);
+  }
   void note(std::size_t unit, Seconds at, std::vector<RateChange>& into) {
     double speed = 1;
     for (const DeviceIndex device : devices_[unit]) {
-      const auto share = shares_.find(device);
+      const auto share = shares_.find(on_machine(device));
       speed = std::min(speed, cluster_.speed(device) * (share == shares_.end() ? 1 : share->second));
     }
     if (speed != speeds_[unit]) {
