@@ -4,6 +4,7 @@
 #include "catalog/document/load.h"
 #include "catalog/document/section.h"
 #include "catalog/document/yaml_parser.h"
+#include "catalog/impairment_text.h"
 #include "catalog/json/notated.h"
 #include "catalog/named_file.h"
 
@@ -53,6 +54,22 @@ JsonValue write_collective_point(const CollectivePoint& point, Notation notation
       .set("size", point.size)
       .set("time", point.time)
       .take();
+}
+
+void read_impairment(const DocumentValue& item, Condition& condition) {
+  std::string text;
+  if (!item.read(text)) {
+    return;
+  }
+  if (Result<Impairment> impairment = parse_impairment(text)) {
+    condition.push_back(*std::move(impairment));
+  } else {
+    item.refuse(impairment.error());
+  }
+}
+
+JsonValue write_impairment(const Impairment& impairment, Notation) {
+  return JsonValue(impairment_text(impairment));
 }
 
 /// What describes the network stands alone or, where it has a source of its own, as a figure.
@@ -126,6 +143,8 @@ void read_cluster(DocumentSection& section, Hardware& hardware) {
     read_collective_point(item, hardware.collective_points);
   });
   section.optional("price_per_gpu_hour", hardware.price_per_gpu_hour);  // default 0: unknown
+  section.optional_list("condition",
+                        [&](const DocumentValue& item) { read_impairment(item, hardware.condition); });
 }
 
 }  // namespace
@@ -141,7 +160,7 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
   if (hardware.pcie) {
     object.set_json("pcie", write_link(*hardware.pcie, notation));
   }
-  return object.set("host_memory", hardware.host_memory)
+  object.set("host_memory", hardware.host_memory)
       .set_json("nic", write_link(hardware.nic, notation))
       .set_json("trunk", write_link(hardware.trunk, notation))
       .set_json("core_trunk", write_link(hardware.core_trunk, notation))
@@ -150,8 +169,11 @@ JsonValue to_json(const Hardware& hardware, Notation notation) {
       .set("inter_node_step", hardware.inter_node_step)
       .set_json("collective_points",
                 write_list(hardware.collective_points, &write_collective_point, notation))
-      .set("price_per_gpu_hour", hardware.price_per_gpu_hour)
-      .take();
+      .set("price_per_gpu_hour", hardware.price_per_gpu_hour);
+  if (!hardware.condition.empty()) {
+    object.set_json("condition", write_list(hardware.condition, &write_impairment, notation));
+  }
+  return object.take();
 }
 
 Result<Hardware> hardware_from(const DocumentNode& root) {

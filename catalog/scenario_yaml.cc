@@ -9,9 +9,11 @@
 #include "catalog/json/notated.h"
 #include "catalog/json/strategy_json.h"
 #include "catalog/model_yaml.h"
+#include "catalog/node_list_value.h"
 #include "catalog/scenario_files.h"
 #include "catalog/software_yaml.h"
 #include "catalog/training_run_yaml.h"
+#include "plan/job_cluster.h"
 
 namespace portolan {
 
@@ -53,9 +55,11 @@ void read_question(DocumentSection& section, Scenario& scenario) {
   section.required("sequence_length", scenario.sequence_length, WholeRange{1, std::int64_t{1} << 24});
   section.required("global_batch", scenario.global_batch, kBatch);
   section.optional("num_gpus", scenario.num_gpus, WholeRange{1, 1'000'000});  // default: all of the hardware
-  section.optional("precision", scenario.precision);                          // default bf16
-  section.optional("objective", scenario.objective);                          // default time
-  section.optional("lossy_gradients", scenario.lossy_gradients);              // default false
+  section.optional_value("job_nodes",
+                         [&](const DocumentValue& value) { read_node_list(value, scenario.job_nodes); });
+  section.optional("precision", scenario.precision);              // default bf16
+  section.optional("objective", scenario.objective);              // default time
+  section.optional("lossy_gradients", scenario.lossy_gradients);  // default false
   section.optional_section("strategy",
                            [&](DocumentSection& inner) { read_constraints(inner, scenario.constraints); });
   section.optional_section("training",
@@ -78,6 +82,16 @@ Result<void> cross_check(const DocumentNode& root, const Scenario& scenario) {
     return problem_at(root, "num_gpus",
                       fmt::format("\"{}\" is more than hardware {} has (allowed: 1 to {})", scenario.num_gpus,
                                   printable(scenario.hardware.name), scenario.hardware.num_gpus()));
+  }
+  if (const std::string problem = find_node_problem(scenario.job_nodes, scenario.hardware.num_nodes);
+      !problem.empty()) {
+    return problem_at(root, "job_nodes",
+                      fmt::format("{} in hardware {}", problem, printable(scenario.hardware.name)));
+  }
+  if (const Result<NodeList> nodes = nodes_of_job(scenario); !nodes) {
+    const std::string& message = nodes.error().message;
+    const std::size_t key = message.find(": ");
+    return problem_at(root, message.substr(0, key), message.substr(key + 2));
   }
   const auto& peaks = scenario.hardware.device.peak;
   const auto check_precision = [&](const char* key, Precision precision) -> Result<void> {
@@ -134,7 +148,9 @@ Result<Scenario> resolve(const DocumentNode& root, const ScenarioSources& source
   PORTOLAN_TRY(const DocumentNode software, load_part(root, kSoftwarePart, sources));
   PORTOLAN_TRY(scenario.software, software_from(software));
   if (scenario.num_gpus == 0) {
-    scenario.num_gpus = scenario.hardware.num_gpus();
+    const auto num_listed = std::ssize(scenario.job_nodes);
+    const Result<NodeList> usable = num_listed > 0 ? scenario.job_nodes : nodes_of_job(scenario);
+    scenario.num_gpus = usable ? std::ssize(*usable) * scenario.hardware.gpus_per_node : 0;
   }
   PORTOLAN_CHECK_OK(cross_check(root, scenario));
   return scenario;
@@ -147,8 +163,11 @@ JsonValue to_json(const Scenario& scenario, Notation notation) {
   object.set("name", scenario.name)
       .set("sequence_length", scenario.sequence_length)
       .set("global_batch", scenario.global_batch)
-      .set("num_gpus", scenario.num_gpus)
-      .set("precision", scenario.precision)
+      .set("num_gpus", scenario.num_gpus);
+  if (!scenario.job_nodes.empty()) {
+    object.set("job_nodes", format_node_list(scenario.job_nodes));
+  }
+  object.set("precision", scenario.precision)
       .set("objective", scenario.objective)
       .set("lossy_gradients", scenario.lossy_gradients)
       .set_json("strategy", to_json(scenario.constraints, notation))

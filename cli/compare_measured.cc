@@ -6,6 +6,7 @@
 #include "catalog/measured/text_stream.h"
 #include "catalog/measured/training_log.h"
 #include "cli/evaluation.h"
+#include "plan/job_cluster.h"
 
 namespace portolan {
 
@@ -35,7 +36,7 @@ Result<Divergence> compare_with_log(const MeasuredComparison& comparison, const 
   if (!log) {
     return log.error();
   }
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(plan.scenario, plan.strategy));
   const bool has_timeline = comparison.fidelity != Fidelity::kClosedForm;
   PORTOLAN_TRY(const Simulation simulation, predict(plan, cluster, comparison.fidelity, has_timeline));
   return divergence_from_log({plan.scenario, plan.strategy, plan.program, simulation}, *log);
@@ -60,7 +61,7 @@ Result<Divergence> compare_with_trace(const MeasuredComparison& comparison, cons
   if (!trace) {
     return trace.error();
   }
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(plan.scenario, plan.strategy));
   PORTOLAN_TRY(const Simulation simulation, predict(plan, cluster, comparison.fidelity, true));
   return divergence_from_trace({plan.scenario, plan.strategy, plan.program, simulation}, *trace,
                                comparison.rank);

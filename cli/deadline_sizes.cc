@@ -5,6 +5,7 @@
 #include "catalog/json/estimate_json.h"
 #include "catalog/json/run_forecast_json.h"
 #include "cli/evaluation.h"
+#include "plan/job_cluster.h"
 #include "plan/search.h"
 #include "report/run_forecast_report.h"
 
@@ -40,7 +41,7 @@ Result<void> check_has_deadline(const Scenario& scenario) {
 Result<DeadlineSize> find_deadline_size(const Session& session, const Scenario& scenario,
                                         const StrategyConstraints& constraints,
                                         const PredictionMargins& margins) {
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(scenario));
   const ScenarioPlanner planner = [&](const Scenario& sized, PlanningEffort effort) -> Result<Estimate> {
     const SearchOptions options =
         effort == PlanningEffort::kScreening ? SearchOptions{.simulates = false, .num_full = 0}

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "plan/closed_form.h"
+#include "plan/job_cluster.h"
 #include "plan/lower.h"
 #include "sim/simulator.h"
 #include "sim/worker_pool.h"
@@ -17,6 +18,8 @@ namespace {
 
 /// Of one candidate of a search: about a second in full.
 constexpr std::int64_t kMaxTransfers = 200'000;
+/// The same where something is wrong with the cluster, and nothing but full can rank: tens of seconds.
+constexpr std::int64_t kMaxTransfersImpaired = 2'000'000;
 /// Of one step that is asked for by name: minutes, and more than a GB.
 constexpr std::int64_t kMaxTransfersAskedFor = 8'000'000;
 
@@ -54,21 +57,31 @@ class EstimateMessage {
   }
 };
 
+/// Rungs on which one replica stands for all see a cluster as if nothing were wrong with it.
+const Cluster& as_seen_by(Fidelity fidelity, const Cluster& cluster) {
+  return fidelity < Fidelity::kFull ? cluster.healthy() : cluster;
+}
+
 Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& cluster, const Strategy& strategy,
                                    Fidelity fidelity) {
   const Program program = lower(scenario, strategy);
+  std::optional<Cluster> placed;  // a strategy that places nodes itself sees them in its own order
+  if (!strategy.node_order.empty()) {
+    PORTOLAN_TRY(placed, job_cluster(scenario, strategy));
+  }
+  const Cluster& seen = as_seen_by(fidelity, placed ? *placed : cluster);
   const SimulationRequest request{.scenario = scenario,
                                   .strategy = strategy,
                                   .program = program,
-                                  .cluster = cluster,
+                                  .cluster = seen,
                                   .fidelity = fidelity,
-                                  .max_transfers = kMaxTransfers};
+                                  .max_transfers = seen.is_healthy() ? kMaxTransfers : kMaxTransfersImpaired};
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
   return std::move(simulation.estimate);
 }
 
 Result<Estimate> predict_task(const PredictionTask& task, Fidelity fidelity) {
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(task.scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(task.scenario));
   if (fidelity == Fidelity::kClosedForm) {
     return ClosedForm(task.scenario, cluster).evaluate(task.strategy);
   }
@@ -172,6 +185,21 @@ Plan make_plan(const Scenario& scenario, const Strategy& strategy) {
   Plan plan{.scenario = scenario, .strategy = strategy, .program = lower(scenario, strategy), .hash = {}};
   plan.hash = program_hash(plan.program);
   return plan;
+}
+
+Result<DegradedStep> predict_degraded(const Plan& plan, const Cluster& cluster, Fidelity fidelity,
+                                      bool with_timeline, std::span<const ClusterEvent> events) {
+  const SimulationRequest request{.scenario = plan.scenario,
+                                  .strategy = plan.strategy,
+                                  .program = plan.program,
+                                  .cluster = cluster,
+                                  .fidelity = fidelity,
+                                  .with_timeline = with_timeline,
+                                  .max_transfers = kMaxTransfersAskedFor,
+                                  .events = events};
+  PORTOLAN_TRY(DegradedStep degraded, simulate_degraded(request, simulate));
+  degraded.step.estimate.program_hash = plan.hash;
+  return degraded;
 }
 
 Result<Simulation> predict(const Plan& plan, const Cluster& cluster, Fidelity fidelity, bool with_timeline) {

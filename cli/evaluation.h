@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 
+#include "plan/degraded_step.h"
 #include "plan/evaluator.h"
 #include "plan/plan_file.h"
 #include "plan/search.h"
@@ -37,6 +39,11 @@ int num_allowed_cores();
 
 /// A strategy with its Program.
 Plan make_plan(const Scenario& scenario, const Strategy& strategy);
+
+/// The same on a cluster that has a condition, or with events, beside the healthy step. fidelity: full or
+/// explicit.
+Result<DegradedStep> predict_degraded(const Plan& plan, const Cluster& cluster, Fidelity fidelity,
+                                      bool with_timeline, std::span<const ClusterEvent> events);
 
 /// Predicts the plan's own Program, whatever its order lists say. kClosedForm looks at the strategy alone.
 Result<Simulation> predict(const Plan& plan, const Cluster& cluster, Fidelity fidelity, bool with_timeline);

@@ -6,7 +6,9 @@
 #include <memory>
 
 #include "base/file.h"
+#include "catalog/document/load.h"
 #include "catalog/launch/framework_export.h"
+#include "catalog/launch/host_names.h"
 #include "catalog/words.h"
 #include "cli/launch_report.h"
 #include "cli/session.h"
@@ -23,6 +25,7 @@ struct ExportArguments {
   std::string plan;
   std::string framework;
   std::string out;
+  std::optional<std::string> hosts;
 };
 
 struct Framework {
@@ -77,7 +80,13 @@ Result<void> export_plan(const Session& session, const ExportArguments& argument
         fmt::format("{}: is no plan file (make one: portolan plan SCENARIO --out PLAN)", arguments.plan));
   }
   PORTOLAN_TRY(const Plan plan, session.load_plan(arguments.plan));
-  const LaunchExport launch = framework.export_plan(plan);
+  LaunchExport launch = framework.export_plan(plan);
+  if (arguments.hosts) {
+    PORTOLAN_TRY(const std::string text, read_regular_file(*arguments.hosts));
+    PORTOLAN_TRY(const std::vector<std::string> names,
+                 read_host_names(text, *arguments.hosts, plan.scenario.hardware.num_nodes));
+    name_hosts(launch, plan, names);
+  }
   PORTOLAN_CHECK_OK(make_folder(arguments.out));
   PORTOLAN_TRY(const std::vector<std::string> paths, write_launch_files(launch, arguments.out));
   if (session.json()) {
@@ -104,6 +113,11 @@ void add_export_verb(CLI::App& app, Session& session) {
   verb->add_option("--out", arguments->out, "Folder to write to; made where it is not there")
       ->type_name("DIR")
       ->required();
+  verb->add_option(
+          "--hosts", arguments->hosts,
+          "Names of the cluster's nodes, one a line in the hardware file's order, for the files that "
+          "list them")
+      ->type_name("FILE");
   session.add_common_options(*verb);
   verb->callback([&session, arguments] { session.run([&] { return export_plan(session, *arguments); }); });
 }

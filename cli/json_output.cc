@@ -55,6 +55,25 @@ std::string space_json(const SearchSpace& space) {
   return Json{{"fields", fields}, {"strategies", space.num_strategies()}}.dump(2);
 }
 
+namespace {
+
+/// Of the winner; null where nodes lie as they are numbered.
+Json placement_json(const PlacedFinalists* placed) {
+  if (placed == nullptr) {
+    return nullptr;
+  }
+  const PlacedFinalist& best = placed->list.front();
+  const NodeList& order = best.placed.strategy.node_order;
+  return {{"fidelity", fidelity_name(placed->fidelity)},
+          {"node_order", order.empty() ? Json(nullptr) : Json(format_node_list(order))},
+          {"default_step_time_s", best.by_default.step_time.value},
+          {"step_time_s", best.placed.step_time.value},
+          {"default_busiest_link_s", best.default_load.busiest.value},
+          {"busiest_link_s", best.placed_load.busiest.value}};
+}
+
+}  // namespace
+
 std::string search_json(const SearchResult& result, const SearchOutput& output) {
   Json pruned = Json::object();
   for (std::size_t i = 0; i < result.num_rejected.size(); ++i) {
@@ -75,12 +94,14 @@ std::string search_json(const SearchResult& result, const SearchOutput& output) 
         {"feasible", result.num_feasible},
         {"simulated", result.num_simulated}}},
       {"not_in_full", result.not_in_full.empty() ? Json(nullptr) : Json(result.not_in_full)},
+      {"none_better", result.none_better ? Json(*result.none_better) : Json(nullptr)},
       {"wall_s", output.wall_s},
       {"evaluations_per_s",
        output.wall_s > 0 ? Json(static_cast<double>(result.num_evaluated) / output.wall_s) : Json(nullptr)},
       {"best", estimate_object(result.ranking.front(), output.margins)},
       {"ranking", ranking},
       {"pareto", estimate_array(result.pareto, result.pareto.size(), output.margins)},
+      {"placement", placement_json(output.placement)},
       {"training_run", forecast_object(output.training_run)},
       {"gpus_for_deadline", Json::parse(output.gpus_for_deadline)}};
   return object.dump(2);
@@ -132,7 +153,8 @@ std::string simulation_json(const Simulation& simulation, const SimulationOutput
                        {"wall_s", output.wall_s},
                        {"unvalidated", unvalidated},
                        {"launch", launch_json(output.launch)},
-                       {"training_run", forecast_object(output.training_run)}};
+                       {"training_run", forecast_object(output.training_run)},
+                       {"degraded", Json::parse(output.degraded)}};
   return object.dump(2);
 }
 

@@ -7,6 +7,7 @@
 #include "cli/launch_report.h"
 #include "plan/divergence.h"
 #include "plan/finalist_odds.h"
+#include "plan/placed_finalists.h"
 #include "plan/prediction_error.h"
 #include "plan/run_forecast.h"
 #include "plan/run_record.h"
@@ -28,6 +29,7 @@ struct SearchOutput {
   double wall_s = 0;
   PredictionMargins margins = {};
   std::vector<FinalistOdds> odds = {};  ///< of the ranking
+  const PlacedFinalists* placement = nullptr;
   std::optional<RunForecast> training_run = {};
   std::string gpus_for_deadline = "null";  ///< an object, as text
 };
@@ -41,6 +43,7 @@ struct SimulationOutput {
   PredictionMargins margins = {};
   const LaunchReading* launch = nullptr;  ///< of --megatron-args
   std::optional<RunForecast> training_run = {};
+  std::string degraded = "null";  ///< an object, as text
 };
 std::string simulation_json(const Simulation& simulation, const SimulationOutput& output);
 std::string run_json(const RunRecord& record);

@@ -14,7 +14,11 @@
 #include "cli/session.h"
 #include "cli/training_run_options.h"
 #include "cli/verbs.h"
+#include "plan/job_cluster.h"
+#include "plan/placed_finalists.h"
 #include "plan/search.h"
+#include "report/degraded_report.h"
+#include "report/placement_report.h"
 #include "report/plan_report.h"
 #include "report/run_forecast_report.h"
 
@@ -23,6 +27,8 @@ namespace portolan {
 namespace {
 
 constexpr std::int64_t kMostRows = 1'000'000;
+/// Orders of nodes are looked for and simulated for so many.
+constexpr std::size_t kFinalistsPlaced = 4;
 
 struct PlanArguments {
   std::string scenario;
@@ -72,7 +78,7 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   if (arguments.out) {
     PORTOLAN_CHECK_OK(Session::check_out(*arguments.out, arguments.scenario));
   }
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(scenario));
   const SearchTools tools =
       make_search_tools(scenario, cluster, [&](Fidelity fidelity, std::size_t done, std::size_t total) {
         session.show_progress(fmt::format("simulating {} candidates, {}", total, fidelity_name(fidelity)),
@@ -80,6 +86,11 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
       });
   const StrategyConstraints constraints = merge_constraints(scenario.constraints, fixed);
   PORTOLAN_TRY(SearchResult result, search(scenario, constraints, tools, {}));
+  std::optional<PlacedFinalists> placed;
+  if (!cluster.is_regular() || !cluster.is_healthy()) {
+    PORTOLAN_TRY(placed, place_finalists(scenario, result.ranking, kFinalistsPlaced, tools.evaluator));
+    result.ranking = with_placed(std::move(result.ranking), *placed);
+  }
   session.end_progress();
   PORTOLAN_TRY(const PredictionErrors errors, session.prediction_errors());
   const PredictionMargins margins = margins_of(errors, scenario);
@@ -102,6 +113,7 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
                              .wall_s = wall_s,
                              .margins = margins,
                              .odds = odds,
+                             .placement = placed ? &*placed : nullptr,
                              .training_run = forecast,
                              .gpus_for_deadline = size ? deadline_size_json(*size, margins) : "null"}));
     return {};
@@ -110,12 +122,16 @@ Result<void> plan(const Session& session, const PlanArguments& arguments) {
   session.print(fmt::format("{}: {} on {} GPUs of {}, global batch {} x {} tokens, {}\n", scenario.name,
                             scenario.model.name, scenario.num_gpus, scenario.hardware.name,
                             scenario.global_batch, scenario.sequence_length, scenario.software.name));
+  session.print(condition_text(scenario.hardware.condition));
   session.print(search_summary(result) + "\n");
   session.print(ranking_table(result.ranking, static_cast<std::size_t>(arguments.top), session.width()));
   session.print(
       fmt::format("\nthe winner, {} (program {}):\n", short_name(winner.strategy), best.hash.substr(0, 12)));
   session.print(breakdown_table(winner, session.width()));
   session.print(interval_line(winner, margins));
+  if (placed) {
+    session.print(placement_lines(*placed));
+  }
   session.print(odds_line(odds));
   session.print(
       fmt::format("MFU {:.1f}%, HFU {:.1f}% (attention counted whole, not causal); planned in {:.1f} s\n",

@@ -11,6 +11,7 @@
 #include "cli/evaluation.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "plan/job_cluster.h"
 #include "plan/search.h"
 #include "report/paper_readme.h"
 #include "report/paper_tables.h"
@@ -42,7 +43,7 @@ struct Reproduced {
 
 /// The shortlist is short: rows are compared by what `folded` says of their winners.
 Result<Estimate> plan_paper_scenario(const Scenario& scenario) {
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(scenario));
   PORTOLAN_TRY(const SearchResult found,
                search(scenario, scenario.constraints, make_search_tools(scenario, cluster),
                       {.shortlist = {.fewest = 4, .most = 4, .tolerance = 0}, .num_full = 0}));

@@ -15,6 +15,7 @@
 #include "cli/verbs.h"
 #include "exec/calibration/machine_name.h"
 #include "exec/run.h"
+#include "plan/job_cluster.h"
 #include "plan/kind_times.h"
 #include "plan/run_record.h"
 #include "plan/search.h"
@@ -98,7 +99,7 @@ Result<void> run(const Session& session, const RunArguments& arguments) {
   PORTOLAN_CHECK_OK(check_arguments(arguments));
   PORTOLAN_TRY(const Plan plan, session.load_plan(arguments.plan));
   PORTOLAN_CHECK_OK(check_runs(plan.scenario, plan.strategy));
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(plan.scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(plan.scenario, plan.strategy));
   PORTOLAN_TRY(RunRecord record, predict_run(session, arguments, plan, cluster));
   if (const auto rejection = find_memory_rejection(plan.scenario, record.predicted)) {
     return infeasible(fmt::format("{}: {}", arguments.plan, rejection->message));

@@ -13,6 +13,7 @@
 #include "cli/sweep_json.h"
 #include "cli/training_run_options.h"
 #include "cli/verbs.h"
+#include "plan/job_cluster.h"
 #include "plan/search.h"
 #include "report/sweep_report.h"
 #include "study/sweep_table.h"
@@ -92,7 +93,7 @@ Result<void> check_outputs(const SweepArguments& arguments) {
 Result<SweepAnswer> answer(const SweepPoint& point, const PredictionErrors& errors) {
   SweepAnswer answer{
       .best = {}, .reason = {}, .margins = margins_of(errors, point.scenario), .training_run = {}};
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(point.scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(point.scenario));
   const Result<SearchResult> found =
       search(point.scenario, point.scenario.constraints, make_search_tools(point.scenario, cluster), {});
   if (!found) {

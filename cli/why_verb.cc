@@ -9,6 +9,7 @@
 #include "cli/json_output.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "plan/job_cluster.h"
 #include "plan/search.h"
 #include "report/plan_report.h"
 
@@ -65,7 +66,7 @@ std::vector<std::string> reasons_of(const Verdict& verdict, const Estimate* winn
 Result<void> why(const Session& session, const WhyArguments& arguments) {
   PORTOLAN_TRY(const Scenario scenario, session.load_scenario(arguments.scenario, arguments.hardware));
   PORTOLAN_TRY(const StrategyConstraints fixed, parse_strategy(arguments.strategy));
-  PORTOLAN_TRY(const Cluster cluster, Cluster::build(scenario.hardware));
+  PORTOLAN_TRY(const Cluster cluster, job_cluster(scenario));
   const SearchTools tools = make_search_tools(scenario, cluster);
   const Evaluator& evaluator = tools.evaluator;
   Strategy chosen;

@@ -16,3 +16,11 @@ find_package(tomlplusplus REQUIRED)
 pkg_check_modules(SIMGRID REQUIRED IMPORTED_TARGET simgrid>=3.32)
 pkg_check_modules(NLOPT REQUIRED IMPORTED_TARGET nlopt)
 pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+
+# Debian's Scotch has no file of its own that tells where it is.
+find_path(SCOTCH_INCLUDE_DIR scotch.h PATH_SUFFIXES scotch REQUIRED)
+find_library(SCOTCH_LIBRARY scotch REQUIRED)
+find_library(SCOTCH_ERROR_LIBRARY scotcherr REQUIRED)
+add_library(Scotch::scotch INTERFACE IMPORTED)
+target_include_directories(Scotch::scotch SYSTEM INTERFACE "${SCOTCH_INCLUDE_DIR}")
+target_link_libraries(Scotch::scotch INTERFACE "${SCOTCH_LIBRARY}" "${SCOTCH_ERROR_LIBRARY}")

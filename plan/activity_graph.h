@@ -21,7 +21,8 @@ struct Activity {
   std::int32_t device = 0;  ///< index below ActivityGraph::num_devices
   std::int32_t path = 0;    ///< kTransfer: index into the graph's paths
   double bytes = 0;         ///< kTransfer; may be scaled to an effective payload, hence no whole number
-  Seconds seconds{};        ///< kCompute
+  Seconds seconds{};        ///< kCompute, on a device at its full speed
+  Seconds fixed{};          ///< kCompute: how much of `seconds` is the same at any speed
   Seconds latency{};        ///< kTransfer
 
   bool operator==(const Activity&) const = default;
@@ -35,6 +36,17 @@ struct SharedLink {
   bool operator==(const SharedLink&) const = default;
 };
 
+/// From a time on a link or a device is slower, or as fast as it was.
+struct RateChange {
+  enum class Kind : std::uint8_t { kLink, kDevice };
+  Seconds at;  ///< from the start of the graph
+  Kind kind = Kind::kLink;
+  std::int32_t index = 0;  ///< of a link or a device
+  double share = 1;        ///< of the link's bandwidth or of the device's full speed, above 0, at most 1
+
+  bool operator==(const RateChange&) const = default;
+};
+
 /// Acyclic. Lists of lists are stored as one flat vector and `num + 1` offsets.
 struct ActivityGraph {
   std::int32_t num_devices = 0;
@@ -45,6 +57,7 @@ struct ActivityGraph {
   std::vector<std::int32_t> successor_offsets = {0};  ///< set by set_dependencies
   std::vector<std::int32_t> successors;
   std::vector<std::int32_t> num_predecessors;
+  std::vector<RateChange> changes;  ///< in the order of their times
 
   std::span<const std::int32_t> links_of_path(std::int32_t path) const {
     const auto begin = static_cast<std::size_t>(path_offsets[static_cast<std::size_t>(path)]);

@@ -23,7 +23,7 @@ struct ClosedForm::Pipeline {
 };
 
 ClosedForm::ClosedForm(const Scenario& scenario, const Cluster& cluster)
-    : scenario_(scenario), cluster_(cluster), prices_(cluster) {
+    : scenario_(scenario), cluster_(cluster.healthy()), prices_(cluster.healthy()) {
   const std::int64_t with_experts = num_layers_of(scenario.model, LayerKind::kExperts);
   has_one_layer_kind_ = with_experts == 0 || with_experts == scenario.model.num_layers;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "plan/cost.h"
+#include "plan/disturbance.h"
 #include "plan/op_flows.h"
 #include "plan/program.h"
 #include "topology/cluster.h"
@@ -73,7 +74,11 @@ struct CostedProgram {
 /// says that they have their links to themselves (docs/decisions/0015): at kFolded any of them, at kReplicas
 /// and kFull those of tensor parallelism and those within nodes. They become compute: where compute stands
 /// still for them as long as they take, where it goes on as long as it waits for them in the end.
-CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster, Fidelity fidelity);
+///
+/// All prices are those of the healthy cluster, which must outlive the result; a communication that touches
+/// what is disturbed is not folded.
+CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster, Fidelity fidelity,
+                   const Disturbance& disturbance = {});
 
 /// Merges neighbouring compute ops that no other lane comes between into one.
 CostedProgram coalesce(CostedProgram program);

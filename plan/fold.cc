@@ -215,8 +215,9 @@ std::optional<Fidelity> find_fidelity(std::string_view name) {
   return find_name<Fidelity>(kFidelities, name);
 }
 
-CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& cluster,
-                   Fidelity fidelity) {
+CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster& as_it_is, Fidelity fidelity,
+                   const Disturbance& disturbance) {
+  const Cluster& cluster = as_it_is.healthy();
   CostedProgram costed{.source = &program,
                        .fidelity = fidelity,
                        .stages = {},
@@ -234,12 +235,13 @@ CostedProgram fold(const Program& program, const KernelCost& cost, const Cluster
     use.emplace(program, cluster, *costed.flows, busy);
   }
   for (std::size_t s = 0; s < program.stages.size(); ++s) {
+    DisturbedOps disturbed(disturbance, costed.flows->groups(), static_cast<std::int32_t>(s));
     // Where every replica is simulated, what crosses the network meets other traffic there.
     const auto takes_known_time = [&](const Op& op) {
       return use && is_within_kernels(op) &&
              (fidelity == Fidelity::kFolded || op.axes == AxisSet{Axis::kTensor} ||
               collective_costs[s].stays_in_nodes(op)) &&
-             use->is_alone(op, static_cast<std::int32_t>(s));
+             use->is_alone(op, static_cast<std::int32_t>(s)) && !disturbed.contains(op);
     };
     costed.stages.push_back(StageFold(program.stages[s], prices[s], takes_known_time).run());
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/block.h"
+#include "plan/job_cluster.h"
 
 namespace portolan {
 
@@ -44,8 +45,9 @@ Result<DeadlineSize> gpus_for_deadline(const Scenario& scenario, const std::opti
   const double deadline = scenario.training_run->deadline->value;
   const std::int64_t node = scenario.hardware.gpus_per_node;
   const std::int64_t least_nodes = std::max<std::int64_t>(1, fewest_gpus(scenario) / node);
+  PORTOLAN_TRY(const NodeList there, nodes_of_job(scenario));
   DeadlineSize answer;
-  for (std::int64_t nodes = least_nodes; nodes <= scenario.hardware.num_nodes; ++nodes) {
+  for (std::int64_t nodes = least_nodes; nodes <= std::ssize(there); ++nodes) {
     Scenario sized = scenario;
     sized.num_gpus = nodes * node;
     if (on_size) {

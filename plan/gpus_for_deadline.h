@@ -30,7 +30,7 @@ struct DeadlineSize {
   std::int64_t num_planned = 0;  ///< in full
 };
 
-/// The fewest GPUs, in whole nodes up to the hardware's, with which the scenario's run keeps to its deadline
+/// The fewest GPUs, in whole nodes up to the job's, with which the scenario's run keeps to its deadline
 /// in nine of ten cases. Sizes are planned anew one after the other from the smallest up, as time need not
 /// fall with them: many have no strategy at all. Left out are sizes too small even at half of the FLOPs at
 /// peak rate (attention may skip what is masked), those that the closed form sees at more than 1.5 times the

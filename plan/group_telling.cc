@@ -138,7 +138,7 @@ std::optional<ToldBlocks> GroupFlows::blocks_of(const Op& op, std::int32_t stage
 
 ToldGroups GroupFlows::telling(const Op& op, std::int32_t stage) const {
   const ToldGroups groups = telling_within_nodes(op);
-  if (groups.num_nodes() > 1) {
+  if (groups.num_nodes() > 1 || !cluster_.is_regular()) {
     return groups;
   }
   if (const auto hops = hops_of(op, stage)) {

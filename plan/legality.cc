@@ -22,11 +22,15 @@ Rejection not_available(std::string_view what, std::string_view allowed) {
 }
 
 std::optional<Rejection> find_rejection(const Scenario& scenario, const Strategy& strategy) {
-  constexpr Rule kRules[] = {
-      find_attention_problem, find_split_backward_problem, find_aggregation_problem,  find_offload_problem,
-      find_degree_problem,    find_sharing_problem,        find_compression_problem,  find_expert_problem,
-      find_peak_problem,      find_width_problem,          find_expert_width_problem, find_sequence_problem,
-      find_stage_problem,     find_recompute_problem,      find_batch_problem,        find_fp8_problem};
+  constexpr Rule kRules[] = {find_attention_problem,   find_split_backward_problem,
+                             find_aggregation_problem, find_offload_problem,
+                             find_degree_problem,      find_placement_problem,
+                             find_sharing_problem,     find_compression_problem,
+                             find_expert_problem,      find_peak_problem,
+                             find_width_problem,       find_expert_width_problem,
+                             find_sequence_problem,    find_stage_problem,
+                             find_recompute_problem,   find_batch_problem,
+                             find_fp8_problem};
   for (const Rule rule : kRules) {
     if (Found found = rule(scenario, strategy)) {
       return found;

@@ -142,18 +142,39 @@ Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& un
       const Slot& slot = stage.order[static_cast<std::size_t>(instance.slot)];
       const double start = times.start_s[static_cast<std::size_t>(instance.begin)];
       const double end = times.end_s[static_cast<std::size_t>(instance.end)];
+      // On a device whose speed changes all parts of an activity are stretched alike.
+      const bool stretched = !unfolded.graph.changes.empty() && op.kind == OpKind::kCompute;
+      const double pace = stretched && op.duration > Seconds(0) ? (end - start) / op.duration.value : 1;
       double offset = 0;
       for (const CostedPart& part : op.parts) {
         const std::int64_t id = ids.id(unit.stage, slot.template_index, part.op, slot.microbatch);
         const bool only = op.parts.size() == 1;
-        const double from = start + offset + part.wait.value + part.delay.value;
-        offset += part.duration.value;
-        const double to = part.beside > Seconds(0) ? from + part.beside.value : only ? end : start + offset;
+        const double from = start + offset + pace * (part.wait.value + part.delay.value);
+        offset += pace * part.duration.value;
+        const double to = part.beside > Seconds(0) ? from + pace * part.beside.value
+                          : only                   ? end
+                                                   : start + offset;
         timeline.entries.push_back({id, unit.rank, Seconds(from), Seconds(to)});
       }
     }
   }
   return timeline;
+}
+
+std::vector<RankTime> rank_times(const CostedProgram& program, const UnfoldedProgram& unfolded,
+                                 const ActivityTimes& times) {
+  std::vector<RankTime> ranks;
+  for (const Unit& unit : unfolded.units) {
+    const LaneAccount account(program, unfolded, times, unit);
+    RankTime time{.rank = unit.rank, .stage = unit.stage, .compute = {}};
+    for (const OpInstance& instance : unit.instances) {
+      if (account.is_compute(instance)) {
+        time.compute += Seconds(account.end(instance) - account.start(instance));
+      }
+    }
+    ranks.push_back(time);
+  }
+  return ranks;
 }
 
 Breakdown breakdown_of(const CostedProgram& program, const UnfoldedProgram& unfolded,

@@ -9,6 +9,7 @@
 #include "plan/strategy.h"
 #include "plan/training_run.h"
 #include "topology/hardware.h"
+#include "topology/node_list.h"
 
 namespace portolan {
 
@@ -37,6 +38,9 @@ struct Scenario {
   std::int64_t sequence_length = 0;
   std::int64_t global_batch = 0;  ///< sequences
   std::int64_t num_gpus = 0;      ///< used; at most hardware.num_gpus()
+  /// What the job has of the hardware, in the order in which ranks fill it; those behind the last that is
+  /// needed are spare.
+  NodeList job_nodes;
   Precision precision = Precision::kBf16;
   Objective objective = Objective::kTime;
   /// Gradients may be compressed where part of them is lost, which can change what the model learns.

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 
 #include "plan/closed_form.h"
 #include "plan/open_recompute.h"
+#include "plan/simulate.h"
 
 namespace portolan {
 
@@ -140,17 +142,36 @@ Error nothing_fits(const Scenario& scenario, const BoundedSearch& bounded) {
                                 bounded.num_enumerated, nearest));
 }
 
+/// Whether none of the candidates that were not simulated with what is wrong with the cluster can be better
+/// than `best`, as on the healthy cluster each is at least as far as the first of them by the closed form.
+bool none_better(const Scenario& scenario, const BoundedSearch& bounded, const std::vector<Estimate>& list,
+                 std::size_t num_simulated, const Estimate& best) {
+  const auto dropped = [&](RejectReason reason) {
+    return bounded.num_rejected[static_cast<std::size_t>(reason)];
+  };
+  const bool are_all = num_simulated == list.size() && dropped(RejectReason::kDominated) == 0 &&
+                       dropped(RejectReason::kBound) == 0;
+  const Estimate& next = list[std::min(num_simulated, list.size() - 1)];
+  return are_all || objective_value(scenario.objective, best) <= objective_value(scenario.objective, next);
+}
+
+/// On a cluster with which something is wrong: more than are within a few per cent on the healthy one.
+constexpr Shortlist kImpairedShortlist = {.fewest = 64, .most = 64};
+
 }  // namespace
 
 Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints& constraints,
                             const SearchTools& tools, const SearchOptions& options) {
+  PORTOLAN_CHECK_OK(check_nodes(tools.cluster, scenario.num_gpus));
+  const bool impaired = !tools.cluster.is_healthy() && options.num_full > 0;
   const SearchSpace space(scenario, constraints, options.breadth);
   SearchResult result;
   std::vector<Estimate> list;
   Bytes spare, missing;
   for (int attempt = 1; list.empty(); ++attempt) {
     PORTOLAN_TRY(const BoundedSearch bounded,
-                 branch_and_bound(scenario, tools.cluster, space, options.shortlist, spare, tools.runner));
+                 branch_and_bound(scenario, tools.cluster, space,
+                                  impaired ? kImpairedShortlist : options.shortlist, spare, tools.runner));
     result.num_enumerated = bounded.num_enumerated;
     result.num_rejected = bounded.num_rejected;
     result.num_evaluated = bounded.num_evaluated;
@@ -159,14 +180,21 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
     if (list.empty()) {
       return nothing_fits(scenario, bounded);
     }
-    if (options.simulates) {
-      PORTOLAN_TRY(Refined folded,
-                   refine(scenario, list, kShare, true, Fidelity::kFolded, tools.evaluator, too_large));
-      result.num_simulated += static_cast<std::int64_t>(folded.num_asked);
+    if (options.simulates || impaired) {
+      const std::vector<Estimate> looked_at(
+          list.begin(),
+          list.begin() + std::min(std::ssize(list), impaired ? kMostImpaired : std::ssize(list)));
+      PORTOLAN_TRY(Refined refined,
+                   refine(scenario, looked_at, impaired ? static_cast<std::size_t>(options.num_full) : kShare,
+                          true, impaired ? Fidelity::kFull : Fidelity::kFolded, tools.evaluator, too_large));
+      result.num_simulated += static_cast<std::int64_t>(refined.num_asked);
+      if (impaired && !refined.list.empty()) {
+        result.none_better = none_better(scenario, bounded, list, refined.num_asked, refined.list.front());
+      }
       // What only the closed form has seen is not compared with what was simulated.
       result.num_rejected[static_cast<std::size_t>(RejectReason::kDominated)] +=
-          static_cast<std::int64_t>(list.size() - folded.num_asked);
-      list = std::move(folded.list);
+          static_cast<std::int64_t>(list.size() - refined.num_asked);
+      list = std::move(refined.list);
     }
     result.num_rejected[static_cast<std::size_t>(RejectReason::kMemory)] += too_large.num;
     result.num_feasible =
@@ -180,7 +208,7 @@ Result<SearchResult> search(const Scenario& scenario, const StrategyConstraints&
       }
     }
   }
-  if (options.num_full > 0) {
+  if (options.num_full > 0 && !impaired) {
     TooLarge too_large;
     const std::size_t num_full = std::min(static_cast<std::size_t>(options.num_full), list.size());
     Result<Refined> full =

@@ -13,6 +13,7 @@
 #include "plan/collective.h"
 #include "plan/compression.h"
 #include "topology/hardware.h"
+#include "topology/node_list.h"
 #include "topology/placement.h"
 
 namespace portolan {
@@ -107,6 +108,9 @@ struct Strategy {
   std::vector<std::int32_t> layers_per_stage;  ///< empty: as even as can be, longer stages in the middle
   std::array<Axis, kNumAxes> axis_order = {Axis::kTensor, Axis::kContext, Axis::kExpert, Axis::kData,
                                            Axis::kPipeline};
+  /// Nodes of the hardware that ranks fill, in this order: what a mapping chose (plan/place_nodes.h). Empty:
+  /// as the scenario has them.
+  NodeList node_order = {};
 
   std::int32_t num_ranks() const {
     return tensor_parallel * pipeline_parallel * data_parallel * context_parallel;

@@ -113,6 +113,9 @@ std::string short_name(const Strategy& s) {
       }
     }
   }
+  if (!s.node_order.empty()) {
+    name += " mapped";
+  }
   if (!s.layers_per_stage.empty()) {
     name += fmt::format(" layers={}", fmt::join(s.layers_per_stage, ":"));
   }

@@ -12,6 +12,7 @@
 #include "plan/graph_builder.h"
 #include "plan/group_flows.h"
 #include "plan/rank_place.h"
+#include "plan/rate_changes.h"
 
 namespace portolan {
 
@@ -30,11 +31,14 @@ using MeetingKey = std::array<std::int32_t, 5>;
 
 class Unfolder {
  public:
-  Unfolder(const CostedProgram& program, const Cluster& cluster)
+  Unfolder(const CostedProgram& program, const Cluster& cluster, std::span<const ShareChange> changes)
       : costed_(program),
         source_(*program.source),
         groups_(program.flows->groups()),
+        cluster_(cluster),
+        changes_(changes),
         flows_(program, cluster, builder_) {
+    speeds_differ_ = !cluster.is_healthy() || !changes.empty();
     if (program.fidelity != Fidelity::kFolded) {
       unit_axes_ = {Axis::kContext, Axis::kExpert, Axis::kData};
     }
@@ -77,6 +81,9 @@ class Unfolder {
   const CostedProgram& costed_;
   const Program& source_;
   const GroupFlows& groups_;
+  const Cluster& cluster_;
+  std::span<const ShareChange> changes_;
+  bool speeds_differ_ = false;  ///< some GPU is, or becomes, slower
   GraphBuilder builder_;
   CommunicationFlows flows_;
   AxisSet unit_axes_;  ///< along these every rank is a unit; along the others one stands for all
@@ -158,8 +165,11 @@ std::pair<std::int32_t, std::int32_t> Unfolder::activities_of(UnitState& state, 
   const Slot& slot = source_.stages[stage].order[static_cast<std::size_t>(slot_index)];
   const CostedOp& op = costed_.stages[stage].in_slot(slot_index).ops[static_cast<std::size_t>(op_index)];
   if (op.kind == OpKind::kCompute || op.is_timed) {
-    const std::int32_t activity =
-        builder_.add({.kind = Activity::Kind::kCompute, .device = state.index, .seconds = op.duration});
+    const std::int32_t activity = builder_.add(
+        {.kind = Activity::Kind::kCompute,
+         .device = state.index,
+         .seconds = op.duration,
+         .fixed = speeds_differ_ ? fixed_part(costed_, state.stage, slot_index, op) : Seconds(0)});
     return {activity, activity};
   }
   const std::int32_t source_op = op.parts.front().op;
@@ -289,18 +299,23 @@ Result<UnfoldedProgram> Unfolder::run() {
     }
   }
   result_.graph = builder_.finish(static_cast<std::int32_t>(result_.units.size()));
+  if (!cluster_.is_healthy() || !changes_.empty()) {
+    result_.graph.changes = rate_changes(costed_, result_, cluster_, changes_);
+  }
   return std::move(result_);
 }
 
 }  // namespace
 
-Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster) {
+Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster,
+                               std::span<const ShareChange> changes) {
   if (program.fidelity == Fidelity::kClosedForm) {
     return bad_input(
         fmt::format("fidelity {} cannot be simulated (allowed: folded, replicas, full, explicit)",
                     fidelity_name(program.fidelity)));
   }
-  return Unfolder(program, cluster).run();
+  assert(program.fidelity >= Fidelity::kFull || (cluster.is_healthy() && changes.empty()));
+  return Unfolder(program, cluster, changes).run();
 }
 
 }  // namespace portolan

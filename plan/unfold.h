@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "plan/activity_graph.h"
 #include "plan/costed_program.h"
 #include "plan/estimate.h"
+#include "plan/share_changes.h"
 #include "plan/timeline.h"
 
 namespace portolan {
@@ -40,13 +42,19 @@ struct UnfoldedProgram {
 /// slowest of them, that takes as long as all do and meets other communications where they do (SharedLinks).
 /// kReplicas: one unit a (replica, stage), the transfers of one rail, over links divided by the number of
 /// rails that cross them. kFull: the same units, the transfers of every rail. kExplicit: one unit a rank.
-/// Precondition: the cluster is that of fold(). Errors (kBadInput): the order lists deadlock (a receive
-/// without its send, collectives that do not meet).
-Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster);
+/// Precondition: the cluster is that of fold(). At kFull and kExplicit links and devices are as its condition
+/// says, and change as `changes` say; else it is healthy and nothing changes. Errors (kBadInput): the order
+/// lists deadlock (a receive without its send, collectives that do not meet).
+Result<UnfoldedProgram> unfold(const CostedProgram& program, const Cluster& cluster,
+                               std::span<const ShareChange> changes = {});
 
 /// Times of all source ops. Below kExplicit these are the ranks that the units stand for.
 Timeline expand_timeline(const CostedProgram& program, const UnfoldedProgram& unfolded,
                          const ActivityTimes& times);
+
+/// What each unit computes.
+std::vector<RankTime> rank_times(const CostedProgram& program, const UnfoldedProgram& unfolded,
+                                 const ActivityTimes& times);
 
 /// Where the time of the unit that finishes last went.
 Breakdown breakdown_of(const CostedProgram& program, const UnfoldedProgram& unfolded,

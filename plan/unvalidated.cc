@@ -279,7 +279,7 @@ void note_software(const Scenario& scenario, const Strategy& strategy, const Pro
 
 std::vector<UnvalidatedFigure> unvalidated_figures(const Scenario& scenario, const Strategy& strategy,
                                                    const Program& program, const Cluster& cluster) {
-  const ProgramUse use = use_of(program, cluster);
+  const ProgramUse use = use_of(program, cluster.healthy());
   FigureList list;
   note_device(scenario.hardware.device, strategy.precision, scenario.software.flash_version.value, use, list);
   note_counts(scenario.hardware, use, list);

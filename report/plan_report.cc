@@ -153,6 +153,10 @@ std::string search_summary(const SearchResult& result) {
   if (!result.not_in_full.empty()) {
     text += "\nfinalists as folded sees them; " + result.not_in_full;
   }
+  if (result.none_better) {
+    text += "\nfinalists simulated with what is wrong with the cluster; ";
+    text += *result.none_better ? "none of the others can be better" : "others might be better";
+  }
   return text + "\n";
 }
 

@@ -64,13 +64,18 @@ class TraceWriter {
   TraceWriter(const Program& program, const Timeline& timeline)
       : program_(program), timeline_(timeline), places_(program) {}
 
-  std::string write(const std::vector<SlotMemory>& memory, const std::string& title) {
+  std::string write(const std::vector<SlotMemory>& memory, const std::string& title,
+                    const std::vector<TraceMark>& marks) {
     begin(title);
     write_names();
     for (const TimelineEntry& entry : timeline_.entries) {
       write_op(entry);
     }
     write_memory(memory);
+    for (const TraceMark& mark : marks) {
+      add(R"({{"ph":"i","s":"g","name":{},"cat":"event","pid":0,"tid":0,"ts":{}}})", json_string(mark.name),
+          microseconds(nanoseconds(mark.at)));
+    }
     text_ += "\n]}\n";
     return std::move(text_);
   }
@@ -187,8 +192,9 @@ class TraceWriter {
 }  // namespace
 
 std::string step_trace(const Program& program, const Timeline& timeline,
-                       const std::vector<SlotMemory>& memory, const std::string& title) {
-  return TraceWriter(program, timeline).write(memory, title);
+                       const std::vector<SlotMemory>& memory, const std::string& title,
+                       const std::vector<TraceMark>& marks) {
+  return TraceWriter(program, timeline).write(memory, title, marks);
 }
 
 }  // namespace portolan

@@ -47,6 +47,25 @@ Result<void> check_links_and_paths(const ActivityGraph& graph) {
   return {};
 }
 
+Result<void> check_changes(const ActivityGraph& graph) {
+  Seconds before;
+  for (std::size_t i = 0; i < graph.changes.size(); ++i) {
+    const RateChange& change = graph.changes[i];
+    const bool of_link = change.kind == RateChange::Kind::kLink;
+    const std::int64_t count = of_link ? std::ssize(graph.links) : graph.num_devices;
+    if (!is_amount(change.at.value) || change.at < before) {
+      return bad_input(
+          fmt::format("change {}: at {} s, after one at {} s", i, change.at.value, before.value));
+    }
+    if (change.index < 0 || change.index >= count || !(change.share > 0 && change.share <= 1)) {
+      return bad_input(fmt::format("change {}: a share of {} of {} {} of {}", i, change.share,
+                                   of_link ? "link" : "device", change.index, count));
+    }
+    before = change.at;
+  }
+  return {};
+}
+
 Result<void> check_dependencies(const ActivityGraph& graph) {
   const std::size_t num_activities = graph.activities.size();
   if (!are_offsets(graph.successor_offsets, num_activities, graph.successors.size()) ||
@@ -71,6 +90,9 @@ Result<void> check_activity(const ActivityGraph& graph, std::size_t index) {
       }
       if (!is_amount(activity.seconds.value))
         return refuse(fmt::format("{} s of compute", activity.seconds.value));
+      if (!(activity.fixed >= Seconds(0) && activity.fixed <= activity.seconds))
+        return refuse(
+            fmt::format("{} s fixed of {} s of compute", activity.fixed.value, activity.seconds.value));
       return {};
     case Activity::Kind::kTransfer:
       if (activity.path < 0 || static_cast<std::size_t>(activity.path) + 1 >= graph.path_offsets.size()) {
@@ -84,15 +106,35 @@ Result<void> check_activity(const ActivityGraph& graph, std::size_t index) {
   return refuse(fmt::format("unknown kind {}", static_cast<int>(activity.kind)));
 }
 
+/// The least of what links and devices have at any time.
+struct LowestShares {
+  std::vector<double> of_link, of_device;
+
+  explicit LowestShares(const ActivityGraph& graph)
+      : of_link(graph.links.size(), 1.0), of_device(static_cast<std::size_t>(graph.num_devices), 1.0) {
+    for (const RateChange& change : graph.changes) {
+      double& lowest =
+          (change.kind == RateChange::Kind::kLink ? of_link
+                                                  : of_device)[static_cast<std::size_t>(change.index)];
+      lowest = std::min(lowest, change.share);
+    }
+  }
+};
+
 /// What the activity takes when nothing else is under way. Adds its bytes to the links that it crosses.
-double time_alone(const ActivityGraph& graph, const Activity& activity, std::vector<double>& bytes_of_link) {
-  if (activity.kind == Activity::Kind::kCompute) return activity.seconds.value;
+double time_alone(const ActivityGraph& graph, const LowestShares& shares, const Activity& activity,
+                  std::vector<double>& bytes_of_link) {
+  if (activity.kind == Activity::Kind::kCompute) {
+    const double share = shares.of_device[static_cast<std::size_t>(activity.device)];
+    return share == 1 ? activity.seconds.value
+                      : (activity.seconds - activity.fixed).value / share + activity.fixed.value;
+  }
   if (activity.kind == Activity::Kind::kJoin) return 0;
   double slowest = 0;
   for (const std::int32_t link : graph.links_of_path(activity.path)) {
     const auto at = static_cast<std::size_t>(link);
     bytes_of_link[at] += activity.bytes;
-    slowest = std::max(slowest, activity.bytes / graph.links[at].bandwidth.value);
+    slowest = std::max(slowest, activity.bytes / (graph.links[at].bandwidth.value * shares.of_link[at]));
   }
   return activity.latency.value + slowest;
 }
@@ -107,7 +149,8 @@ Error never_started(const std::vector<std::int32_t>& waiting_for) {
 }
 
 /// Goes through the activities in an order that their dependencies allow.
-Result<Seconds> longest_chain(const ActivityGraph& graph, std::vector<double>& bytes_of_link) {
+Result<Seconds> longest_chain(const ActivityGraph& graph, const LowestShares& shares,
+                              std::vector<double>& bytes_of_link) {
   std::vector<std::int32_t> waiting_for = graph.num_predecessors;
   std::vector<double> earliest_end(graph.activities.size(), 0.0);
   std::vector<std::int32_t> order;
@@ -121,7 +164,7 @@ Result<Seconds> longest_chain(const ActivityGraph& graph, std::vector<double>& b
   for (std::size_t next = 0; next < order.size(); ++next) {
     const auto index = static_cast<std::size_t>(order[next]);
     double& end = earliest_end[index];
-    end += time_alone(graph, graph.activities[index], bytes_of_link);
+    end += time_alone(graph, shares, graph.activities[index], bytes_of_link);
     longest = std::max(longest, end);
     for (const std::int32_t successor : graph.successors_of(order[next])) {
       const auto at = static_cast<std::size_t>(successor);
@@ -141,15 +184,17 @@ Result<Seconds> longest_chain(const ActivityGraph& graph, std::vector<double>& b
 Result<GraphBounds> check_and_bound(const ActivityGraph& graph) {
   PORTOLAN_CHECK_OK(check_links_and_paths(graph));
   PORTOLAN_CHECK_OK(check_dependencies(graph));
+  PORTOLAN_CHECK_OK(check_changes(graph));
   GraphBounds bounds;
   for (std::size_t index = 0; index < graph.activities.size(); ++index) {
     PORTOLAN_CHECK_OK(check_activity(graph, index));
     bounds.largest_transfer_bytes = std::max(bounds.largest_transfer_bytes, graph.activities[index].bytes);
   }
+  const LowestShares shares(graph);
   std::vector<double> bytes_of_link(graph.links.size(), 0.0);
-  PORTOLAN_TRY(bounds.shortest_makespan, longest_chain(graph, bytes_of_link));
+  PORTOLAN_TRY(bounds.shortest_makespan, longest_chain(graph, shares, bytes_of_link));
   for (std::size_t link = 0; link < graph.links.size(); ++link) {
-    const Seconds busy(bytes_of_link[link] / graph.links[link].bandwidth.value);
+    const Seconds busy(bytes_of_link[link] / (graph.links[link].bandwidth.value * shares.of_link[link]));
     bounds.shortest_makespan = std::max(bounds.shortest_makespan, busy);
   }
   if (!(bounds.shortest_makespan.value <= kLongestMakespan)) {

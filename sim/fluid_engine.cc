@@ -15,6 +15,7 @@
 #include <simgrid/s4u.hpp>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 #include <xbt/config.hpp>
@@ -103,7 +104,10 @@ class FluidEngine::Implementation {
 
   void begin(const Setup& setup);
   void start_delay(std::int32_t number, Seconds delay);
+  void start_alarm(std::int32_t number, Seconds delay);
+  void cancel_alarm(std::int32_t number);
   void start_transfer(std::int32_t number, const Transfer& transfer);
+  void set_bandwidth(std::int32_t link, BytesPerSecond bandwidth);
   void run(const std::function<void(std::int32_t)>& on_end);
 
   const std::thread::id thread = std::this_thread::get_id();
@@ -113,6 +117,7 @@ class FluidEngine::Implementation {
   void grow_pool(std::size_t num_links);
   void set_time_precision(double time_s);
   void time_advanced();
+  void set_link(std::int32_t link, BytesPerSecond bandwidth);
 
   s4u::Engine* engine_ = make_engine();
   CurrentPathZone::LinkList current_path_;
@@ -128,6 +133,9 @@ class FluidEngine::Implementation {
   std::vector<std::size_t> free_slots_;
   std::vector<std::size_t> ended_slots_;
   std::vector<std::int32_t> number_of_slot_;
+  std::unordered_map<std::int32_t, simgrid::kernel::timer::Timer*> alarms_;  ///< by number
+  std::vector<BytesPerSecond> whole_;                                        ///< of links_, as begin() said
+  std::unordered_map<std::int32_t, BytesPerSecond> lowered_;                 ///< links that have less now
 };
 
 FluidEngine::Implementation::Implementation() {
@@ -152,8 +160,11 @@ void FluidEngine::Implementation::begin(const Setup& setup) {
   // Payloads are whole numbers: scale them by a power of two, so that the largest fills 62 bits.
   const double largest = std::max(setup.largest_transfer_bytes, std::numeric_limits<double>::min());
   payload_exponent_ = std::min(61 - std::ilogb(largest), kMaxPayloadExponent);
+  whole_.clear();
+  lowered_.clear();
   for (std::size_t link = 0; link < setup.links.size(); ++link) {
-    links_[link]->set_bandwidth(std::ldexp(setup.links[link].bandwidth.value, payload_exponent_));
+    whole_.push_back(setup.links[link].bandwidth);
+    set_link(static_cast<std::int32_t>(link), whole_.back());
   }
   // Nothing is under way: this lets SimGrid digest the new bandwidths, so that the order in which earlier
   // simulations left its links cannot show in the last bits of this one.
@@ -196,6 +207,21 @@ void FluidEngine::Implementation::start_delay(std::int32_t number, Seconds delay
                                      [this, number] { (*on_end_)(number); });
 }
 
+void FluidEngine::Implementation::start_alarm(std::int32_t number, Seconds delay) {
+  alarms_[number] =
+      simgrid::kernel::timer::Timer::set(s4u::Engine::get_clock() + delay.value, [this, number] {
+        alarms_.erase(number);  // SimGrid deletes it
+        (*on_end_)(number);
+      });
+}
+
+void FluidEngine::Implementation::cancel_alarm(std::int32_t number) {
+  if (const auto alarm = alarms_.find(number); alarm != alarms_.end()) {
+    alarm->second->remove();
+    alarms_.erase(alarm);
+  }
+}
+
 /// SimGrid must not wait for the latency itself: when the latencies of several transfers end together, its
 /// solver can miss that one of them now shares a link, and gives that link away twice.
 void FluidEngine::Implementation::start_transfer(std::int32_t number, const Transfer& transfer) {
@@ -227,7 +253,31 @@ void FluidEngine::Implementation::start_moving(std::int32_t number, const Transf
   comm->set_data(reinterpret_cast<void*>(static_cast<std::uintptr_t>(slot)));
   // SimGrid never ends a transfer of nothing.
   comm->set_payload_size(static_cast<std::uint64_t>(std::max(payload, 1.0)));
+  // SimGrid never lets a transfer be faster than its links were when it started: they are whole then.
+  const auto set_lowered = [&](bool to_whole) {
+    for (const std::int32_t link : transfer.links) {
+      if (const auto lowered = lowered_.find(link); lowered != lowered_.end()) {
+        set_link(link, to_whole ? whole_[static_cast<std::size_t>(link)] : lowered->second);
+      }
+    }
+  };
+  const bool any_lowered = !lowered_.empty();
+  if (any_lowered) set_lowered(true);
   comm->vetoable_start();
+  if (any_lowered) set_lowered(false);
+}
+
+void FluidEngine::Implementation::set_link(std::int32_t link, BytesPerSecond bandwidth) {
+  links_[static_cast<std::size_t>(link)]->set_bandwidth(std::ldexp(bandwidth.value, payload_exponent_));
+}
+
+void FluidEngine::Implementation::set_bandwidth(std::int32_t link, BytesPerSecond bandwidth) {
+  set_link(link, bandwidth);
+  if (bandwidth < whole_[static_cast<std::size_t>(link)]) {
+    lowered_[link] = bandwidth;
+  } else {
+    lowered_.erase(link);
+  }
 }
 
 void FluidEngine::Implementation::run(const std::function<void(std::int32_t)>& on_end) {
@@ -256,8 +306,15 @@ void FluidEngine::begin(const Setup& setup) { implementation_->begin(setup); }
 void FluidEngine::start_delay(std::int32_t number, Seconds delay) {
   implementation_->start_delay(number, delay);
 }
+void FluidEngine::start_alarm(std::int32_t number, Seconds delay) {
+  implementation_->start_alarm(number, delay);
+}
+void FluidEngine::cancel_alarm(std::int32_t number) { implementation_->cancel_alarm(number); }
 void FluidEngine::start_transfer(std::int32_t number, const Transfer& transfer) {
   implementation_->start_transfer(number, transfer);
+}
+void FluidEngine::set_bandwidth(std::int32_t link, BytesPerSecond bandwidth) {
+  implementation_->set_bandwidth(link, bandwidth);
 }
 void FluidEngine::run(const std::function<void(std::int32_t)>& on_end) { implementation_->run(on_end); }
 Seconds FluidEngine::now() const { return Seconds(simgrid::s4u::Engine::get_clock()); }

@@ -35,7 +35,13 @@ class FluidEngine {
   /// Sets the clock to 0 s and the links to those of the next simulation. Precondition: nothing is under way.
   void begin(const Setup& setup);
   void start_delay(std::int32_t number, Seconds delay);
+  /// A delay that can be called off, until it ends. Precondition: none of that number is under way.
+  void start_alarm(std::int32_t number, Seconds delay);
+  void cancel_alarm(std::int32_t number);
   void start_transfer(std::int32_t number, const Transfer& transfer);
+  /// Of one of Setup::links, from now on, at most what Setup says. What is under way goes on at the rates
+  /// that follow.
+  void set_bandwidth(std::int32_t link, BytesPerSecond bandwidth);
   /// Lets time pass until nothing is under way. `on_end` is called at the end of each activity and may start
   /// further ones.
   void run(const std::function<void(std::int32_t number)>& on_end);

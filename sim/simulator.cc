@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/activity_order.h"
+#include "sim/device_speeds.h"
 #include "sim/fluid_engine.h"
 #include "sim/solver_depth.h"
 
@@ -19,7 +20,7 @@ namespace {
 class Simulation {
  public:
   Simulation(const ActivityGraph& graph, FluidEngine& engine)
-      : graph_(graph), engine_(engine), waiting_for_(graph.num_predecessors) {
+      : graph_(graph), engine_(engine), waiting_for_(graph.num_predecessors), speeds_(graph, engine) {
     times_.start_s.assign(graph.activities.size(), 0.0);
     times_.end_s.assign(graph.activities.size(), 0.0);
   }
@@ -28,10 +29,16 @@ class Simulation {
     for (std::size_t index = 0; index < waiting_for_.size(); ++index) {
       if (graph_.num_predecessors[index] == 0) ready_.push_back(static_cast<std::int32_t>(index));
     }
+    start_changes();
     start_ready();
-    engine_.run([this](std::int32_t activity) {
-      end(activity);
+    engine_.run([this](std::int32_t number) {
+      if (number >= first_change()) {
+        change(graph_.changes[static_cast<std::size_t>(number - first_change())]);
+        return;
+      }
+      end(number);
       start_ready();
+      if (num_ended_ == graph_.activities.size()) cancel_changes();
     });
   }
 
@@ -61,10 +68,45 @@ class Simulation {
       }
     }
     const Seconds delay = delay_of(activity);
-    if (delay > Seconds(0)) {
+    if (activity.kind == Activity::Kind::kCompute && speeds_.change() && delay > Seconds(0)) {
+      speeds_.start(index);
+    } else if (delay > Seconds(0)) {
       engine_.start_delay(index, delay);
     } else {
       end(index);
+    }
+  }
+
+  /// Changes are numbered behind the activities. Those of the beginning are there before anything starts.
+  std::int32_t first_change() const { return static_cast<std::int32_t>(graph_.activities.size()); }
+  std::int32_t end_of_changes() const {
+    return first_change() + static_cast<std::int32_t>(graph_.changes.size());
+  }
+
+  void start_changes() {
+    std::int32_t number = first_change();
+    for (const RateChange& one : graph_.changes) {
+      if (one.at > Seconds(0)) {
+        engine_.start_alarm(number, one.at);
+      } else {
+        change(one);
+      }
+      ++number;
+    }
+  }
+
+  void cancel_changes() {
+    for (std::int32_t number = first_change(); number < end_of_changes(); ++number) {
+      engine_.cancel_alarm(number);
+    }
+  }
+
+  void change(const RateChange& one) {
+    if (one.kind == RateChange::Kind::kDevice) {
+      speeds_.set(one.index, one.share);
+    } else {
+      engine_.set_bandwidth(one.index,
+                            graph_.links[static_cast<std::size_t>(one.index)].bandwidth * one.share);
     }
   }
 
@@ -83,6 +125,7 @@ class Simulation {
   void end(std::int32_t index) {
     times_.end_s[static_cast<std::size_t>(index)] = engine_.now().value;
     ++num_ended_;
+    if (speeds_.change()) speeds_.end(index);
     for (const std::int32_t successor : graph_.successors_of(index)) {
       if (--waiting_for_[static_cast<std::size_t>(successor)] == 0) ready_.push_back(successor);
     }
@@ -93,6 +136,7 @@ class Simulation {
   std::vector<std::int32_t> waiting_for_;
   std::vector<std::int32_t> ready_;
   std::size_t num_ended_ = 0;
+  DeviceSpeeds speeds_;
   ActivityTimes times_;
 };
 

@@ -9,9 +9,10 @@ namespace portolan {
 /// `seconds`, a transfer waits its `latency` and then moves its `bytes` at the rate that max-min fairness
 /// gives it among the transfers under way (a path that crosses a link twice uses it twice).
 ///
-/// Times count from 0 s, the start of the graph. They depend on the graph alone, to the last bit: not on the
-/// process, nor on what it simulated before. Events closer than 1.5e-14 of the makespan count as one; how far
-/// that and rounding can move a time is in sim/README.md, "Exactness".
+/// Rates change when `changes` says so, also of what is under way. Times count from 0 s, the start of the
+/// graph. They depend on the graph alone, to the last bit: not on the process, nor on what it simulated
+/// before. Events closer than 1.5e-14 of the makespan count as one; how far that and rounding can move a time
+/// is in sim/README.md, "Exactness".
 ///
 /// Compute activities do not slow each other: whoever makes the graph keeps them apart on one device.
 ///

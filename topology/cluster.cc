@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "topology/bisection.h"
+#include "topology/cluster_condition.h"
 #include "topology/cluster_layout.h"
+#include "topology/detour.h"
 #include "topology/link_name.h"
 #include "topology/route.h"
 
@@ -41,12 +43,22 @@ struct Cluster::Machine {
   };
 
   Hardware hardware;
+  NodeList nodes;  ///< empty: all, as they are numbered
   ClusterLayout layout;
   TierBandwidth bandwidths;
   std::array<LinkFigures, kNumLinkKinds> figures;
+  /// Where something is wrong: what, and the same cluster without it.
+  struct Impaired {
+    ClusterCondition condition;
+    Cluster healthy;
+  };
+  std::unique_ptr<const Impaired> impaired;
 
-  explicit Machine(Hardware description)
-      : hardware(std::move(description)), layout(hardware), bandwidths(bandwidths_of(hardware)) {
+  Machine(Hardware description, NodeList job_nodes)
+      : hardware(std::move(description)),
+        nodes(std::move(job_nodes)),
+        layout(hardware),
+        bandwidths(bandwidths_of(hardware)) {
     using enum LinkKind;
     set(kNvLink, bandwidths.nvlink, hardware.nvlink);
     set(kNic, bandwidths.nic, hardware.nic);
@@ -61,7 +73,26 @@ struct Cluster::Machine {
     assert(link >= 0 && link < layout.num_links());
     return figures[static_cast<std::size_t>(layout.kind_of_link(link))];
   }
+  std::int64_t num_devices() const {
+    return nodes.empty() ? layout.num_gpus() : std::ssize(nodes) * layout.gpus_per_node;
+  }
+  /// The hardware's own number of a device.
+  DeviceIndex own(DeviceIndex device) const {
+    if (nodes.empty()) {
+      return device;
+    }
+    const auto per_node = static_cast<DeviceIndex>(layout.gpus_per_node);
+    return nodes[static_cast<std::size_t>(device / per_node)] * per_node + device % per_node;
+  }
   Route over(LinkIndex link) const { return {.links = {link}, .latency = of(link).latency}; }
+  bool has_impaired_links() const { return impaired && impaired->condition.has_impaired_links(); }
+  bool has_dead_links() const { return impaired && impaired->condition.has_dead_links(); }
+  Route between(DeviceIndex source, DeviceIndex destination) const {
+    const DeviceIndex from = own(source), to = own(destination);
+    // build() has found that a way lives.
+    return has_dead_links() ? *living_route(layout, impaired->condition, from, to)
+                            : rail_route(layout, from, to);
+  }
 
  private:
   void set(LinkKind kind, BytesPerSecond bandwidth, const LinkSpec& spec) {
@@ -69,11 +100,29 @@ struct Cluster::Machine {
   }
 };
 
-Result<Cluster> Cluster::build(Hardware hardware) {
+Result<Cluster> Cluster::build(Hardware hardware, NodeList nodes) {
   if (const auto problem = find_problem(hardware)) {
     return bad_input(fmt::format("{}: {}", problem->key, problem->message));
   }
-  return Cluster(std::make_unique<Machine>(std::move(hardware)));
+  if (const std::string problem = find_node_problem(nodes, hardware.num_nodes); !problem.empty()) {
+    return bad_input(fmt::format("nodes: {}", problem));
+  }
+  if (are_first_nodes(nodes)) {
+    nodes.clear();
+  }
+  auto machine = std::make_unique<Machine>(std::move(hardware), std::move(nodes));
+  if (!machine->hardware.condition.empty()) {
+    PORTOLAN_TRY(ClusterCondition condition,
+                 ClusterCondition::resolve(machine->layout, machine->hardware.condition));
+    if (!condition.empty()) {
+      Hardware as_meant = machine->hardware;
+      as_meant.condition.clear();
+      PORTOLAN_TRY(Cluster healthy, build(std::move(as_meant), machine->nodes));
+      machine->impaired = std::make_unique<const Machine::Impaired>(
+          Machine::Impaired{.condition = std::move(condition), .healthy = std::move(healthy)});
+    }
+  }
+  return Cluster(std::move(machine));
 }
 
 Cluster::Cluster(std::unique_ptr<Machine> machine) : machine_(std::move(machine)) {}
@@ -82,16 +131,50 @@ Cluster& Cluster::operator=(Cluster&&) noexcept = default;
 Cluster::~Cluster() = default;
 
 const Hardware& Cluster::hardware() const { return machine_->hardware; }
-std::int64_t Cluster::num_devices() const { return machine_->layout.num_gpus(); }
+std::int64_t Cluster::num_devices() const { return machine_->num_devices(); }
 std::int64_t Cluster::num_links() const { return machine_->layout.num_links(); }
 std::string Cluster::link_name(LinkIndex link) const { return name_of_link(machine_->layout, link); }
-BytesPerSecond Cluster::bandwidth(LinkIndex link) const { return machine_->of(link).bandwidth; }
+BytesPerSecond Cluster::bandwidth(LinkIndex link) const {
+  const BytesPerSecond whole = machine_->of(link).bandwidth;
+  return machine_->has_impaired_links() ? whole * machine_->impaired->condition.link_share(link) : whole;
+}
 Seconds Cluster::latency(LinkIndex link) const { return machine_->of(link).latency; }
+
+bool Cluster::is_healthy() const { return machine_->impaired == nullptr; }
+bool Cluster::has_impaired_links() const { return machine_->has_impaired_links(); }
+const Cluster& Cluster::healthy() const { return machine_->impaired ? machine_->impaired->healthy : *this; }
+
+bool Cluster::is_usable(std::int64_t node) const {
+  assert(node >= 0 && node * machine_->layout.gpus_per_node < num_devices());
+  return !machine_->impaired || !machine_->impaired->condition.is_failed(machine_node(node));
+}
+
+double Cluster::speed(DeviceIndex device) const {
+  assert(device >= 0 && device < num_devices());
+  return machine_->impaired ? machine_->impaired->condition.gpu_share(machine_->own(device)) : 1;
+}
+
+bool Cluster::is_disturbed(LinkIndex link) const {
+  if (!machine_->has_impaired_links()) {
+    return false;
+  }
+  const ClusterCondition& condition = machine_->impaired->condition;
+  const LinkKind kind = kind_of_link(link);
+  const bool within_node = kind == LinkKind::kNvLink || kind == LinkKind::kPcie;
+  return condition.link_share(link) < 1 || (condition.has_dead_links() && !within_node);
+}
 
 std::int64_t Cluster::node_of(DeviceIndex device) const {
   assert(device >= 0 && device < num_devices());
   return machine_->layout.node_of_gpu(device);
 }
+
+std::int64_t Cluster::machine_node(std::int64_t node) const {
+  const NodeList& nodes = machine_->nodes;
+  return nodes.empty() ? node : nodes[static_cast<std::size_t>(node)];
+}
+
+bool Cluster::is_regular() const { return machine_->nodes.empty() && !machine_->has_impaired_links(); }
 
 std::int64_t Cluster::num_vertices(VertexKind kind) const { return machine_->layout.num_vertices(kind); }
 
@@ -103,7 +186,7 @@ VertexKind Cluster::kind_of(VertexIndex vertex) const {
 Route Cluster::route(DeviceIndex source, DeviceIndex destination) const {
   assert(source >= 0 && source < num_devices());
   assert(destination >= 0 && destination < num_devices());
-  Route route = rail_route(machine_->layout, source, destination);
+  Route route = machine_->between(source, destination);
   for (const LinkIndex link : route.links) {
     route.latency += latency(link);
   }
@@ -113,7 +196,7 @@ Route Cluster::route(DeviceIndex source, DeviceIndex destination) const {
 LinkList Cluster::links_between(DeviceIndex source, DeviceIndex destination) const {
   assert(source >= 0 && source < num_devices());
   assert(destination >= 0 && destination < num_devices());
-  return rail_route(machine_->layout, source, destination).links;
+  return machine_->between(source, destination).links;
 }
 
 bool Cluster::is_core_trunk(LinkIndex link) const { return machine_->layout.is_core_trunk(link); }
@@ -129,6 +212,9 @@ bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int6
   const ClusterLayout& layout = machine_->layout;
   if (first + shift < 0 || last + shift >= num_devices() || shift % layout.gpus_per_node != 0) {
     return false;
+  }
+  if (!is_regular()) {
+    return shift == 0;
   }
   if (layout.node_of_gpu(first) == layout.node_of_gpu(last)) {
     return true;
@@ -150,7 +236,9 @@ bool Cluster::is_alike_when_moved(DeviceIndex first, DeviceIndex last, std::int6
 }
 
 std::optional<LinkIndex> Cluster::moved(LinkIndex link, std::int64_t shift) const {
-  return machine_->layout.moved_by_nodes(link, shift / machine_->layout.gpus_per_node);
+  return is_regular() || shift == 0
+             ? machine_->layout.moved_by_nodes(link, shift / machine_->layout.gpus_per_node)
+             : std::nullopt;
 }
 
 LinkKind Cluster::kind_of_link(LinkIndex link) const { return machine_->layout.kind_of_link(link); }
@@ -171,7 +259,9 @@ Cluster::LinkOwner Cluster::owner_of(LinkIndex link) const {
   }
 }
 
-std::optional<std::int32_t> Cluster::rail_width() const { return machine_->layout.rail_width(); }
+std::optional<std::int32_t> Cluster::rail_width() const {
+  return machine_->has_impaired_links() ? std::nullopt : machine_->layout.rail_width();
+}
 
 std::optional<std::int32_t> Cluster::place_in_node(LinkIndex link) const {
   const auto rail = machine_->layout.rail_of_link(link);
@@ -184,7 +274,9 @@ LinkIndex Cluster::moved_within_nodes(LinkIndex link, std::int32_t places) const
                                 layout.rail_of_link(link)->links_apart * (places / *layout.rail_width()));
 }
 
-std::optional<std::int32_t> Cluster::alike_nodes() const { return machine_->layout.alike_nodes(); }
+std::optional<std::int32_t> Cluster::alike_nodes() const {
+  return !is_regular() ? std::nullopt : machine_->layout.alike_nodes();
+}
 
 std::int32_t Cluster::node_in_pod(LinkIndex link) const {
   return static_cast<std::int32_t>(machine_->layout.node_of_link(link).node);
@@ -196,14 +288,16 @@ LinkIndex Cluster::moved_within_pods(LinkIndex link, std::int32_t nodes) const {
 
 std::optional<Route> Cluster::host_route(DeviceIndex device) const {
   assert(device >= 0 && device < num_devices());
-  return machine_->hardware.pcie ? std::optional(machine_->over(machine_->layout.pcie_up(device)))
-                                 : std::nullopt;
+  return machine_->hardware.pcie
+             ? std::optional(machine_->over(machine_->layout.pcie_up(machine_->own(device))))
+             : std::nullopt;
 }
 
 std::optional<Route> Cluster::route_from_host(DeviceIndex device) const {
   assert(device >= 0 && device < num_devices());
-  return machine_->hardware.pcie ? std::optional(machine_->over(machine_->layout.pcie_down(device)))
-                                 : std::nullopt;
+  return machine_->hardware.pcie
+             ? std::optional(machine_->over(machine_->layout.pcie_down(machine_->own(device))))
+             : std::nullopt;
 }
 
 BytesPerSecond Cluster::bisection_bandwidth() const {

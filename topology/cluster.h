@@ -12,6 +12,7 @@
 #include "base/quantity.h"
 #include "base/result.h"
 #include "topology/hardware.h"
+#include "topology/node_list.h"
 
 namespace portolan {
 
@@ -41,8 +42,9 @@ inline constexpr std::size_t kNumLinkKinds = 5;
 /// prices a collective asks for a route for each of its flows.
 class LinkList {
  public:
-  /// NVLink up and down, PCIe, network card, trunk, core trunk, and the last four the other way.
-  static constexpr std::size_t kMaxSize = 10;
+  /// NVLink up and down, PCIe, network card, trunk, core trunk, and all of it the other way; NVLink there is
+  /// crossed by detours alone.
+  static constexpr std::size_t kMaxSize = 12;
 
   LinkList() = default;
   LinkList(std::initializer_list<LinkIndex> links) {
@@ -79,24 +81,45 @@ struct Route {
 /// The machine: GPUs, NVSwitches, network cards, leaf, spine and core switches, hosts, PCIe switches and the
 /// links between them. All is arithmetic on indices, so that a cluster of any size is built and asked in
 /// constant time; device_graph.h has the same as a graph. Immutable once built; safe to read from several
-/// threads.
+/// threads. What Hardware::condition says is wrong shows in bandwidths, speeds and routes: these are of the
+/// cluster as it is.
 class Cluster {
  public:
-  /// Errors (kBadInput): what find_problem(hardware) finds.
-  static Result<Cluster> build(Hardware hardware);
+  /// nodes: those that a job has. Devices and their nodes are then numbered along them, links and their
+  /// owners as the hardware has them; nodes 0, 1, ... are as good as none. Errors (kBadInput): what
+  /// find_problem(hardware) finds; what find_node_problem does.
+  static Result<Cluster> build(Hardware hardware, NodeList nodes = {});
 
   Cluster(Cluster&&) noexcept;
   Cluster& operator=(Cluster&&) noexcept;
   ~Cluster();
 
   const Hardware& hardware() const;
+  /// The cluster as if nothing were wrong: itself, where nothing is. As long as this one lives.
+  const Cluster& healthy() const;
+  bool is_healthy() const;
+  bool has_impaired_links() const;
+  /// Whether ranks can be on the node: it has not failed.
+  bool is_usable(std::int64_t node) const;
+  /// How fast the GPU computes, as a share of the device's speed.
+  double speed(DeviceIndex device) const;
+  /// Whether payloads over the link find another than on the healthy cluster: it is impaired or, between
+  /// nodes, detours may cross it. What detours put on links within nodes, a card's payloads, counts for
+  /// little there.
+  bool is_disturbed(LinkIndex link) const;
   std::int64_t num_devices() const;
   std::int64_t node_of(DeviceIndex device) const;
+  /// Which of the hardware's nodes that one is.
+  std::int64_t machine_node(std::int64_t node) const;
+  /// Whether nodes lie as they are numbered, and no link is impaired. Else nothing is known to be alike when
+  /// it is moved from node to node: what is_alike_when_moved, moved and alike_nodes tell is nothing.
+  bool is_regular() const;
   /// Link indices are below. Precondition of what takes one: it is.
   std::int64_t num_links() const;
   /// "node3.gpu5->nvswitch": unique.
   std::string link_name(LinkIndex link) const;
-  /// Achievable: that of its class times its efficiency; of a trunk, of its parallel links together.
+  /// Achievable: that of its class times its efficiency; of a trunk, of its parallel links together. What is
+  /// left of it; of a dead link nothing.
   BytesPerSecond bandwidth(LinkIndex link) const;
   /// Of one traversal.
   Seconds latency(LinkIndex link) const;
@@ -106,11 +129,13 @@ class Cluster {
   /// Path of a payload between two GPUs by the rail policy: inside a node through the NVSwitch; between
   /// nodes on the destination's rail, entering it over the source node's NVSwitch when the source is on
   /// another rail; between pods through the spine, between groups also through the core switch, chosen by
-  /// the destination's card. Where PCIe has figures, it is crossed on the way to a card and from it. Empty
-  /// when source == destination.
+  /// the destination's card. Where PCIe has figures, it is crossed on the way to a card and from it. Around
+  /// dead links: detour.h. Empty when source == destination. Precondition: neither node has failed.
   Route route(DeviceIndex source, DeviceIndex destination) const;
   /// Its links alone.
   LinkList links_between(DeviceIndex source, DeviceIndex destination) const;
+
+  // Where links are impaired, nothing is taken to be alike: false and nothing from here to alike_nodes().
 
   /// Whether payloads among the devices from `first` to `last` find the same when each of them is moved by
   /// `shift` devices: as many links of the same bandwidths and latencies, shared by the same of them. And
@@ -170,7 +195,7 @@ class Cluster {
   std::optional<Route> route_from_host(DeviceIndex device) const;
 
   /// Smallest total bandwidth of the links between two halves of the nodes, one direction. With one node:
-  /// between two halves of its GPUs.
+  /// between two halves of its GPUs. Of the healthy cluster.
   BytesPerSecond bisection_bandwidth() const;
 
  private:

@@ -7,6 +7,9 @@
 #include <string_view>
 #include <utility>
 
+#include "topology/cluster_condition.h"
+#include "topology/detour.h"
+
 namespace portolan {
 
 void set_fitted(std::vector<FlashAttention>& versions, FlashAttention fitted) {
@@ -25,6 +28,8 @@ namespace {
 /// 32 bits.
 constexpr std::int64_t kMaxGpus = 1'000'000;
 constexpr std::int64_t kMaxTrunks = 1'000'000;
+/// Every two nodes that they touch are looked at.
+constexpr std::size_t kMostImpairments = 1'000;
 
 std::string_view name_of(Precision precision) {
   switch (precision) {
@@ -268,6 +273,27 @@ void check_collective_points(const std::vector<CollectivePoint>& points, Problem
   }
 }
 
+/// Precondition: nothing else is a problem.
+void check_condition(const Hardware& hardware, ProblemFinder& finder) {
+  const ClusterLayout layout(hardware);
+  finder.require(hardware.condition.size() <= kMostImpairments, "condition",
+                 fmt::format("{} things that are wrong are not allowed (must be at most {})",
+                             hardware.condition.size(), kMostImpairments));
+  ClusterCondition condition;
+  for (std::size_t i = 0; i < hardware.condition.size() && !finder.has_problem(); ++i) {
+    if (const auto added = condition.add(layout, hardware.condition[i]); !added) {
+      finder.require(false, fmt::format("condition[{}]", i), added.error().message);
+    }
+  }
+  if (finder.has_problem()) {
+    return;
+  }
+  finder.require(std::ssize(condition.failed_nodes()) < hardware.num_nodes, "condition",
+                 "every node has failed (must leave at least 1)");
+  const auto unreachable = find_unreachable(layout, condition);
+  finder.require(!unreachable, "condition", unreachable.value_or(""));
+}
+
 }  // namespace
 
 std::optional<HardwareProblem> find_problem(const Hardware& hardware) {
@@ -296,6 +322,9 @@ std::optional<HardwareProblem> find_problem(const Hardware& hardware) {
   finder.not_negative("inter_node_step", hardware.inter_node_step.value.value, " s");
   check_collective_points(hardware.collective_points, finder);
   finder.not_negative("price_per_gpu_hour", hardware.price_per_gpu_hour.value, "");
+  if (!hardware.condition.empty() && !finder.has_problem()) {
+    check_condition(hardware, finder);
+  }
   return finder.take();
 }
 

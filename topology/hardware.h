@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/quantity.h"
+#include "topology/condition.h"
 
 namespace portolan {
 
@@ -170,6 +171,7 @@ struct Hardware {
   Sourced<Seconds> inter_node_step;                ///< across nodes
   std::vector<CollectivePoint> collective_points;  ///< when present, used instead of bandwidth and step
   Sourced<double> price_per_gpu_hour;              ///< 0: unknown; currency of the user's choosing
+  Condition condition;                             ///< what is wrong with this one; empty: nothing
 
   std::int64_t num_gpus() const { return num_nodes * gpus_per_node; }
   bool operator==(const Hardware&) const = default;

@@ -19,24 +19,22 @@ void append_nvlink(const ClusterLayout& layout, std::int64_t from, std::int64_t 
   links.push_back(layout.nvlink_down(to));
 }
 
-/// From leaf to leaf of two pods. The switches depend on the destination alone, as with forwarding tables:
-/// its card's number among those of its rail picks the spine; that number and the rail, as the rails share
-/// the spines, the core switch.
+/// As trunks_between(), behind `links`.
 void append_trunks(const ClusterLayout& layout, std::int64_t source_nic, std::int64_t destination_nic,
-                   LinkList& links) {
+                   SwitchesAfter after, LinkList& links) {
   const std::int64_t source_leaf = layout.leaf_of_nic(source_nic);
   const std::int64_t destination_leaf = layout.leaf_of_nic(destination_nic);
   const std::int64_t source_group = layout.group_of_leaf(source_leaf);
   const std::int64_t destination_group = layout.group_of_leaf(destination_leaf);
   const std::int64_t number = destination_nic / layout.leaves_per_pod;
-  const std::int64_t place = number % layout.spines_per_group;
+  const std::int64_t place = (number + after.spine) % layout.spines_per_group;
   const std::int64_t first_spine = source_group * layout.spines_per_group + place;
   const std::int64_t last_spine = destination_group * layout.spines_per_group + place;
   links.push_back(layout.trunk_up(source_leaf, first_spine));
   if (source_group != destination_group) {
     const std::int64_t turn = number / layout.spines_per_group;
     const std::int64_t rail = layout.rail_of_nic(destination_nic);
-    const std::int64_t core = (turn * layout.leaves_per_pod + rail) % layout.num_cores;
+    const std::int64_t core = (turn * layout.leaves_per_pod + rail + after.core) % layout.num_cores;
     links.push_back(layout.core_trunk_up(first_spine, core));
     links.push_back(layout.core_trunk_down(last_spine, core));
   }
@@ -68,13 +66,20 @@ Route rail_route(const ClusterLayout& layout, DeviceIndex source, DeviceIndex de
   const std::int64_t destination_nic = layout.nic_of_gpu(destination);
   route.links.push_back(layout.nic_up(source_nic));
   if (layout.pod_of_node(source_node) != layout.pod_of_node(destination_node)) {
-    append_trunks(layout, source_nic, destination_nic, route.links);
+    append_trunks(layout, source_nic, destination_nic, {}, route.links);
   }
   route.links.push_back(layout.nic_down(destination_nic));
   if (has_pcie) {
     route.links.push_back(layout.pcie_down(destination));
   }
   return route;
+}
+
+LinkList trunks_between(const ClusterLayout& layout, std::int64_t source_nic, std::int64_t destination_nic,
+                        SwitchesAfter after) {
+  LinkList links;
+  append_trunks(layout, source_nic, destination_nic, after, links);
+  return links;
 }
 
 }  // namespace portolan

@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "base/parse_quantity.h"
+
 namespace portolan {
 
 namespace {
@@ -24,6 +26,20 @@ bool matches_with_suffix(std::string_view key, std::string_view plain) {
     }
   }
   return key.empty();
+}
+
+/// What a step with a place in it names, "condition[2]"; nullptr where there is no such item.
+const DocumentNode* find_item(const DocumentNode& node, std::string_view step) {
+  const std::size_t bracket = step.find('[');
+  const DocumentEntry* list =
+      bracket == std::string_view::npos ? nullptr : find_entry(node, step.substr(0, bracket));
+  if (list == nullptr) {
+    return nullptr;
+  }
+  const std::string_view place = step.substr(bracket + 1, step.size() - bracket - 2);
+  const Result<std::int64_t> index = parse_integer(place);
+  const bool is_there = index && *index >= 0 && *index < std::ssize(list->value.items);
+  return is_there ? &list->value.items[static_cast<std::size_t>(*index)] : &list->value;
 }
 
 }  // namespace
@@ -46,6 +62,9 @@ const DocumentNode& find_nearest(const DocumentNode& root, std::string_view dott
       if (matches_with_suffix(entry.key, step)) {
         next = &entry.value;
       }
+    }
+    if (next == nullptr) {
+      next = find_item(*node, step);
     }
     if (next == nullptr) {
       break;

@@ -45,7 +45,8 @@ struct DocumentEntry {
 const DocumentEntry* find_entry(const DocumentNode& node, std::string_view key);
 
 /// The node at a dotted path below `root` ("nic.bandwidth"), or the deepest one on the way there that
-/// exists: what to point at when the value at the path is wrong. A key matches with its unit's suffix too.
+/// exists: what to point at when the value at the path is wrong. A key matches with its unit's suffix too;
+/// "condition[2]" is an item of a list.
 const DocumentNode& find_nearest(const DocumentNode& root, std::string_view dotted_path);
 
 /// Lays `overrides` over `base`: mappings merge key by key, anything else replaces. Each node keeps its own

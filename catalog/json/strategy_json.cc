@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "catalog/json/notated.h"
+#include "catalog/node_list_value.h"
 #include "catalog/strategy_text.h"
 
 namespace portolan {
@@ -96,6 +97,8 @@ JsonValue to_json(const Strategy& strategy) {
       .set("offload", strategy.offload)
       .set_json("layers",
                 strategy.layers_per_stage.empty() ? JsonValue() : json_list(strategy.layers_per_stage))
+      .set_json("node_order",
+                strategy.node_order.empty() ? JsonValue() : JsonValue(format_node_list(strategy.node_order)))
       .take();
 }
 
@@ -126,6 +129,8 @@ void read_strategy(DocumentSection& section, Strategy& strategy, std::int64_t nu
     item.read(layers, WholeRange{0, kStrategyDegree.most});
     strategy.layers_per_stage.push_back(layers);
   });
+  section.optional_value("node_order",
+                         [&](const DocumentValue& value) { read_node_list(value, strategy.node_order); });
   if (const auto* sets = std::get_if<Recompute>(&recompute); sets != nullptr && sets->is_open()) {
     section.optional_value("recompute", [&](const DocumentValue& value) {
       value.refuse_value("is for scenarios (allowed here: what each layer recomputes)");

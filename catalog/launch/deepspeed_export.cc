@@ -52,6 +52,7 @@ class DeepSpeedWriter {
     fields_.maps_unless(
         "sequence_parallel", "false",
         s_.sequence_parallel ? "tensor parallelism of DeepSpeed leaves norms and dropout whole" : "");
+    fields_.maps_node_order();
     fields_.maps_unless("axis_order", "the default",
                         lies_as(s_, Strategy{}.axis_order)
                             ? ""
@@ -201,10 +202,8 @@ LaunchExport deepspeed_export(const Plan& plan) {
           "  --deepspeed --deepspeed_config ds_config.json \\\n"
           "  \"$@\"\n",
           ranks.nodes, ranks.ranks_per_node);
-  return {.files = {{.name = "ds_config.json", .content = write_json(config)},
-                    {.name = "launch.sh", .content = script, .is_program = true},
-                    host_file(plan),
-                    rank_file(plan)},
+  return {.files = with_node_files(plan, {{.name = "ds_config.json", .content = write_json(config)},
+                                          {.name = "launch.sh", .content = script, .is_program = true}}),
           .fields = std::move(fields).take()};
 }
 

@@ -8,6 +8,7 @@
 
 #include "catalog/json/json_value.h"
 #include "catalog/json/strategy_json.h"
+#include "plan/job_cluster.h"
 #include "plan/rank_place.h"
 
 namespace portolan {
@@ -35,6 +36,15 @@ std::vector<Axis> axes_in_use(const Strategy& s, const std::array<Axis, kNumAxes
   std::vector<Axis> axes;
   std::copy_if(order.begin(), order.end(), std::back_inserter(axes), [&](Axis a) { return degree(a) > 1; });
   return axes;
+}
+
+/// The cluster's nodes that ranks fill, in their order.
+NodeList nodes_of_ranks(const Plan& plan) {
+  if (!plan.strategy.node_order.empty()) {
+    return plan.strategy.node_order;
+  }
+  const Result<NodeList> nodes = nodes_of_job(plan.scenario);
+  return nodes ? *nodes : plan.scenario.job_nodes;
 }
 
 /// As --strategy takes it; "default" where the strategy leaves it open.
@@ -87,6 +97,8 @@ void LaunchFields::maps_aggregation(CollectiveAlgorithm algorithm) {
                   : "");
 }
 
+void LaunchFields::maps_node_order() { maps("node_order", "the order of hosts in hostfile"); }
+
 void LaunchFields::cannot_say(std::string field, std::string value, std::string why) {
   fields_.push_back({std::move(field), std::move(value), {}, std::move(why)});
 }
@@ -101,31 +113,45 @@ RanksOnNodes ranks_on_nodes(const Plan& plan) {
   return {.nodes = (ranks + per_node - 1) / per_node, .ranks_per_node = per_node};
 }
 
-LaunchFile host_file(const Plan& plan) {
+std::vector<LaunchFile> node_files(const Plan& plan, const std::vector<std::string>& names) {
   const RanksOnNodes ranks = ranks_on_nodes(plan);
-  std::string text;
+  const NodeList nodes = nodes_of_ranks(plan);
+  const auto host = [&](std::int64_t node) {
+    const auto index = static_cast<std::size_t>(nodes[static_cast<std::size_t>(node)]);
+    return names.empty() ? fmt::format("node-{}", index) : names[index];
+  };
+  std::string hosts;
   for (std::int64_t node = 0; node < ranks.nodes; ++node) {
-    text += fmt::format("node-{} slots={}\n", node, ranks.ranks_per_node);
+    hosts += fmt::format("{} slots={}\n", host(node), ranks.ranks_per_node);
   }
-  return {.name = "hostfile", .content = std::move(text)};
-}
-
-LaunchFile rank_file(const Plan& plan) {
   const Placement placement = placement_of(plan.strategy);
   const std::int64_t per_node = plan.scenario.hardware.gpus_per_node;
-  std::string text = "rank,node,gpu";
+  std::string tasks;
+  std::string table = "rank,node,gpu";
   for (const Axis axis : kAllAxes) {
-    text += fmt::format(",{}", axis_name(axis));
+    table += fmt::format(",{}", axis_name(axis));
   }
-  text += '\n';
+  table += '\n';
   for (std::int32_t rank = 0; rank < placement.num_ranks(); ++rank) {
-    text += fmt::format("{},{},{}", rank, rank / per_node, rank % per_node);
+    const std::int64_t node = rank / per_node;
+    tasks += host(node) + '\n';
+    table += fmt::format("{},{},{}", rank,
+                         names.empty() ? std::to_string(nodes[static_cast<std::size_t>(node)]) : host(node),
+                         rank % per_node);
     for (const std::int32_t coordinate : placement.coordinates_of(rank)) {
-      text += fmt::format(",{}", coordinate);
+      table += fmt::format(",{}", coordinate);
     }
-    text += '\n';
+    table += '\n';
   }
-  return {.name = "ranks.csv", .content = std::move(text)};
+  return {{.name = "hostfile", .content = std::move(hosts)},
+          {.name = "task_hosts", .content = std::move(tasks)},
+          {.name = "ranks.csv", .content = std::move(table)}};
+}
+
+std::vector<LaunchFile> with_node_files(const Plan& plan, std::vector<LaunchFile> files) {
+  std::vector<LaunchFile> listed = node_files(plan);
+  std::move(listed.begin(), listed.end(), std::back_inserter(files));
+  return files;
 }
 
 std::string launch_title(const Plan& plan) {

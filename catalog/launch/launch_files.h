@@ -42,6 +42,8 @@ class LaunchFields {
   void maps_unless(std::string_view field, std::string as, std::string why);
   /// By NCCL's environment, which is alike for all frameworks.
   void maps_aggregation(CollectiveAlgorithm algorithm);
+  /// By the order of hosts, which is alike for all frameworks.
+  void maps_node_order();
   /// What of the scenario cannot be said.
   void cannot_say(std::string field, std::string value, std::string why);
 
@@ -64,10 +66,13 @@ struct RanksOnNodes {
 };
 RanksOnNodes ranks_on_nodes(const Plan& plan);
 
-/// "node-0 slots=8", a line for each node; names are to be filled in.
-LaunchFile host_file(const Plan& plan);
-/// CSV: each rank's node, place in it, and coordinates along the axes, as the plan has them.
-LaunchFile rank_file(const Plan& plan);
+/// The files that list nodes, in the order in which ranks fill them: `hostfile`, "node-0 slots=8", a line for
+/// each node; `task_hosts`, a line for each rank, its host; `ranks.csv`: each rank's node, place in it, and
+/// coordinates along the axes, as the plan has them. names: of all nodes of the hardware. Without, "node-3"
+/// is to be replaced by a name, and in ranks.csv nodes are numbers.
+std::vector<LaunchFile> node_files(const Plan& plan, const std::vector<std::string>& names = {});
+/// The framework's own files, and then these.
+std::vector<LaunchFile> with_node_files(const Plan& plan, std::vector<LaunchFile> files);
 
 /// A line for people that says what a written file is, without "#": the plan's model, strategy and hash.
 std::string launch_title(const Plan& plan);

@@ -92,10 +92,9 @@ LaunchExport megatron_export(const Plan& plan) {
       "  \"${TRAINING_ARGS[@]}\" \\\n"
       "  \"${DATA_ARGS[@]}\" \\\n"
       "  \"$@\"\n";
-  return {.files = {{.name = "train.sh", .content = std::move(text), .is_program = true},
-                    host_file(plan),
-                    rank_file(plan)},
-          .fields = std::move(fields).take()};
+  return {
+      .files = with_node_files(plan, {{.name = "train.sh", .content = std::move(text), .is_program = true}}),
+      .fields = std::move(fields).take()};
 }
 
 }  // namespace portolan

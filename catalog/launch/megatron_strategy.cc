@@ -204,6 +204,7 @@ void set_degrees(const Strategy& s, MegatronSettings& settings, LaunchFields& fi
   settings.micro_batch_size = s.microbatch_size;
   fields.maps("microbatch", fmt::format("--micro-batch-size {}", s.microbatch_size));
   settings.use_tp_pp_dp_mapping = lies_as(s, kPipelineBeforeData) && !lies_as(s, Strategy{}.axis_order);
+  fields.maps_node_order();
   fields.maps_unless("axis_order",
                      settings.use_tp_pp_dp_mapping || s.axis_order == kPipelineBeforeData
                          ? "--use-tp-pp-dp-mapping"

@@ -85,6 +85,7 @@ class TorchtitanWriter {
                         s_.tensor_parallel > 1 && !s_.sequence_parallel
                             ? "torchtitan's tensor parallelism always divides norms along the sequence"
                             : "");
+    fields_.maps_node_order();
     fields_.maps_unless("axis_order", "the default",
                         lies_as(s_, Strategy{}.axis_order)
                             ? ""
@@ -231,10 +232,8 @@ LaunchExport torchtitan_export(const Plan& plan) {
       script_head(plan, "torchtitan: run it on each node, with --model.name and --model.flavor.") +
       nccl_environment(plan.strategy) + node_variables(plan) +
       "\ntorchrun \"${DISTRIBUTED_ARGS[@]}\" -m torchtitan.train --job.config_file train.toml \"$@\"\n";
-  return {.files = {{.name = "train.toml", .content = text.str()},
-                    {.name = "launch.sh", .content = script, .is_program = true},
-                    host_file(plan),
-                    rank_file(plan)},
+  return {.files = with_node_files(plan, {{.name = "train.toml", .content = text.str()},
+                                          {.name = "launch.sh", .content = script, .is_program = true}}),
           .fields = std::move(fields).take()};
 }
 

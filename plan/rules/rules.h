@@ -23,6 +23,7 @@ Found find_aggregation_problem(const Scenario& scenario, const Strategy& s);
 Found find_compression_problem(const Scenario& scenario, const Strategy& s);
 Found find_offload_problem(const Scenario& scenario, const Strategy& s);
 Found find_degree_problem(const Scenario& scenario, const Strategy& s);
+Found find_placement_problem(const Scenario& scenario, const Strategy& s);
 Found find_sharing_problem(const Scenario& scenario, const Strategy& s);
 Found find_expert_problem(const Scenario& scenario, const Strategy& s);
 Found find_peak_problem(const Scenario& scenario, const Strategy& s);

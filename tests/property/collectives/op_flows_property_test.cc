@@ -97,8 +97,9 @@ struct Checked {
 };
 
 /// Each table is asked for all stages in turn: what it knows of one may serve another.
-void check(const Hardware& hardware, const Placement& placement, Checked& checked) {
-  const Cluster cluster = Cluster::build(hardware).value();
+void check(const Hardware& hardware, const Placement& placement, Checked& checked,
+           const NodeList& nodes = {}) {
+  const Cluster cluster = Cluster::build(hardware, nodes).value();
   OpFlowsTable table(placement, cluster);
   for (const Op& op : communication_ops(placement)) {
     const bool ends = op.kind == OpKind::kCollective && op.group == GroupKind::kFirstAndLastStage;
@@ -142,6 +143,22 @@ TEST(OpFlows, AreThoseOfEveryGroup) {
   EXPECT_GT(checked.num_told_by_nodes, 50);
   EXPECT_GT(checked.num_told_by_hops, 50);
   EXPECT_GT(checked.num_told_by_blocks, 50);
+}
+
+/// Nodes that lie in an order of their own tell for none but their rails.
+TEST(OpFlows, OfNodesInAnyOrderAreThoseOfEveryGroup) {
+  Checked checked;
+  const std::vector<Hardware> machines = thinned(twelve_node_machines());
+  for (std::size_t m = 0; m < machines.size(); m += 3) {
+    for (const Placement& placement : placements(static_cast<std::int32_t>(6 * machines[m].gpus_per_node))) {
+      check(machines[m], placement, checked, {11, 2, 3, 7, 0, 8});
+      if (HasFatalFailure()) {
+        return;
+      }
+    }
+  }
+  EXPECT_GT(checked.num_ops, 300);
+  EXPECT_EQ(checked.num_told_by_nodes + checked.num_told_by_hops + checked.num_told_by_blocks, 0);
 }
 
 /// Groups of groups too, which need not be neighbours: on every fifth machine, for time.

@@ -16,6 +16,9 @@ class Oracle {
     times_.start_s.assign(states_.size(), 0.0);
     times_.end_s.assign(states_.size(), 0.0);
     for (std::size_t i = 0; i < states_.size(); ++i) states_[i].waiting_for = graph.num_predecessors[i];
+    for (const SharedLink& link : graph.links) bandwidth_.push_back(link.bandwidth.value);
+    speed_.assign(static_cast<std::size_t>(graph.num_devices), 1.0);
+    change_rates();
   }
 
   ActivityTimes run() {
@@ -26,7 +29,10 @@ class Oracle {
       fill_progressively();
       const double step = time_to_next_event();
       if (step == kNever) break;
-      advance(step);
+      const double until_change =
+          next_change_ < graph_.changes.size() ? graph_.changes[next_change_].at.value - now_ : kNever;
+      advance(std::min(step, until_change));
+      if (until_change <= step) change_rates();
     }
     times_.makespan = Seconds(now_);
     return times_;
@@ -42,6 +48,29 @@ class Oracle {
   };
 
   const Activity& activity(std::size_t i) const { return graph_.activities[i]; }
+
+  /// Those that are due.
+  void change_rates() {
+    for (;
+         next_change_ < graph_.changes.size() && graph_.changes[next_change_].at.value <= now_ * (1 + 1e-15);
+         ++next_change_) {
+      const RateChange& change = graph_.changes[next_change_];
+      const auto at = static_cast<std::size_t>(change.index);
+      if (change.kind == RateChange::Kind::kLink) {
+        bandwidth_[at] = graph_.links[at].bandwidth.value * change.share;
+      } else {
+        speed_[at] = change.share;
+      }
+    }
+  }
+
+  /// How fast a delay passes: of compute, by its device's speed.
+  double pace(std::size_t i) const {
+    const Activity& one = activity(i);
+    if (one.kind != Activity::Kind::kCompute || one.seconds <= Seconds(0)) return 1;
+    const double scaled = (one.seconds - one.fixed).value / speed_[static_cast<std::size_t>(one.device)];
+    return one.seconds.value / (scaled + one.fixed.value);
+  }
 
   void start(std::size_t i) {
     State& state = states_[i];
@@ -70,8 +99,7 @@ class Oracle {
 
   /// Raises all rates together; the link that fills up first stops the transfers that cross it; and so on.
   void fill_progressively() {
-    std::vector<double> capacity;
-    for (const SharedLink& link : graph_.links) capacity.push_back(link.bandwidth.value);
+    std::vector<double> capacity = bandwidth_;
     std::vector<bool> is_rising(states_.size());
     for (std::size_t i = 0; i < states_.size(); ++i) is_rising[i] = is_moving(i);
     for (;;) {
@@ -104,7 +132,7 @@ class Oracle {
   double time_left(std::size_t i) const {
     if (!states_[i].is_under_way) return kNever;
     if (is_moving(i)) return states_[i].bytes / states_[i].rate;
-    return states_[i].delay_s;
+    return states_[i].delay_s / pace(i);
   }
 
   double time_to_next_event() const {
@@ -122,7 +150,7 @@ class Oracle {
       if (is_moving(i)) {
         state.bytes = is_event ? 0 : state.bytes - state.rate * step;
       } else {
-        state.delay_s = is_event ? 0 : state.delay_s - step;
+        state.delay_s = is_event ? 0 : state.delay_s - step * pace(i);
       }
       if (state.delay_s <= 0 && state.bytes <= 0) ended.push_back(i);
     }
@@ -134,6 +162,8 @@ class Oracle {
   std::vector<State> states_;
   ActivityTimes times_;
   double now_ = 0;
+  std::vector<double> bandwidth_, speed_;  ///< as they are now
+  std::size_t next_change_ = 0;
 };
 
 }  // namespace

@@ -28,6 +28,40 @@ TEST(MaxMinOracle, AgreesWithTheSimulatorOnRandomGraphs) {
   }
 }
 
+TEST(MaxMinOracle, AgreesWithTheSimulatorWhereRatesChange) {
+  for (std::uint64_t seed = 0; seed < 3000; ++seed) {
+    ActivityGraph graph = testing::random_activity_graph(seed);
+    testing::add_random_changes(graph, seed, simulate(graph).value().makespan);
+    const Result<ActivityTimes> simulated = simulate(graph);
+    ASSERT_TRUE(simulated) << "seed " << seed << ": " << simulated.error().message;
+    const ActivityTimes expected = testing::max_min_oracle(graph);
+    const double tolerance = 1e-9 * expected.makespan.value;
+    for (std::size_t i = 0; i < graph.activities.size(); ++i) {
+      ASSERT_NEAR(simulated->start_s[i], expected.start_s[i], tolerance)
+          << "seed " << seed << ", activity " << i;
+      ASSERT_NEAR(simulated->end_s[i], expected.end_s[i], tolerance) << "seed " << seed << ", activity " << i;
+    }
+  }
+}
+
+TEST(MaxMinOracle, ChangesThatChangeNothingKeepTheTimes) {
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    ActivityGraph graph = testing::random_activity_graph(seed);
+    const ActivityTimes times = simulate(graph).value();
+    for (const double at : {0.0, 0.3, 2.0}) {
+      ActivityGraph changed = graph;
+      changed.changes = {
+          {.at = times.makespan * at, .kind = RateChange::Kind::kLink, .index = 0, .share = 1}};
+      if (at > 1) {
+        changed.changes.front().share = 0.5;
+      }
+      const ActivityTimes after = simulate(changed).value();
+      ASSERT_NEAR(after.makespan.value, times.makespan.value, 1e-12 * times.makespan.value)
+          << "seed " << seed;
+    }
+  }
+}
+
 TEST(MaxMinOracle, NoRunIsShorterThanItsBound) {
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     const ActivityGraph graph = testing::random_activity_graph(seed);

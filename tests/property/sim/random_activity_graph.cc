@@ -1,5 +1,6 @@
 #include "tests/property/sim/random_activity_graph.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -65,5 +66,26 @@ class Generator {
 }  // namespace
 
 ActivityGraph random_activity_graph(std::uint64_t seed) { return Generator(seed).generate(); }
+
+void add_random_changes(ActivityGraph& graph, std::uint64_t seed, Seconds span) {
+  RandomStream random(seed + 77);
+  const auto below = [&](std::int64_t bound) {
+    return static_cast<std::int32_t>(random.next_below(static_cast<std::uint64_t>(bound)));
+  };
+  for (Activity& activity : graph.activities) {
+    activity.fixed = below(3) == 0 ? activity.seconds * random.next_uniform() : Seconds(0);
+  }
+  for (int count = below(7); count > 0; --count) {
+    RateChange change;
+    const bool of_link = graph.num_devices == 0 || below(2) == 0;
+    change.kind = of_link ? RateChange::Kind::kLink : RateChange::Kind::kDevice;
+    change.index = below(of_link ? std::ssize(graph.links) : graph.num_devices);
+    change.at = below(5) == 0 ? Seconds(0) : span * (1.5 * random.next_uniform());
+    change.share = below(4) == 0 ? 1 : 0.05 + 0.9 * random.next_uniform();
+    graph.changes.push_back(change);
+  }
+  std::stable_sort(graph.changes.begin(), graph.changes.end(),
+                   [](const RateChange& a, const RateChange& b) { return a.at < b.at; });
+}
 
 }  // namespace portolan::testing

@@ -41,6 +41,36 @@ TEST(HardwareYaml, ReadsFiguresSourcesAndDefaults) {
   EXPECT_EQ(hardware->nvlink.latency.value, Seconds(0));
 }
 
+TEST(HardwareYaml, ReadsItsCondition) {
+  const Result<Hardware> hardware = read_hardware_text(
+      kGood + "condition:\n  - slow-gpu node1.gpu3 70%\n  - dead-link node0.nic1<->pod0.leaf1\n", "c.yaml");
+  ASSERT_TRUE(hardware) << hardware.error().message;
+  EXPECT_EQ(hardware->condition, (Condition{{ImpairmentKind::kSlowGpu, "node1.gpu3", 0.7},
+                                            {ImpairmentKind::kDeadLink, "node0.nic1<->pod0.leaf1"}}));
+}
+
+TEST(HardwareYaml, RefusesAConditionInItsLine) {
+  const auto error_of = [](const std::string& item) {
+    return read_hardware_text(kGood + "condition:\n  - slow-gpu node0.gpu0 0.5\n  - " + item + "\n", "c.yaml")
+        .error()
+        .message;
+  };
+  EXPECT_EQ(error_of("slow-gpu node1.gpu3"),
+            "c.yaml:18: condition[1]: \"slow-gpu node1.gpu3\" is not \"slow-gpu PLACE SHARE\" (such as "
+            "\"slow-gpu node3.gpu5 0.7\" or \"failed-nic node3.nic2\")");
+  EXPECT_EQ(
+      error_of("slow-gpu node1.gpu4 0.5"),
+      "c.yaml:18: condition[1]: slow-gpu node1.gpu4 0.5: the cluster has no such GPU (2 nodes of 4 GPUs "
+      "and 2 network cards, 1 pods, 0 spines; such as node0.gpu0)");
+  EXPECT_EQ(error_of("slow-gpu node0.gpu0 0.7"),
+            "c.yaml:18: condition[1]: slow-gpu node0.gpu0 0.7: is there twice (must be there once)");
+  EXPECT_EQ(
+      read_hardware_text(kGood + "condition: [failed-nic node0.nic0, failed-nic node1.nic1]\n", "c.yaml")
+          .error()
+          .message,
+      "c.yaml:16: condition: no way from node0 to node1 is left");
+}
+
 TEST(HardwareYaml, ReadsThreeTiersAndPcie) {
   const Result<Hardware> plain = read_hardware_text(kGood, "cluster.yaml");
   ASSERT_TRUE(plain) << plain.error().message;

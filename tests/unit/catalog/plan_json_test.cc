@@ -135,7 +135,7 @@ TEST(PlanJson, SaysWhereAndWhatIsWrongInOneLine) {
        "program.degrees.tensor: \"1.5\" is not a whole number (allowed: 1 to 1000000)"},
       {replaced(text, "\"tensor\": 1", "\"tensor\": 1000000"),
        "program.degrees: make over 1000000 ranks together"},
-      {replaced(text, "\"tp\": 1, \"pp\": 2", "\"tp\": 1000000, \"pp\": 2"),
+      {replaced(text, "\"tp\": 1,\n  \"pp\": 2", "\"tp\": 1000000,\n  \"pp\": 2"),
        "strategy: tp x pp x dp x cp is over 1000000 ranks"},
       {replaced(text, "\"kind\": \"compute\"", "\"kind\": \"commute\""),
        "program.lanes[0].kind: \"commute\" is not known (allowed: compute, copy, communication)"},

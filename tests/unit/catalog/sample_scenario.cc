@@ -87,6 +87,12 @@ Hardware sample_hardware() {
   hardware.collective_points = {
       {.collective = "all_reduce", .num_ranks = 8, .size = Bytes(1000), .time = Seconds(1.0 / 3)}};
   hardware.price_per_gpu_hour = {1.9, "h"};
+  hardware.condition = {{ImpairmentKind::kSlowGpu, "node3.gpu5", 1.0 / 3},
+                        {ImpairmentKind::kSlowLink, "node3.nic2<->pod1.leaf0", 0.5},
+                        {ImpairmentKind::kDeadLink, "pod0.leaf0->group0.spine1"},
+                        {ImpairmentKind::kFailedNic, "node1.nic3"},
+                        {ImpairmentKind::kFailedNode, "node2"},
+                        {ImpairmentKind::kCongestedSpine, "group1.spine0", 0.25}};
   return hardware;
 }
 
@@ -190,6 +196,7 @@ Scenario sample_scenario() {
   scenario.sequence_length = 64;
   scenario.global_batch = 16;
   scenario.num_gpus = 8;
+  scenario.job_nodes = {3, 0, 1};
   scenario.precision = Precision::kFp32;
   scenario.objective = Objective::kEnergy;
   scenario.lossy_gradients = true;

@@ -111,6 +111,11 @@ TEST(ScenarioYaml, SaysWhereAndWhatIsWrongInOneLine) {
       {"num_gpus: 513\n",
        "folder/what.yaml:6: num_gpus: \"513\" is more than hardware dgx-a100-80g-hdr has (allowed: 1 to "
        "512)"},
+      {"job_nodes: 0-3,64\n",
+       "folder/what.yaml:6: job_nodes: there is no node 64 (allowed: 0 to 63) in hardware dgx-a100-80g-hdr"},
+      {"job_nodes: 0-3,2\n", "folder/what.yaml:6: job_nodes: node 2 is named twice (allowed: each once)"},
+      {"job_nodes: [0, a]\n",
+       "folder/what.yaml:6: job_nodes: \"a\" is no node and no range of nodes (allowed: as in 0-5,17,40-63)"},
       {"num_gpu: 5\n", "folder/what.yaml:6: num_gpu: unknown key (did you mean \"num_gpus\"?)"},
       {"precision: fp8\n",
        "folder/what.yaml:6: precision: \"fp8\" has no peak in hardware dgx-a100-80g-hdr (allowed: fp32, "

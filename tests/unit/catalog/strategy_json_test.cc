@@ -15,7 +15,7 @@ TEST(StrategyJson, HasTheShortWordsAsKeys) {
       R"({"tp": 1, "pp": 1, "dp": 1, "cp": 1, "ep": 1, "virtual_stages": 1, "sequence_parallel": false, "microbatch": 1, )"
       R"("schedule": "1f1b", "zero": 0, "zero_group": 0, "recompute": "none", "aggregation": "ring", "bucket": 0, )"
       R"("overlap": false, "compression": "none", "axis_order": ["tensor", "context", "expert", "data", "pipeline"], )"
-      R"("precision": "bf16", "offload": "none", "layers": null})");
+      R"("precision": "bf16", "offload": "none", "layers": null, "node_order": null})");
 }
 
 TEST(StrategyJson, ReadsWhatItWrites) {
@@ -30,6 +30,7 @@ TEST(StrategyJson, ReadsWhatItWrites) {
                                    .overlap = true,
                                    .compression = {.kind = CompressionKind::kTopK, .share = 1.0 / 3}};
   strategy.layers_per_stage = {1, 2};
+  strategy.node_order = {4, 2, 3, 0};
   strategy.axis_order = {Axis::kPipeline, Axis::kTensor, Axis::kData, Axis::kContext, Axis::kExpert};
   const DocumentNode root = parse_json(write_json(to_json(strategy)), "s.json", Notation::kNumbers).value();
   Strategy again;

@@ -27,8 +27,8 @@ TEST(Launch, TheExportedScriptsStepIsThePlansStep) {
       portolan_command("export " + plan + " --to megatron --out " + folder + " --json");
   ASSERT_EQ(exported.exit_code, 0) << exported.err;
   const auto json = exported.json();
-  EXPECT_EQ(json["files"],
-            (std::vector<std::string>{folder + "/train.sh", folder + "/hostfile", folder + "/ranks.csv"}));
+  EXPECT_EQ(json["files"], (std::vector<std::string>{folder + "/train.sh", folder + "/hostfile",
+                                                     folder + "/task_hosts", folder + "/ranks.csv"}));
   EXPECT_TRUE(json["inexpressible"].empty());
   EXPECT_EQ(json["fields"][0]["as"], "--tensor-model-parallel-size 8");
   EXPECT_EQ(content_of(folder + "/train.sh").substr(0, 11), "#!/bin/bash");

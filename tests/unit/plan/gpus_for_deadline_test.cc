@@ -14,6 +14,7 @@ namespace {
 Scenario scenario_until(double deadline_s) {
   Scenario scenario = tiny_scenario(4);
   scenario.hardware.num_nodes = 8;
+  scenario.hardware.nodes_per_pod = 8;
   scenario.training_run = TrainingRun{.tokens = 256'000, .deadline = Seconds(deadline_s)};
   return scenario;
 }
@@ -55,6 +56,15 @@ TEST(GpusForDeadline, TheFewestEvenWhereMoreAreSlower) {
   EXPECT_FALSE(none.smallest);
   EXPECT_EQ(none.soonest->forecast.num_gpus, 32);
   EXPECT_EQ(none.num_screened, 8);
+}
+
+TEST(GpusForDeadline, NoMoreThanTheJobHas) {
+  StepTimes times{.full = {{4, 8}, {8, 4}, {32, 1}}};
+  Scenario scenario = scenario_until(2000);
+  scenario.job_nodes = {5, 2};
+  const DeadlineSize size = gpus_for_deadline(scenario, std::nullopt, times.planner()).value();
+  EXPECT_FALSE(size.smallest);
+  EXPECT_EQ(size.num_screened, 2);
 }
 
 // With 4 GPUs 8 s a step are over 1.05 times 5 s, with 8 the closed form's 6 s are below 1.5 times.

@@ -303,6 +303,38 @@ TEST(Search, AFinalistTooLargeForFullLeavesAllAsFoldedSawThem) {
   EXPECT_EQ(folded->not_in_full, "");
 }
 
+// The closed form takes the cluster as if nothing were wrong; what was simulated ranks, and nothing else.
+TEST(Search, OnAnImpairedClusterOnlyWhatWasSimulatedInFullRanks) {
+  Scenario scenario = tiny_scenario(8);
+  scenario.hardware.condition = {{ImpairmentKind::kSlowGpu, "node0.gpu1", 0.5}};
+  const Cluster cluster = Cluster::build(scenario.hardware).value();
+  const Evaluator plain = plain_evaluator(scenario, cluster.healthy());
+  double slowdown = 1;
+  const Evaluator slowed = [&](std::span<const Strategy> strategies, Fidelity fidelity) {
+    EXPECT_NE(fidelity, Fidelity::kFolded);
+    std::vector<Result<Estimate>> results = plain(strategies, Fidelity::kClosedForm);
+    for (Result<Estimate>& result : results) {
+      result->step_time = result->step_time * (fidelity == Fidelity::kFull ? slowdown : 1);
+    }
+    return results;
+  };
+  const auto slightly = search(scenario, {}, {.cluster = cluster, .evaluator = slowed}, {});
+  ASSERT_TRUE(slightly) << slightly.error().message;
+  EXPECT_EQ(slightly->num_simulated, 8);
+  EXPECT_EQ(slightly->none_better, true);
+  EXPECT_EQ(std::ssize(slightly->ranking), 8);
+  slowdown = 100;
+  const auto much = search(scenario, {}, {.cluster = cluster, .evaluator = slowed}, {});
+  EXPECT_EQ(much->num_simulated, kMostImpaired);
+  EXPECT_EQ(much->none_better, false);
+  EXPECT_EQ(much->num_enumerated, num_rejected(*much) + std::ssize(much->ranking));
+  EXPECT_FALSE(plain_search(tiny_scenario(8), {}, kUsual)->none_better);
+  scenario.hardware.condition = {{ImpairmentKind::kFailedNode, "node1"}};
+  const Cluster failed = Cluster::build(scenario.hardware).value();
+  EXPECT_EQ(search(scenario, {}, {.cluster = failed, .evaluator = slowed}, {}).error().message,
+            "node1 has failed: ranks 4 to 7 would be on it (use fewer GPUs, or one that works in its place)");
+}
+
 // What the allocator keeps is seen by the simulation alone: the search goes on with less memory.
 TEST(Search, WhereNoneOfTheBestFitsLooksForThoseThatNeedLess) {
   Scenario scenario = tiny_scenario(4);

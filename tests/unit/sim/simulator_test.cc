@@ -53,6 +53,63 @@ TEST(Simulator, APathIsAsFastAsItsSlowestLink) {
   expect_relative(run(graph).end_s[0], 0.040005, 1e-12);
 }
 
+// 10 GB at 10 GB/s: after half of it the link halves, and the other half takes a second.
+TEST(Simulator, ATransferGoesOnAtTheRateThatIsLeft) {
+  ActivityGraphBuilder builder;
+  builder.transfer(builder.path({builder.link(10e9)}), 10e9, 0);
+  ActivityGraph graph = builder.build();
+  graph.changes = {{.at = Seconds(0.5), .kind = RateChange::Kind::kLink, .index = 0, .share = 0.5}};
+  expect_relative(simulate(graph).value().end_s[0], 1.5, 1e-12);
+  // ... and whole again after 0.25 s in which a quarter of the half went: 3.75 GB are left.
+  graph.changes.push_back({.at = Seconds(0.75), .kind = RateChange::Kind::kLink, .index = 0, .share = 1});
+  expect_relative(simulate(graph).value().end_s[0], 1.125, 1e-12);
+}
+
+// 1 s before the transfer starts the link halves, after half of the transfer it is whole again: 2 s and 1 s.
+TEST(Simulator, ATransferThatStartsOnASlowLinkBecomesFasterWithIt) {
+  ActivityGraphBuilder builder;
+  const std::int32_t before = builder.compute(0, 1);
+  builder.depend(before, builder.transfer(builder.path({builder.link(10e9)}), 20e9, 0));
+  ActivityGraph graph = builder.build();
+  graph.changes = {{.at = Seconds(0), .kind = RateChange::Kind::kLink, .index = 0, .share = 0.5},
+                   {.at = Seconds(3), .kind = RateChange::Kind::kLink, .index = 0, .share = 1}};
+  expect_relative(simulate(graph).value().end_s[1], 4, 1e-12);
+}
+
+// 4 s of compute, 1 s of it fixed: at half speed it takes 7 s. After 2 s at full speed half is left: 3.5 s.
+TEST(Simulator, ComputeGoesOnAtTheSpeedThatIsLeft) {
+  ActivityGraphBuilder builder;
+  const std::int32_t first = builder.compute(0, 4);
+  builder.depend(first, builder.compute(0, 2));
+  builder.compute(1, 4);
+  ActivityGraph graph = builder.build();
+  graph.activities[0].fixed = Seconds(1);
+  graph.changes = {{.at = Seconds(2), .kind = RateChange::Kind::kDevice, .index = 0, .share = 0.5}};
+  const ActivityTimes times = simulate(graph).value();
+  expect_relative(times.end_s[0], 5.5, 1e-12);
+  expect_relative(times.end_s[1], 9.5, 1e-12);
+  expect_relative(times.end_s[2], 4, 1e-12);
+}
+
+TEST(Simulator, RefusesChangesThatCannotBe) {
+  ActivityGraphBuilder builder;
+  builder.transfer(builder.path({builder.link(1)}), 1, 0);
+  const auto error_of = [&](const std::vector<RateChange>& changes) {
+    ActivityGraph graph = builder.build();
+    graph.changes = changes;
+    const Result<ActivityTimes> times = simulate(graph);
+    return times ? std::string() : times.error().message;
+  };
+  using Kind = RateChange::Kind;
+  EXPECT_EQ(error_of({{Seconds(0), Kind::kLink, 1, 0.5}}), "change 0: a share of 0.5 of link 1 of 1");
+  EXPECT_EQ(error_of({{Seconds(0), Kind::kDevice, 0, 0.5}}), "change 0: a share of 0.5 of device 0 of 0");
+  EXPECT_EQ(error_of({{Seconds(0), Kind::kLink, 0, 0}}), "change 0: a share of 0 of link 0 of 1");
+  EXPECT_EQ(error_of({{Seconds(0), Kind::kLink, 0, 1.5}}), "change 0: a share of 1.5 of link 0 of 1");
+  EXPECT_EQ(error_of({{Seconds(2), Kind::kLink, 0, 1}, {Seconds(1), Kind::kLink, 0, 1}}),
+            "change 1: at 1 s, after one at 2 s");
+  EXPECT_EQ(error_of({{Seconds(-1), Kind::kLink, 0, 1}}), "change 0: at -1 s, after one at 0 s");
+}
+
 TEST(Simulator, APathThatCrossesALinkTwiceUsesItTwice) {
   ActivityGraphBuilder graph;
   const std::int32_t link = graph.link(10e9);

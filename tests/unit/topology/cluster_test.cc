@@ -146,6 +146,40 @@ TEST(Cluster, ReachesTheHostOfOneNode) {
   EXPECT_EQ(cluster.link_name(cluster.host_route(7)->links.front()), "node0.gpu7->pcie0");
 }
 
+TEST(Cluster, NumbersDevicesAlongTheNodesOfAJob) {
+  Hardware hardware = sample_hardware();
+  hardware.pcie = hardware.nic;
+  const Cluster machine = build(hardware);
+  const Cluster job = Cluster::build(hardware, {40, 3, 41}).value();
+  EXPECT_EQ(job.num_devices(), 24);
+  EXPECT_EQ(job.num_links(), machine.num_links());
+  EXPECT_FALSE(job.is_regular());
+  EXPECT_EQ(job.node_of(17), 2);
+  EXPECT_EQ(job.machine_node(2), 41);
+  // GPU 1 of the job's nodes 0 and 2, which share a pod; and of 1, in another.
+  EXPECT_EQ(job.route(1, 17), machine.route(40 * 8 + 1, 41 * 8 + 1));
+  EXPECT_EQ(job.links_between(9, 1), machine.links_between(3 * 8 + 1, 40 * 8 + 1));
+  EXPECT_EQ(job.host_route(9), machine.host_route(3 * 8 + 1));
+  EXPECT_EQ(job.route_from_host(9), machine.route_from_host(3 * 8 + 1));
+}
+
+TEST(Cluster, KnowsNothingToBeAlikeAmongNodesOfAJob) {
+  const Cluster job = Cluster::build(sample_hardware(), {1, 0, 2, 3}).value();
+  EXPECT_FALSE(job.is_alike_when_moved(0, 7, 8));
+  EXPECT_FALSE(job.moved(0, 8));
+  EXPECT_FALSE(job.alike_nodes());
+  EXPECT_TRUE(job.rail_width());  // rails are alike wherever nodes are
+}
+
+TEST(Cluster, IsRegularWithItsFirstNodes) {
+  EXPECT_TRUE(Cluster::build(sample_hardware(), {0, 1, 2}).value().is_regular());
+}
+
+TEST(Cluster, RefusesNodesThatItDoesNotHave) {
+  EXPECT_EQ(Cluster::build(sample_hardware(), {0, 64}).error().message,
+            "nodes: there is no node 64 (allowed: 0 to 63)");
+}
+
 TEST(Cluster, SurvivesAMove) {
   Cluster cluster = build(sample_hardware());
   const Cluster moved = std::move(cluster);

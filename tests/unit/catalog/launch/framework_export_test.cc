@@ -64,7 +64,7 @@ Strategy unusual_strategy() {
 // is named here, and the test below fails until each writer speaks of it.
 TEST(FrameworkExport, EveryFieldOfAStrategyIsMappedOrListed) {
   const auto& [tensor, pipeline, data, context, expert, chunks, sequence, microbatch, schedule, zero, group,
-               recompute, aggregation, precision, offload, layers, order] = unusual_strategy();
+               recompute, aggregation, precision, offload, layers, order, nodes] = unusual_strategy();
   const auto& [algorithm, bucket, overlap, compression] = aggregation;
   EXPECT_EQ(algorithm, CollectiveAlgorithm::kHierarchical);
   const std::vector<std::string> fields = {"tp",
@@ -86,7 +86,8 @@ TEST(FrameworkExport, EveryFieldOfAStrategyIsMappedOrListed) {
                                            "axis_order",
                                            "precision",
                                            "offload",
-                                           "layers"};
+                                           "layers",
+                                           "node_order"};
   for (const Strategy& strategy : {Strategy{}, unusual_strategy()}) {
     for (const auto& write : {&megatron_export, &deepspeed_export, &torchtitan_export}) {
       const LaunchExport launch = write(plan_of(gpt3_scenario(), strategy));
@@ -131,8 +132,26 @@ TEST(FrameworkExport, ValuesAreWrittenAsStrategyTakesThem) {
   EXPECT_EQ(value("bucket"), "1001");
   EXPECT_EQ(value("sequence_parallel"), "true");
   const LaunchExport plain = megatron_export(plan_of(gpt3_scenario(), Strategy{}));
-  EXPECT_EQ(plain.fields.back().field, "layers");
+  EXPECT_EQ(plain.fields.back().field, "node_order");
   EXPECT_EQ(plain.fields.back().value, "default");
+}
+
+// Ranks fill nodes 5 and 2 of the cluster, in this order: hosts and ranks are listed so.
+TEST(FrameworkExport, HostsAreInTheOrderOfNodes) {
+  Scenario scenario = gpt3_scenario();
+  scenario.num_gpus = 16;
+  Strategy s;
+  s.tensor_parallel = 8;
+  s.data_parallel = 2;
+  s.node_order = {5, 2};
+  const LaunchExport launch = megatron_export(plan_of(scenario, s));
+  const auto content = [&](const std::string& name) {
+    const auto found = std::find_if(launch.files.begin(), launch.files.end(),
+                                    [&](const LaunchFile& file) { return file.name == name; });
+    return found == launch.files.end() ? "" : found->content;
+  };
+  EXPECT_EQ(content("hostfile"), "node-5 slots=8\nnode-2 slots=8\n");
+  EXPECT_NE(content("ranks.csv").find("\n9,2,1,1,0,0,1,0\n"), std::string::npos) << content("ranks.csv");
 }
 
 TEST(FrameworkExport, MegatronScriptsAreRead) {
