@@ -10,7 +10,7 @@ namespace portolan {
 /// Where each field of a run stands in its HDF5 file, written once: with an Hdf5Writer it writes a const
 /// value, with an Hdf5Reader it fills one. docs/run-file.md is the same list for people; a change of either
 /// is a new format version.
-inline constexpr std::int32_t kRunFormatVersion = 2;
+inline constexpr std::int32_t kRunFormatVersion = 3;
 inline constexpr const char* kRunFormatVersionName = "format_version";
 
 template <typename Archive, typename Value>
@@ -37,6 +37,7 @@ void visit_strategy(Archive& archive, Value& strategy) {
   archive.attribute("offload", strategy.offload);
   archive.column("layers_per_stage", strategy.layers_per_stage);
   archive.column("axis_order", strategy.axis_order);
+  archive.column("node_order", strategy.node_order);
 }
 
 template <typename Archive, typename Value>

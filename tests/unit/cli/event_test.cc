@@ -120,8 +120,8 @@ TEST_F(Event, RefusesInOneLine) {
       {"--event 'slow-gpu node1.gpu3 0.5' --fidelity folded", "", 2,
        "--fidelity: folded lets one replica or rail stand for others"},
       {"--fidelity replicas", kCondition, 2, "--fidelity: replicas lets one replica or rail stand"},
-      {"", "hardware_overrides: {condition: [failed-node node1]}\n", 1,
-       "node1 has failed: ranks 8 to 15 would be on it"},
+      {"", "hardware_overrides: {num_nodes: 2, condition: [failed-node node1]}\n", 2,
+       "num_gpus: 16 GPUs need 2 nodes of dgx-a100-80g-hdr, of which 1 have not failed"},
       {"", "hardware_overrides: {condition: [failed-node node64]}\n", 2,
        "condition[0]: failed-node node64: the cluster has no such node"},
   };

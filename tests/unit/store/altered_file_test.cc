@@ -174,7 +174,7 @@ TEST(AlteredRunFile, AnotherVersionAndUnknownCodesAreNamed) {
   EXPECT_EQ(message_after([](hid_t file) {
               overwrite_attribute(file, "/", "format_version", std::int32_t{1}, H5T_NATIVE_INT32);
             }),
-            "run.h5: /format_version: is 1, this program reads 2");
+            "run.h5: /format_version: is 1, this program reads 3");
   const std::string unknown = ": a code that has no meaning";
   EXPECT_EQ(message_after(set_byte("/", "valid", 2)), "run.h5: /valid" + unknown);
   EXPECT_EQ(message_after(set_byte("/predicted/strategy", "schedule", 4)),

@@ -23,7 +23,7 @@ Strategy sample_strategy() {
   Strategy strategy;
   auto& [tensor, pipeline, data, context, expert, virtual_stages, sequence_parallel, microbatch_size,
          schedule, zero_stage, zero_group, recompute, aggregation, precision, offload, layers_per_stage,
-         axis_order] = strategy;
+         axis_order, node_order] = strategy;
   tensor = 8;
   pipeline = 4;
   data = 16;
@@ -45,6 +45,7 @@ Strategy sample_strategy() {
   offload = Offload::kOptimizer;
   layers_per_stage = {11, 13, 12, 10};
   axis_order = {Axis::kPipeline, Axis::kTensor, Axis::kData, Axis::kContext, Axis::kExpert};
+  node_order = {2, 0, 5, 3};
   return strategy;
 }
 
