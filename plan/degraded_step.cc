@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "plan/job_cluster.h"
 #include "plan/share_changes.h"
 
 namespace portolan {
@@ -43,7 +44,9 @@ Result<std::optional<JobStop>> first_stop(const SimulationRequest& request, cons
   if (!stop) {
     return stop;
   }
-  const Result<Cluster> after = Cluster::build(hardware_after(request, stop->at));
+  Scenario scenario = request.scenario;
+  scenario.hardware = hardware_after(request, stop->at);
+  const Result<Cluster> after = job_cluster(scenario, request.strategy);
   if (!after) {
     stop->no_restart = after.error().message;
     return stop;

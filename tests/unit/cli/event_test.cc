@@ -72,6 +72,20 @@ TEST_F(Event, AFailedCardStopsTheJob) {
   EXPECT_NE(text.out.find("set up anew, a step takes"), std::string::npos) << text.out;
 }
 
+TEST_F(Event, AJobIsSetUpAnewOnItsOwnNodes) {
+  // Of two pods, with hardly anything between them.
+  const auto nodes = [](const std::string& condition) {
+    return "job_nodes: 40,0\nhardware_overrides: {trunk: {bandwidth: {value: 10 Gbit/s, source: test}}" +
+           condition + "}\n";
+  };
+  const nlohmann::json told = answer("--event 'failed-nic node40.nic3'", nodes(""))["degraded"];
+  const nlohmann::json standing = answer("", nodes(", condition: [failed-nic node40.nic3]"));
+  EXPECT_EQ(told["stop"]["step_time_after_s"], standing["estimate"]["step_time_s"]);
+  const nlohmann::json elsewhere = answer("--event 'failed-nic node1.nic3'")["degraded"];
+  EXPECT_LT(elsewhere["stop"]["step_time_after_s"].get<double>() * 2,
+            told["stop"]["step_time_after_s"].get<double>());
+}
+
 TEST_F(Event, ATraceShowsIt) {
   const std::string trace = scratch_.file("step.json");
   ASSERT_EQ(simulate("--event 'slow-gpu node1.gpu3 0.5 at 1 ms' --trace " + trace).exit_code, 0);
