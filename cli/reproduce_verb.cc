@@ -41,12 +41,12 @@ struct Reproduced {
   std::string summary;
 };
 
-/// The shortlist is short: rows are compared by what `folded` says of their winners.
+/// As many as are simulated at once: rows are compared by what `folded` says of their winners.
 Result<Estimate> plan_paper_scenario(const Scenario& scenario) {
   PORTOLAN_TRY(const Cluster cluster, job_cluster(scenario));
   PORTOLAN_TRY(const SearchResult found,
                search(scenario, scenario.constraints, make_search_tools(scenario, cluster),
-                      {.shortlist = {.fewest = 4, .most = 4, .tolerance = 0}, .num_full = 0}));
+                      {.shortlist = {.fewest = 16, .most = 16, .tolerance = 0}, .num_full = 0}));
   return found.ranking.front();
 }
 
