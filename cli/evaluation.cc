@@ -80,6 +80,18 @@ Result<Estimate> simulate_strategy(const Scenario& scenario, const Cluster& clus
   return std::move(simulation.estimate);
 }
 
+/// Of a step that is asked for by name; refers to the plan and the cluster.
+SimulationRequest request_of(const Plan& plan, const Cluster& cluster, Fidelity fidelity,
+                             bool with_timeline) {
+  return {.scenario = plan.scenario,
+          .strategy = plan.strategy,
+          .program = plan.program,
+          .cluster = cluster,
+          .fidelity = fidelity,
+          .with_timeline = with_timeline,
+          .max_transfers = kMaxTransfersAskedFor};
+}
+
 Result<Estimate> predict_task(const PredictionTask& task, Fidelity fidelity) {
   PORTOLAN_TRY(const Cluster cluster, job_cluster(task.scenario));
   if (fidelity == Fidelity::kClosedForm) {
@@ -189,14 +201,8 @@ Plan make_plan(const Scenario& scenario, const Strategy& strategy) {
 
 Result<DegradedStep> predict_degraded(const Plan& plan, const Cluster& cluster, Fidelity fidelity,
                                       bool with_timeline, std::span<const ClusterEvent> events) {
-  const SimulationRequest request{.scenario = plan.scenario,
-                                  .strategy = plan.strategy,
-                                  .program = plan.program,
-                                  .cluster = cluster,
-                                  .fidelity = fidelity,
-                                  .with_timeline = with_timeline,
-                                  .max_transfers = kMaxTransfersAskedFor,
-                                  .events = events};
+  SimulationRequest request = request_of(plan, cluster, fidelity, with_timeline);
+  request.events = events;
   PORTOLAN_TRY(DegradedStep degraded, simulate_degraded(request, simulate));
   degraded.step.estimate.program_hash = plan.hash;
   return degraded;
@@ -208,13 +214,7 @@ Result<Simulation> predict(const Plan& plan, const Cluster& cluster, Fidelity fi
     simulation.estimate = ClosedForm(plan.scenario, cluster).evaluate(plan.strategy);
     return simulation;
   }
-  const SimulationRequest request{.scenario = plan.scenario,
-                                  .strategy = plan.strategy,
-                                  .program = plan.program,
-                                  .cluster = cluster,
-                                  .fidelity = fidelity,
-                                  .with_timeline = with_timeline,
-                                  .max_transfers = kMaxTransfersAskedFor};
+  const SimulationRequest request = request_of(plan, cluster, fidelity, with_timeline);
   PORTOLAN_TRY(Simulation simulation, simulate_program(request, simulate));
   simulation.estimate.program_hash = plan.hash;
   return simulation;
