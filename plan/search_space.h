@@ -11,11 +11,10 @@ namespace portolan {
 /// How far the fields are varied that nobody fixed.
 enum class SpaceBreadth : std::uint8_t {
   /// Those that a framework leaves alone unless it is asked stay as they are: no context parallelism,
-  /// sharding
-  /// groups or offload, nothing recomputed by a solver or layer by layer, gradients summed by rings as the
-  /// software sums them. What completes a strategy of which a person named some fields.
+  /// sharding groups or offload, nothing recomputed by a solver or layer by layer, gradients summed by
+  /// rings as the software sums them. What completes a strategy of which a person named some fields.
   kUsual,
-  kWhole,  ///< every field takes every value that docs/search-space.md lists
+  kWhole,  ///< every field takes every value that docs/search.md lists
 };
 
 /// The candidates of a search as a tree: branches (who computes what), pipelines (in which order), what is
